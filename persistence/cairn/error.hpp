@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+
+namespace cairn {
+
+/// Why an operation of the infrastructure failed. The codes are fixed: a program may switch over
+/// them, and their numbers never change. A refusal by the model is not an error: it is a
+/// `rejection`, an ordinary reply.
+///
+/// The codes fall into three groups by what the caller should do:
+/// *mend the call* (`invalid_argument` ... `decide_failed`): repeating it unchanged fails again;
+/// *try again later* (`overloaded` ... `aborted`): nothing was written;
+/// *look at the machine* (`io_failed` ...): an operator has to do something first.
+/// `outcome_unknown` stands alone: the events may or may not be durable; send the command again
+/// with the same command id to learn which.
+enum class errc : std::uint8_t {
+  // Mend the call.
+  invalid_argument =
+      1, ///< An id, a size or an option is outside its documented limit, which the text names.
+  version_conflict =
+      2, ///< The stream is not at the expected version; `error::version()` is the actual one.
+  not_found = 3, ///< What was asked for (a journal opened for reading, a version) does not exist.
+  decide_failed = 4, ///< The application's decide (or query function) threw; nothing was written.
+  evolve_failed =
+      5, ///< The application's evolve threw; `error::position()` names the event if it is durable.
+
+  // Try again later; nothing was written.
+  overloaded = 10,        ///< A bounded queue is full.
+  deadline_exceeded = 11, ///< The command's deadline passed before it was decided.
+  aborted =
+      12, ///< An earlier command in flight on the same aggregate failed, and this one with it.
+  shut_down = 13,    ///< The runtime or the journal is closing or closed.
+  storage_full = 14, ///< The free-space watermark or the map's size is reached; reads go on.
+
+  // The one that needs a repetition with the same command id.
+  outcome_unknown = 20, ///< The commit failed: the events may or may not be durable.
+
+  // Look at the machine.
+  io_failed = 30, ///< The operating system refused; nothing was written by this call.
+  journal_stopped =
+      31, ///< An earlier commit failed; the journal writes nothing until it is reopened.
+  corrupt_record =
+      32, ///< A record fails its checksum or its structure; `error::position()` says which.
+  corrupt_journal = 33, ///< The journal's file is truncated, or its parts contradict each other.
+  incompatible_format =
+      34,            ///< The journal was written in a format that this version does not know.
+  locked = 35,       ///< Another process has the journal open for writing.
+  already_open = 36, ///< This process has the journal open already, or inherited it through fork.
+  insecure_permissions = 37, ///< Group or others may read the journal's directory or files.
+  unsupported_file_system =
+      38, ///< The directory is on a network file system, or on FUSE without the option.
+};
+
+/// The code's name as it stands in the source: "version_conflict".
+std::string_view to_string(errc code) noexcept;
+
+/// What went wrong and where: a fixed code, a text for people, and the numbers that go with some
+/// codes.
+class error {
+public:
+  error(errc code, std::string message) : message_{std::move(message)}, code_{code} {}
+
+  errc code() const noexcept { return code_; }
+
+  /// A sentence for people: what was wrong, where, and which limit it broke. Not for parsing.
+  const std::string& message() const noexcept { return message_; }
+
+  /// `version_conflict`: the actual version of the stream (0: it has no events). Otherwise 0.
+  std::uint64_t version() const noexcept { return version_; }
+
+  /// `corrupt_record`, `evolve_failed`: the position of the event in the journal, if it has one.
+  /// Otherwise 0.
+  std::uint64_t position() const noexcept { return position_; }
+
+  error& with_version(std::uint64_t version) & { return version_ = version, *this; }
+  error&& with_version(std::uint64_t version) && { return version_ = version, std::move(*this); }
+  error& with_position(std::uint64_t position) & { return position_ = position, *this; }
+  error&& with_position(std::uint64_t position) && {
+    return position_ = position, std::move(*this);
+  }
+
+  bool operator==(const error&) const = default;
+
+private:
+  std::string message_;
+  std::uint64_t version_ = 0;
+  std::uint64_t position_ = 0;
+  errc code_;
+};
+
+/// Prints `code: message`.
+std::ostream& operator<<(std::ostream& out, const error& failure);
+
+namespace detail {
+
+/// Stops the program with `what` and its place on stderr: a broken invariant of Cairn or of its
+/// caller.
+[[noreturn]] void assertion_failed(const char* what, const char* file, int line) noexcept;
+
+/// Stops the program because the value of a failed result was read.
+[[noreturn]] void fail_value_access(const error& failure) noexcept;
+
+inline void check(bool holds, const char* what) noexcept {
+  if (!holds)
+    assertion_failed(what, "result.hpp", 0);
+}
+
+} // namespace detail
+} // namespace cairn
+
+/// An invariant whose failure is a bug. Always on, in every build: continuing on a broken invariant
+/// could write a wrong history, stopping cannot.
+#define CAIRN_ASSERT(condition)                                                                    \
+  do {                                                                                             \
+    if (!(condition)) [[unlikely]]                                                                 \
+      ::cairn::detail::assertion_failed(#condition, __FILE__, __LINE__);                           \
+  } while (false)

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cairn/function_ref.hpp>
+#include <cairn/ids.hpp>
+#include <cairn/result.hpp>
+#include <cairn/schema.hpp>
+
+#include <capnp/any.h>
+#include <capnp/common.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace cairn {
+
+/// Limits on what goes into one record.
+inline constexpr std::size_t default_max_event_bytes = std::size_t{1} << 20;
+inline constexpr std::size_t max_tags = 16;
+inline constexpr std::size_t max_tag_bytes = 128;
+
+/// What an event's record says about the event, beside the event.
+struct event_metadata {
+  message_id command_id;     ///< The command that the event is an effect of; empty: it had no id.
+  message_id correlation_id; ///< The conversation the command belongs to; empty: unknown.
+  message_id causation_id;   ///< The message that caused the command; empty: unknown.
+  std::span<const std::string_view> tags; ///< At most `max_tags`, each 1 to `max_tag_bytes` bytes
+                                          ///< of UTF-8 without control characters.
+};
+
+/// Events of one stream, encoded as the records that the journal will hold, in the order of their
+/// versions.
+///
+/// Encoding happens where the event is made (an aggregate's thread); the journal's writer only
+/// copies the bytes and fills in what it alone knows. All records lie in one buffer, which `clear`
+/// keeps for the next use. One thread at a time.
+class event_batch {
+public:
+  /// `max_event_bytes`: the largest record, header included, that `add` accepts.
+  explicit event_batch(std::size_t max_event_bytes = default_max_event_bytes);
+
+  /// Appends a record for an event of the Cap'n Proto type `type`, whose payload `fill` writes into
+  /// the pointer that it is given.
+  ///
+  /// Errors: `invalid_argument` naming the limit if the record or a tag is too large, there are too
+  /// many tags, or a tag holds a control character; the batch is then as before. What `fill` throws
+  /// passes through, likewise.
+  result<void> add(const stream_id& stream, const event_metadata& metadata, std::uint64_t type,
+                   function_ref<void(capnp::AnyPointer::Builder)> fill);
+
+  /// The same for a generated value struct.
+  template <schema_value T>
+  result<void> add(const stream_id& stream, const event_metadata& metadata, const T& event) {
+    return add(stream, metadata, type_id_of<T>(), [&](capnp::AnyPointer::Builder payload) {
+      schema_of<T>::write(event, payload.initAs<typename schema_of<T>::wire>());
+    });
+  }
+
+  std::size_t size() const noexcept { return ends_.size(); }
+  bool empty() const noexcept { return ends_.empty(); }
+  /// Bytes of all records together.
+  std::size_t bytes() const noexcept { return words_.size() * sizeof(capnp::word); }
+
+  /// The record with this index, from 0: its header (still without what the writer fills in) and
+  /// its message. Valid until the batch is changed.
+  std::span<capnp::word> record(std::size_t index) noexcept;
+  std::span<const capnp::word> record(std::size_t index) const noexcept;
+
+  /// Drops the records from `count` on.
+  void truncate(std::size_t count) noexcept;
+  void clear() noexcept { truncate(0); }
+
+private:
+  std::vector<capnp::word> words_;
+  std::vector<std::size_t> ends_; // one past each record, in words
+  std::size_t max_event_bytes_;
+};
+
+} // namespace cairn

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cairn/journal.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+namespace cairn {
+
+/// How an LMDB journal is opened. Sizes are in bytes.
+struct lmdb_journal_options {
+  std::filesystem::path
+      directory; ///< Created (mode 0700) with the journal in it if it does not exist.
+
+  bool create = true; ///< false: `not_found` instead of creating.
+
+  /// Address space reserved for the map, not disk. The journal grows up to it. Rounded up to a
+  /// page.
+  std::size_t map_bytes = std::size_t{64} << 30;
+
+  /// Appends are refused with `storage_full` while the file system has less free space than this;
+  /// reads go on.
+  std::size_t free_space_watermark_bytes = std::size_t{64} << 20;
+
+  std::size_t max_event_bytes = default_max_event_bytes; ///< Of one record.
+  std::size_t max_commit_events = 4096; ///< A commit takes at most so many events ...
+  std::size_t max_commit_bytes = std::size_t{8}
+                                 << 20; ///< ... or bytes, but at least one operation.
+  std::size_t max_queued_bytes = std::size_t{256}
+                                 << 20; ///< Beyond it `submit` answers `overloaded`.
+
+  /// Heads are flushed once for every so many events. More: fewer pages written, a longer tail to
+  /// replay on opening (at most twice as many records).
+  std::size_t flush_interval_events = 262'144;
+
+  std::size_t max_readers = 128; ///< Concurrent read transactions, of all processes together.
+
+  bool allow_fuse = false; ///< Open although the directory is on a FUSE file system.
+
+  /// The wall clock that events are stamped with; empty: the system's.
+  std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> wall_clock;
+};
+
+/// Opens the journal in `options.directory` for appending and reading, creating it if need be;
+/// there is at most one such opening of a directory on the machine.
+///
+/// Errors: `invalid_argument` (an option), `not_found`, `locked`, `already_open`,
+/// `insecure_permissions`, `unsupported_file_system`, `incompatible_format`, `corrupt_journal`,
+/// `corrupt_record`, `io_failed`; nothing is changed.
+result<std::unique_ptr<journal>> open_lmdb_journal(lmdb_journal_options options);
+
+/// Opens it for reading only, beside a process that may be writing it. `submit` fails with
+/// `journal_stopped`. Errors: as above, without `locked`.
+result<std::unique_ptr<journal>> open_lmdb_journal_for_reading(lmdb_journal_options options);
+
+} // namespace cairn
