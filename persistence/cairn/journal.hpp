@@ -44,9 +44,9 @@ class append_target;
 /// The journal owns it from `submit` until it hands it to `target`, with `outcome` set.
 class append_operation {
 public:
-  append_operation(const stream_id& stream, expected_version expected, append_target& target,
+  append_operation(const stream_id& to, expected_version demanded, append_target& completion,
                    std::size_t max_event_bytes = default_max_event_bytes)
-    : events{max_event_bytes}, stream{&stream}, expected{expected}, target{&target} {}
+    : events{max_event_bytes}, stream{&to}, expected{demanded}, target{&completion} {}
   virtual ~append_operation() = default;
   append_operation(const append_operation&) = delete;
   append_operation& operator=(const append_operation&) = delete;
