@@ -63,7 +63,7 @@ public:
   std::size_t size() const noexcept { return ends_.size(); }
   bool empty() const noexcept { return ends_.empty(); }
   /// Bytes of all records together.
-  std::size_t bytes() const noexcept { return words_.size() * sizeof(capnp::word); }
+  std::size_t bytes() const noexcept { return words_.size() * sizeof(std::uint64_t); }
 
   /// The record with this index, from 0: its header (still without what the writer fills in) and
   /// its message. Valid until the batch is changed.
@@ -80,8 +80,8 @@ public:
   void clear() noexcept { truncate(0); }
 
 private:
-  std::vector<capnp::word> words_;
-  std::vector<std::size_t> ends_; // one past each record, in words
+  std::vector<std::uint64_t> words_; // capnp::word, which clang does not let a vector hold
+  std::vector<std::size_t> ends_;    // one past each record, in words
   std::size_t max_event_bytes_;
 };
 
