@@ -1,4 +1,5 @@
-# cairn::cairn, and the install that find_package(cairn) reads. Included last: it needs the list of libraries.
+# cairn::cairn, and the install that find_package(cairn) reads. Included last: it needs the list of
+# libraries.
 get_property(cairn_libraries GLOBAL PROPERTY CAIRN_LIBRARIES)
 get_property(cairn_programs GLOBAL PROPERTY CAIRN_PROGRAMS)
 

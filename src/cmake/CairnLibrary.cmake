@@ -1,15 +1,17 @@
 # The helpers for Cairn's own targets.
 
-# Everything a user runs or links, and nothing of the tests: what examples/run builds and what an install needs.
+# Everything a user runs or links, and nothing of the tests: what examples/run builds and what an
+# install needs.
 add_custom_target(programs)
 
 # cairn_add_library(layer HEADERS ... SCHEMAS ... SOURCES ... PUBLIC ... PRIVATE ...)
 #
-# Adds the library cairn-<layer>, alias cairn::<layer>, and remembers it for the install and for cairn::cairn.
-# A layer's folder is its include root. HEADERS are the public ones and SCHEMAS the Cap'n Proto files, both relative
-# to it (cairn/journal.hpp). From these lists come the include path, the generated <cairn/journal.capnp.h>, what is
-# installed, and the check that each header compiles alone (VERIFY_INTERFACE_HEADER_SETS).
-# PUBLIC libraries are seen by users; PRIVATE ones are only linked.
+# Adds the library cairn-<layer>, alias cairn::<layer>, and remembers it for the install and for
+# cairn::cairn. A layer's folder is its include root. HEADERS are the public ones and SCHEMAS the
+# Cap'n Proto files, both relative to it (cairn/journal.hpp). From these lists come the include
+# path, the generated <cairn/journal.capnp.h>, what is installed, and the check that each header
+# compiles alone (VERIFY_INTERFACE_HEADER_SETS). PUBLIC libraries are seen by users; PRIVATE ones
+# are only linked.
 function(cairn_add_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SCHEMAS;SOURCES;PUBLIC;PRIVATE")
   if(arg_UNPARSED_ARGUMENTS)
@@ -33,7 +35,8 @@ function(cairn_add_library name)
   set_property(GLOBAL APPEND PROPERTY CAIRN_LIBRARIES ${target})
 endfunction()
 
-# Compiles schemas of this folder to C++ and makes the generated headers public headers of the target.
+# Compiles schemas of this folder to C++ and makes the generated headers public headers of the
+# target.
 function(cairn_add_capnp target)
   set(CAPNPC_SRC_PREFIX ${CMAKE_CURRENT_SOURCE_DIR})
   set(CAPNPC_OUTPUT_DIR ${CMAKE_CURRENT_BINARY_DIR})

@@ -1,5 +1,6 @@
-# Finds the C++ Actor Framework and says which it took: 1.x by its own config where there is one, else 0.17.6 as
-# Debian and Ubuntu ship it, without a config. Either way the target is CAF::core, the version CAF_VERSION.
+# Finds the C++ Actor Framework and says which it took: 1.x by its own config where there is one,
+# else 0.17.6 as Debian and Ubuntu ship it, without a config. Either way the target is CAF::core,
+# the version CAF_VERSION.
 find_package(CAF CONFIG QUIET COMPONENTS core)
 if(CAF_FOUND AND CAF_VERSION VERSION_GREATER_EQUAL 1.0)
   include(FindPackageHandleStandardArgs)
@@ -10,7 +11,8 @@ endif()
 find_path(CAF_INCLUDE_DIR caf/all.hpp)
 find_library(CAF_CORE_LIBRARY caf_core)
 if(CAF_INCLUDE_DIR)
-  file(STRINGS ${CAF_INCLUDE_DIR}/caf/config.hpp caf_version_line REGEX "#define CAF_VERSION [0-9]+")
+  file(STRINGS ${CAF_INCLUDE_DIR}/caf/config.hpp caf_version_line
+    REGEX "#define CAF_VERSION [0-9]+")
   string(REGEX MATCH "[0-9]+" caf_version_number "${caf_version_line}")
   if(caf_version_number)
     math(EXPR caf_major "${caf_version_number} / 10000")

@@ -1,12 +1,14 @@
 # What examples/run, tests/run and .ci/run share; sourced by bash, with `root` set to the checkout.
 #
-# Everything is written below build/: logs to build/log, the compiler cache to build/ccache, temporary files to
-# build/tmp. Commands run with their output in a log, which is shown only when they fail.
+# Everything is written below build/: logs to build/log, the compiler cache to build/ccache,
+# temporary files to build/tmp. Commands run with their output in a log, which is shown only when
+# they fail.
 
 export CCACHE_DIR=${CCACHE_DIR:-$root/build/ccache}
 log_dir=$root/build/log
 
-# Programs must not find a closed descriptor 0: the next file they open would become their standard input.
+# Programs must not find a closed descriptor 0: the next file they open would become their standard
+# input.
 { : <&0; } 2>/dev/null || exec </dev/null
 
 die() {
@@ -18,8 +20,8 @@ now_ms() {
   printf '%s' $((${EPOCHREALTIME//[.,]/} / 1000))
 }
 
-# step TITLE LOG COMMAND...: runs COMMAND with its output in build/log/LOG.log and prints one line with the seconds
-# it took. If it fails, the end of the log is shown, and its status returned.
+# step TITLE LOG COMMAND...: runs COMMAND with its output in build/log/LOG.log and prints one line
+# with the seconds it took. If it fails, the end of the log is shown, and its status returned.
 step() {
   local title=$1 log=$log_dir/$2.log start status=0 pulse
   shift 2
@@ -44,7 +46,8 @@ step() {
   return "$status"
 }
 
-# Shows how far ninja has come: in place on a terminal, every minute elsewhere. Ends when it is killed.
+# Shows how far ninja has come: in place on a terminal, every minute elsewhere. Ends when it is
+# killed.
 show_progress() {
   local count interval=60
   trap 'kill $! 2>/dev/null; exit' TERM
@@ -53,30 +56,36 @@ show_progress() {
     sleep $interval &
     wait $!
     count=$(tail -n 1 "$1" | grep -oE '^\[[0-9]+/[0-9]+\]')
-    [ -t 1 ] && printf '\r\033[K%s ... %s' "$title" "$count" || printf ' %s' "${count:-.}"
+    if [ -t 1 ]; then
+      printf '\r\033[K%s ... %s' "$title" "$count"
+    else
+      printf ' %s' "${count:-.}"
+    fi
   done
 }
 
-# need_packages GROUP...: installs the packages of these groups that are missing, and only then asks apt anything.
+# need_packages GROUP...: installs the packages of these groups that are missing, and only then asks
+# apt anything.
 need_packages() {
-  local group wanted=() missing=() unknown=() package as_root=()
+  local group list=$root/src/scripts/packages.txt package
+  local wanted=() missing=() unknown=() as_root=()
   for group in "$@"; do
     while read -r package; do
       wanted+=("$package")
-    done < <(awk -v group="$group" '$1 == group { print $2 }' "$root/src/scripts/packages.txt")
+    done < <(sed -nE "s/^$group +//p" "$list")
   done
   if ! command -v dpkg-query >/dev/null; then
-    printf 'Not a Debian system; these packages are needed, whatever they are called here: %s\n' "${wanted[*]}"
+    printf 'This is not Debian; needed, whatever it is called here: %s\n' "${wanted[*]}"
     return
   fi
   for package in "${wanted[@]}"; do
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    is_installed "$package" || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
 
   if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null ||
-      die "packages are missing and there is neither root nor sudo. As root: apt-get install ${missing[*]}"
+      die "neither root nor sudo; as root, run: apt-get install ${missing[*]}"
     as_root=(sudo)
     [ -t 0 ] && sudo -v || as_root=(sudo -n)
   fi
@@ -85,11 +94,16 @@ need_packages() {
   for package in "${missing[@]}"; do
     apt-cache show --no-all-versions "$package" >/dev/null 2>&1 || unknown+=("$package")
   done
-  [ ${#unknown[@]} -eq 0 ] || die "apt knows no package called: ${unknown[*]} (Debian 12 has them all)"
+  [ ${#unknown[@]} -eq 0 ] ||
+    die "apt knows no package called: ${unknown[*]} (Debian 12 has them all)"
   step "Installing ${missing[*]}" apt-install \
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}" ||
     die "apt could not install: ${missing[*]}"
+}
+
+is_installed() {
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
 # As many compilers at once as there are processors, but no more than memory allows at 1.5 GiB each.

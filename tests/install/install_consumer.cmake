@@ -1,10 +1,12 @@
-# install -> look at the headers -> configure, build and run the consumer. Arguments: CAIRN_BUILD_DIR, the build whose
-# programs and libraries exist; WORK_DIR, a folder that is emptied; CONFIG, the build type.
+# install -> look at the headers -> configure, build and run the consumer. Arguments:
+# CAIRN_BUILD_DIR, the build whose programs and libraries exist; WORK_DIR, a folder that is emptied;
+# CONFIG, the build type.
 cmake_minimum_required(VERSION 3.24)
 
 function(run step)
   message(STATUS "${step}")
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  execute_process(COMMAND ${ARGN}
+    RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "${step} failed (${status}):\n${output}")
   endif()
@@ -13,7 +15,8 @@ endfunction()
 
 set(prefix ${WORK_DIR}/prefix)
 file(REMOVE_RECURSE ${WORK_DIR})
-run("installing" ${CMAKE_COMMAND} --install ${CAIRN_BUILD_DIR} --prefix ${prefix} --config ${CONFIG})
+run("installing"
+  ${CMAKE_COMMAND} --install ${CAIRN_BUILD_DIR} --prefix ${prefix} --config ${CONFIG})
 
 # A public header must not bring in what the application did not ask for.
 file(GLOB_RECURSE headers RELATIVE ${prefix}/include ${prefix}/include/*.hpp ${prefix}/include/*.h)
@@ -33,13 +36,13 @@ foreach(header IN LISTS headers)
 endforeach()
 
 # The build's own choices, so that sanitizers and a toolchain given by hand reach the consumer too.
+set(inherited
+  CMAKE_CXX_COMPILER CMAKE_CXX_COMPILER_LAUNCHER CMAKE_C_COMPILER CMAKE_MAKE_PROGRAM CMAKE_CXX_FLAGS
+  CMAKE_CXX_FLAGS_DEBUG CMAKE_CXX_FLAGS_RELEASE CMAKE_CXX_FLAGS_RELWITHDEBINFO CMAKE_TOOLCHAIN_FILE)
 load_cache(${CAIRN_BUILD_DIR} READ_WITH_PREFIX build_
-  CMAKE_GENERATOR CMAKE_CXX_COMPILER CMAKE_CXX_COMPILER_LAUNCHER CMAKE_C_COMPILER CMAKE_MAKE_PROGRAM
-  CMAKE_CXX_FLAGS CMAKE_CXX_FLAGS_DEBUG CMAKE_CXX_FLAGS_RELEASE CMAKE_CXX_FLAGS_RELWITHDEBINFO
-  CMAKE_PREFIX_PATH CMAKE_TOOLCHAIN_FILE)
+  CMAKE_GENERATOR CMAKE_PREFIX_PATH ${inherited})
 set(arguments "")
-foreach(name CMAKE_CXX_COMPILER CMAKE_CXX_COMPILER_LAUNCHER CMAKE_C_COMPILER CMAKE_MAKE_PROGRAM CMAKE_CXX_FLAGS
-    CMAKE_CXX_FLAGS_DEBUG CMAKE_CXX_FLAGS_RELEASE CMAKE_CXX_FLAGS_RELWITHDEBINFO CMAKE_TOOLCHAIN_FILE)
+foreach(name IN LISTS inherited)
   if(NOT "${build_${name}}" STREQUAL "")
     list(APPEND arguments "-D${name}=${build_${name}}")
   endif()
@@ -48,7 +51,8 @@ list(PREPEND build_CMAKE_PREFIX_PATH ${prefix})
 string(REPLACE ";" "\\;" prefix_path "${build_CMAKE_PREFIX_PATH}")
 string(REPLACE ";" "\\;" header_list "${headers}")
 
-run("configuring the consumer" ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${WORK_DIR}/build
+run("configuring the consumer"
+  ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${WORK_DIR}/build
   -G ${build_CMAKE_GENERATOR} -DCMAKE_BUILD_TYPE=${CONFIG} ${arguments}
   "-DCMAKE_PREFIX_PATH=${prefix_path}" "-DCAIRN_HEADERS=${header_list}")
 run("building the consumer" ${CMAKE_COMMAND} --build ${WORK_DIR}/build --config ${CONFIG})
