@@ -1,13 +1,15 @@
 @0xd7f1c6a90b3e5a21;
-# What the journal keeps in its records, after the fixed header that its writer fills in. The bytes around these
-# messages are specified in persistence/FORMAT.md. Evolution: fields are only ever added, at the end.
+# What the journal keeps in its records, after the fixed header that its writer fills in. The bytes
+# around these messages are specified in persistence/FORMAT.md. Evolution: fields are only ever
+# added, at the end.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("cairn::format");
 
 struct EventRecord {
-  # One event, as the party that appends it wrote it. Position, version, previous position, recorded time and writer
-  # epoch are given by the journal's writer and stand in the header in front of this message.
+  # One event, as the party that appends it wrote it. Position, version, previous position, recorded
+  # time and writer epoch are given by the journal's writer and stand in the header in front of this
+  # message.
 
   type @0 :UInt64;
   # The Cap'n Proto type id of the payload's struct.
@@ -48,7 +50,8 @@ struct SnapshotRecord {
   stream @0 :Text;
 
   fingerprint @1 :UInt64;
-  # Of the state's schema: a snapshot whose fingerprint differs from the program's is ignored and rebuilt.
+  # Of the state's schema: a snapshot whose fingerprint differs from the program's is ignored and
+  # rebuilt.
 
   recentCommands @2 :List(RecentCommand);
   # The deduplication window as of the version, oldest first.

@@ -1,21 +1,76 @@
-# The one helper for libraries: cairn_add_library(layer HEADERS ... SOURCES ... PUBLIC ... PRIVATE ...).
+# The helpers for Cairn's own targets.
+
+# Everything a user runs or links, and nothing of the tests: what examples/run builds and what an
+# install needs.
+add_custom_target(programs)
+
+# cairn_add_library(layer HEADERS ... SCHEMAS ... SOURCES ... PUBLIC ... PRIVATE ...)
 #
-# A layer's folder is its include root: HEADERS are the public ones, relative to it (cairn/journal.hpp). They are
-# installed, and each must compile alone (VERIFY_INTERFACE_HEADER_SETS).
+# Adds the library cairn-<layer>, alias cairn::<layer>, and remembers it for the install and for
+# cairn::cairn. A layer's folder is its include root. HEADERS are the public ones and SCHEMAS the
+# Cap'n Proto files, both relative to it (cairn/journal.hpp). From these lists come the include
+# path, the generated <cairn/journal.capnp.h>, what is installed, and the check that each header
+# compiles alone (VERIFY_INTERFACE_HEADER_SETS). PUBLIC libraries are seen by users; PRIVATE ones
+# are only linked.
 function(cairn_add_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SOURCES;PUBLIC;PRIVATE")
-  add_library(cairn-${name})
-  add_library(cairn::${name} ALIAS cairn-${name})
-  set_target_properties(cairn-${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
-  target_sources(cairn-${name}
-    PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR} FILES ${arg_HEADERS}
-    PRIVATE ${arg_SOURCES})
-  target_compile_features(cairn-${name} PUBLIC cxx_std_20)
-  target_link_libraries(cairn-${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
-  target_include_directories(cairn-${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-  cairn_warnings(cairn-${name})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SCHEMAS;SOURCES;PUBLIC;PRIVATE")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "cairn_add_library(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  set(target cairn-${name})
+  add_library(${target} ${arg_SOURCES})
+  add_library(cairn::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES
+    EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON VERIFY_INTERFACE_HEADER_SETS ON)
+  target_sources(${target}
+    PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR} FILES ${arg_HEADERS})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  cairn_warnings(${target})
+  if(arg_SCHEMAS)
+    cairn_add_capnp(${target} ${arg_SCHEMAS})
+  endif()
+  add_dependencies(programs ${target})
+  set_property(GLOBAL APPEND PROPERTY CAIRN_LIBRARIES ${target})
+endfunction()
+
+# Compiles schemas of this folder to C++ and makes the generated headers public headers of the
+# target.
+function(cairn_add_capnp target)
+  set(CAPNPC_SRC_PREFIX ${CMAKE_CURRENT_SOURCE_DIR})
+  set(CAPNPC_OUTPUT_DIR ${CMAKE_CURRENT_BINARY_DIR})
+  foreach(schema IN LISTS ARGN)
+    cmake_path(GET schema PARENT_PATH folder)
+    file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${folder})
+  endforeach()
+  capnp_generate_cpp(sources headers ${ARGN})
+  set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS -w)
+  target_sources(${target}
+    PRIVATE ${sources}
+    PUBLIC FILE_SET generated TYPE HEADERS BASE_DIRS ${CMAKE_CURRENT_BINARY_DIR} FILES ${headers}
+    PUBLIC FILE_SET schemas TYPE HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR} FILES ${ARGN})
+  # A .capnp file is found and installed as a header is, but does not compile as C++.
+  set_target_properties(${target} PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY "HEADERS;generated")
+endfunction()
+
+# cairn_add_program(name SOURCES ... LIBRARIES ... [INSTALL]): a program for users, built into bin/.
+function(cairn_add_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL" "" "SOURCES;LIBRARIES")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "cairn_add_program(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})
+  cairn_warnings(${name})
+  add_dependencies(programs ${name})
+  if(arg_INSTALL)
+    set_property(GLOBAL APPEND PROPERTY CAIRN_PROGRAMS ${name})
+  endif()
 endfunction()
 
 function(cairn_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
 endfunction()

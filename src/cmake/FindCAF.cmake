@@ -1,8 +1,18 @@
-# CAF 0.17.6, as Debian and Ubuntu ship it, has no CMake config. Defines CAF::core, as CAF 1.x's own config does.
+# Finds the C++ Actor Framework and says which it took: 1.x by its own config where there is one,
+# else 0.17.6 as Debian and Ubuntu ship it, without a config. Either way the target is CAF::core,
+# the version CAF_VERSION.
+find_package(CAF CONFIG QUIET COMPONENTS core)
+if(CAF_FOUND AND CAF_VERSION VERSION_GREATER_EQUAL 1.0)
+  include(FindPackageHandleStandardArgs)
+  find_package_handle_standard_args(CAF CONFIG_MODE)
+  return()
+endif()
+
 find_path(CAF_INCLUDE_DIR caf/all.hpp)
 find_library(CAF_CORE_LIBRARY caf_core)
 if(CAF_INCLUDE_DIR)
-  file(STRINGS ${CAF_INCLUDE_DIR}/caf/config.hpp caf_version_line REGEX "#define CAF_VERSION [0-9]+")
+  file(STRINGS ${CAF_INCLUDE_DIR}/caf/config.hpp caf_version_line
+    REGEX "#define CAF_VERSION [0-9]+")
   string(REGEX MATCH "[0-9]+" caf_version_number "${caf_version_line}")
   if(caf_version_number)
     math(EXPR caf_major "${caf_version_number} / 10000")
@@ -21,4 +31,4 @@ if(CAF_FOUND AND NOT TARGET CAF::core)
     IMPORTED_LOCATION ${CAF_CORE_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${CAF_INCLUDE_DIR}
     INTERFACE_LINK_LIBRARIES Threads::Threads)
 endif()
-mark_as_advanced(CAF_INCLUDE_DIR CAF_CORE_LIBRARY)
+mark_as_advanced(CAF_INCLUDE_DIR CAF_CORE_LIBRARY CAF_DIR)

@@ -1,0 +1,132 @@
+# What examples/run, tests/run and .ci/run share; sourced by bash, with `root` set to the checkout.
+#
+# Everything is written below build/: logs to build/log, the compiler cache to build/ccache,
+# temporary files to build/tmp. Commands run with their output in a log, which is shown only when
+# they fail.
+
+export CCACHE_DIR=${CCACHE_DIR:-$root/build/ccache}
+log_dir=$root/build/log
+
+# Programs must not find a closed descriptor 0: the next file they open would become their standard
+# input.
+{ : <&0; } 2>/dev/null || exec </dev/null
+
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+now_ms() {
+  printf '%s' $((${EPOCHREALTIME//[.,]/} / 1000))
+}
+
+# step TITLE LOG COMMAND...: runs COMMAND with its output in build/log/LOG.log and prints one line
+# with the seconds it took. If it fails, the end of the log is shown, and its status returned.
+step() {
+  local title=$1 log=$log_dir/$2.log start status=0 pulse
+  shift 2
+  mkdir -p "$log_dir"
+  start=$(now_ms)
+  printf '%s ...' "$title"
+  : >"$log"
+  show_progress "$log" &
+  pulse=$!
+  "$@" >>"$log" 2>&1 </dev/null || status=$?
+  kill "$pulse" 2>/dev/null
+  wait "$pulse" 2>/dev/null
+  local ms=$(($(now_ms) - start))
+  [ -t 1 ] && printf '\r\033[K%s ...' "$title"
+  if [ "$status" -eq 0 ]; then
+    printf ' %d.%d s\n' $((ms / 1000)) $((ms % 1000 / 100))
+  else
+    printf ' failed after %d s\n' $((ms / 1000))
+    tail -n 60 "$log" >&2
+    printf '(all of it: %s)\n' "$log" >&2
+  fi
+  return "$status"
+}
+
+# Shows how far ninja has come: in place on a terminal, every minute elsewhere. Ends when it is
+# killed.
+show_progress() {
+  local count interval=60
+  trap 'kill $! 2>/dev/null; exit' TERM
+  [ -t 1 ] && interval=1
+  while :; do
+    sleep $interval &
+    wait $!
+    count=$(tail -n 1 "$1" | grep -oE '^\[[0-9]+/[0-9]+\]')
+    if [ -t 1 ]; then
+      printf '\r\033[K%s ... %s' "$title" "$count"
+    else
+      printf ' %s' "${count:-.}"
+    fi
+  done
+}
+
+# need_packages GROUP...: installs the packages of these groups that are missing, and only then asks
+# apt anything.
+need_packages() {
+  local group list=$root/src/scripts/packages.txt package
+  local wanted=() missing=() unknown=() as_root=()
+  for group in "$@"; do
+    while read -r package; do
+      wanted+=("$package")
+    done < <(sed -nE "s/^$group +//p" "$list")
+  done
+  if ! command -v dpkg-query >/dev/null; then
+    printf 'This is not Debian; needed, whatever it is called here: %s\n' "${wanted[*]}"
+    return
+  fi
+  for package in "${wanted[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null ||
+      die "neither root nor sudo; as root, run: apt-get install ${missing[*]}"
+    as_root=(sudo)
+    [ -t 0 ] && sudo -v || as_root=(sudo -n)
+  fi
+  step "Reading the package lists" apt-update "${as_root[@]}" apt-get update ||
+    printf 'Going on with the package lists that are here.\n'
+  for package in "${missing[@]}"; do
+    apt-cache show --no-all-versions "$package" >/dev/null 2>&1 || unknown+=("$package")
+  done
+  [ ${#unknown[@]} -eq 0 ] ||
+    die "apt knows no package called: ${unknown[*]} (Debian 12 has them all)"
+  step "Installing ${missing[*]}" apt-install \
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}" ||
+    die "apt could not install: ${missing[*]}"
+}
+
+is_installed() {
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# As many compilers at once as there are processors, but no more than memory allows at 1.5 GiB each.
+parallel_jobs() {
+  local processors memory_kib by_memory
+  processors=$(nproc)
+  memory_kib=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo 2>/dev/null)
+  by_memory=$((${memory_kib:-8388608} / 1572864))
+  [ "$by_memory" -ge 1 ] || by_memory=1
+  printf '%d' $((processors < by_memory ? processors : by_memory))
+}
+
+# configure PRESET [CMAKE-ARGUMENT...]
+configure() {
+  local preset=$1
+  shift
+  step "Configuring $preset" "configure-$preset" cmake -S "$root" --preset "$preset" "$@"
+}
+
+# build PRESET TARGET...
+build() {
+  local preset=$1
+  shift
+  step "Building $preset" "build-$preset" \
+    cmake --build "$root/build/$preset" --parallel "$(parallel_jobs)" --target "$@"
+}

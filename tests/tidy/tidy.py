@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""Reads the source tree and reports what breaks the project's own rules, one finding a line.
+
+Usage: tidy.py [ROOT]. Each rule is a generator over (path, line, message); see RULES at the end.
+The rules themselves are tested by tidy_test.py, which feeds each of them a file that breaks it.
+"""
+
+import os
+import re
+import sys
+
+LAYERS = ["schemas", "persistence", "actors", "src"]  # each may include itself and those before it
+TOP_LEVEL = {
+    "CMakeLists.txt", "actors", "persistence", "schemas", "src", "tests", "examples", "README.md",
+    "LICENSE", "CMakePresets.json", "vcpkg.json", "CHANGELOG.md", "SECURITY.md",
+}
+IGNORED = {".git", ".cache", "build", "vcpkg_installed", "compile_commands.json", "__pycache__"}
+
+# Who may include what. Public headers may include none of it; <cairn/caf.hpp> is the one exception.
+RESTRICTED = {
+    r"caf/": {"actors", "src", "tests"},
+    r"lmdb\.h$": {"persistence", "tests"},
+    r"libpq-fe\.h$": {"persistence", "tests"},
+    r"librdkafka/": {"src", "tests"},
+}
+CAF_HEADER = "actors/cairn/caf.hpp"
+
+MAX_COLUMNS = 100
+MAX_LINES = 899
+MAX_README_LINES = 60
+
+STANDARD = re.compile(r"[a-z_]+$")
+POSIX = re.compile(r"(sys/|linux/|netinet/|arpa/|net/)?[a-z0-9_]+\.h$")
+INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
+GENERATED = re.compile(r"(.+)\.(capnp\.h|cairn\.hpp)")
+LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bnot implemented\b|\bfor now\b", re.IGNORECASE)
+MACHINE_PATH = re.compile(r"(?<![\w.}*/-])/(home|tmp|work|root|farm|Users)/")
+
+
+class Include:
+    def __init__(self, line, quoted, name, conditional):
+        self.line, self.quoted, self.name, self.conditional = line, quoted, name, conditional
+
+
+class Tree:
+    """The text files below a root, by their path from it."""
+
+    def __init__(self, root):
+        self.root = root
+        self.files = {}
+        self.folders = set()
+        for folder, folders, names in os.walk(root):
+            folders[:] = sorted(name for name in folders if name not in IGNORED)
+            prefix = os.path.relpath(folder, root)
+            prefix = "" if prefix == "." else prefix + "/"
+            self.folders.update(prefix + name for name in folders)
+            for name in sorted(names):
+                if name in IGNORED:
+                    continue
+                try:
+                    with open(os.path.join(folder, name), encoding="utf-8") as file:
+                        self.files[prefix + name] = file.read().splitlines()
+                except UnicodeDecodeError:
+                    continue  # binary, such as a golden journal
+
+    def cpp(self):
+        return {p: l for p, l in self.files.items() if p.endswith((".hpp", ".cpp", ".h"))}
+
+    def code(self):
+        """Everything people write as source: C++, schemas, CMake, scripts."""
+        endings = (".hpp", ".cpp", ".h", ".capnp", ".cmake", ".cmake.in", ".py", ".sh")
+        return {
+            path: lines for path, lines in self.files.items()
+            if path.endswith(endings) or os.path.basename(path) == "CMakeLists.txt"
+            or (lines and lines[0].startswith("#!"))
+        }
+
+    def prose_and_code(self):
+        documents = {p: l for p, l in self.files.items() if p.endswith((".md", ".json", ".txt"))}
+        return {**self.code(), **documents}
+
+    def includes(self, path):
+        depth, found = 0, []
+        for number, line in enumerate(self.files[path], 1):
+            if re.match(r"\s*#\s*if", line):
+                depth += 1
+            elif re.match(r"\s*#\s*endif", line):
+                depth -= 1
+            elif match := INCLUDE.match(line):
+                found.append(Include(number, match[1] == '"', match[2], depth > 0))
+        return found
+
+    def generated_from(self, name):
+        """The schema that a generated header comes from: a.capnp for a.capnp.h and a.cairn.hpp."""
+        match = GENERATED.fullmatch(name)
+        return match[1] + ".capnp" if match else None
+
+    def owner_of_public(self, name):
+        """The layer whose public header <name> is, or None."""
+        name = self.generated_from(name) or name
+        return next((layer for layer in LAYERS if f"{layer}/{name}" in self.files), None)
+
+
+def top_of(path):
+    return path.split("/")[0]
+
+
+def is_public(path):
+    layer, _, rest = path.partition("/")
+    return layer in LAYERS and rest.startswith("cairn/") and path.endswith((".hpp", ".h"))
+
+
+def rule_layers(tree):
+    """schemas <- persistence <- actors <- src; examples see public headers only."""
+    for path in tree.cpp():
+        top = top_of(path)
+        if top not in LAYERS + ["examples"]:
+            continue
+        for include in tree.includes(path):
+            if include.name.startswith("cairn/"):
+                owner = tree.owner_of_public(include.name)
+                if owner is None:
+                    yield path, include.line, f"no layer has the public header <{include.name}>"
+                elif top in LAYERS and LAYERS.index(owner) > LAYERS.index(top):
+                    yield path, include.line, f"{top} must not include <{include.name}> of {owner}"
+            elif include.quoted and not resolves_inside(tree, path, include.name):
+                yield path, include.line, f'"{include.name}" is no file of {top}'
+
+
+def resolves_inside(tree, path, name):
+    name = tree.generated_from(name) or name
+    top = top_of(path)
+    near = os.path.normpath(os.path.join(os.path.dirname(path), name))
+    return any(p in tree.files and top_of(p) == top for p in (near, f"{top}/{name}"))
+
+
+def rule_restricted_includes(tree):
+    """Third-party libraries with an owner are included by that owner only."""
+    for path in tree.cpp():
+        for include in tree.includes(path):
+            for pattern, allowed in RESTRICTED.items():
+                if re.match(pattern, include.name) and top_of(path) not in allowed:
+                    yield path, include.line, f"{top_of(path)} must not include <{include.name}>"
+
+
+def rule_public_headers(tree):
+    """Public headers include the standard library, Cap'n Proto and Cairn only."""
+    for path in filter(is_public, tree.cpp()):
+        for include in tree.includes(path):
+            name = include.name
+            if include.quoted:
+                yield path, include.line, f'a public header includes with <>, not "{name}"'
+            elif name.startswith("caf/") and path == CAF_HEADER:
+                continue
+            elif not STANDARD.match(name) and not name.startswith(("cairn/", "capnp/", "kj/")):
+                yield path, include.line, f"a public header must not include <{name}>"
+
+
+def rule_include_order(tree):
+    """Own header, then Cairn's, then third party, then standard."""
+    names = ["Cairn's", "third party", "standard"]
+    for path in tree.cpp():
+        includes = [i for i in tree.includes(path) if not i.conditional]
+        stem = os.path.splitext(path)[0]
+        top = top_of(path)
+        own = {f"{stem}.hpp", f"{top}/cairn/{os.path.basename(stem)}.hpp"} & set(tree.files)
+        if path.endswith(".cpp") and own and includes:
+            first = includes[0].name
+            candidates = {f"{top}/{first}", os.path.join(os.path.dirname(path), first)}
+            if not own & candidates:
+                yield path, includes[0].line, "the file's own header comes first"
+        highest = 0
+        for include in includes:
+            name = include.name
+            if include.quoted or name.startswith("cairn/") or GENERATED.fullmatch(name):
+                rank = 0
+            elif STANDARD.match(name):
+                rank = 2
+            elif POSIX.match(name):
+                continue  # the system's headers stand with third party or with standard
+            else:
+                rank = 1
+            if rank < highest:
+                yield path, include.line, f"{names[rank]} header after a {names[highest]} one"
+            highest = max(highest, rank)
+
+
+def rule_pragma_once(tree):
+    for path, lines in tree.cpp().items():
+        if not path.endswith(".cpp") and "#pragma once" not in lines:
+            yield path, 1, "a header needs #pragma once"
+
+
+def rule_columns(tree):
+    for path, lines in tree.code().items():
+        for number, line in enumerate(lines, 1):
+            if len(line) > MAX_COLUMNS:
+                yield path, number, f"{len(line)} columns, {MAX_COLUMNS} allowed"
+
+
+def rule_file_length(tree):
+    for path, lines in tree.code().items():
+        if len(lines) > MAX_LINES:
+            yield path, len(lines), f"{len(lines)} lines, {MAX_LINES} allowed"
+
+
+def rule_leftovers(tree):
+    for path, lines in tree.prose_and_code().items():
+        if path.startswith("tests/tidy/"):
+            continue  # speaks about the words
+        for number, line in enumerate(lines, 1):
+            if match := LEFTOVER.search(line):
+                yield path, number, f'left over: "{match[0]}"'
+
+
+def rule_machine_paths(tree):
+    for path, lines in tree.prose_and_code().items():
+        if path.startswith("tests/tidy/"):
+            continue
+        for number, line in enumerate(lines, 1):
+            if match := MACHINE_PATH.search(line):
+                yield path, number, f"a path of one machine: {match[0]}"
+
+
+def rule_readmes(tree):
+    """Layers, tests, examples and the folders below these two explain themselves on a screen."""
+    wanted = set(LAYERS) | {"tests", "examples"}
+    wanted |= {f for f in tree.folders if re.fullmatch(r"(tests|examples)/[^/.]+", f)}
+    for folder in sorted(wanted & tree.folders):
+        readme = f"{folder}/README.md"
+        if readme not in tree.files:
+            yield readme, 1, "the folder has no README.md"
+        elif len(tree.files[readme]) > MAX_README_LINES:
+            yield readme, 1, f"{len(tree.files[readme])} lines, {MAX_README_LINES} are one screen"
+
+
+def rule_top_level(tree):
+    for name in sorted({top_of(path) for path in list(tree.files) + list(tree.folders)}):
+        if name not in TOP_LEVEL and not name.startswith("."):
+            yield name, 1, "does not belong into the top folder"
+
+
+RULES = {
+    name.removeprefix("rule_"): rule for name, rule in globals().items() if name.startswith("rule_")
+}
+
+
+def findings(tree, rules=RULES):
+    return [(name, *finding) for name in rules for finding in RULES[name](tree)]
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "../..")
+    tree = Tree(root)
+    found = findings(tree)
+    for rule, path, line, message in found:
+        print(f"{path}:{line}: {message} [{rule}]")
+    print(f"tidy: {len(found)} findings by {len(RULES)} rules in {len(tree.files)} files")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
