@@ -4,6 +4,7 @@
 
 namespace cairn::detail {
 
+rehydration_gate::rehydration_gate(std::size_t permits) : permits_{permits} {}
 rehydration_gate::~rehydration_gate() = default;
 
 bool rehydration_gate::enter(activation& who) {

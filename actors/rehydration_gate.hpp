@@ -15,7 +15,7 @@ class activation;
 /// no thread.
 class rehydration_gate {
 public:
-  explicit rehydration_gate(std::size_t permits) noexcept : permits_{permits} {}
+  explicit rehydration_gate(std::size_t permits);
 
   ~rehydration_gate();
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cairn/detail/invoke.hpp>
 #include <cairn/detail/model.hpp>
 #include <cairn/detail/request.hpp>
 #include <cairn/future.hpp>
@@ -55,7 +56,7 @@ public:
   effect execute(execution& at) noexcept override {
     auto& state = static_cast<typed_state<T>&>(at.state).value;
     try {
-      auto decided = decide(state);
+      auto decided = call_decide<T>(state, command_);
       if (decided.rejected()) {
         rejection_.emplace(std::move(decided.rejection()));
         return effect::none;
@@ -84,17 +85,6 @@ public:
 private:
   using state_type = typename T::state;
   using decision_type = decision<typename T::event>;
-
-  decision_type decide(const state_type& state) {
-    if constexpr (decides_value<T, C>) {
-      return T::decide(state, command_);
-    } else {
-      capnp::MallocMessageBuilder message;
-      auto wire = message.initRoot<typename schema_of<C>::wire>();
-      schema_of<C>::write(command_, wire);
-      return T::decide(state, wire.asReader());
-    }
-  }
 
   effect append(execution& at, state_type& state, const decision_type& decided) {
     const auto before = at.events.size();
