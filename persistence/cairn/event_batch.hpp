@@ -18,6 +18,8 @@ namespace cairn {
 
 /// Limits on what goes into one record.
 inline constexpr std::size_t default_max_event_bytes = std::size_t{1} << 20;
+/// The fixed header in front of each record's message, in words of 8 bytes; see FORMAT.md.
+inline constexpr std::size_t record_header_words = 5;
 inline constexpr std::size_t max_tags = 16;
 inline constexpr std::size_t max_tag_bytes = 128;
 
@@ -61,20 +63,25 @@ public:
   std::size_t size() const noexcept { return ends_.size(); }
   bool empty() const noexcept { return ends_.empty(); }
   /// Bytes of all records together.
-  std::size_t bytes() const noexcept { return words_.size() * sizeof(capnp::word); }
+  std::size_t bytes() const noexcept { return words_.size() * sizeof(std::uint64_t); }
 
   /// The record with this index, from 0: its header (still without what the writer fills in) and
   /// its message. Valid until the batch is changed.
   std::span<capnp::word> record(std::size_t index) noexcept;
   std::span<const capnp::word> record(std::size_t index) const noexcept;
 
+  /// The message of that record, without the header.
+  std::span<const capnp::word> message(std::size_t index) const noexcept {
+    return record(index).subspan(record_header_words);
+  }
+
   /// Drops the records from `count` on.
   void truncate(std::size_t count) noexcept;
   void clear() noexcept { truncate(0); }
 
 private:
-  std::vector<capnp::word> words_;
-  std::vector<std::size_t> ends_; // one past each record, in words
+  std::vector<std::uint64_t> words_; // capnp::word, which clang does not let a vector hold
+  std::vector<std::size_t> ends_;    // one past each record, in words
   std::size_t max_event_bytes_;
 };
 

@@ -44,9 +44,9 @@ class append_target;
 /// The journal owns it from `submit` until it hands it to `target`, with `outcome` set.
 class append_operation {
 public:
-  append_operation(const stream_id& stream, expected_version expected, append_target& target,
+  append_operation(const stream_id& of_stream, expected_version demand, append_target& receiver,
                    std::size_t max_event_bytes = default_max_event_bytes)
-    : events{max_event_bytes}, stream{&stream}, expected{expected}, target{&target} {}
+    : events{max_event_bytes}, stream{&of_stream}, expected{demand}, target{&receiver} {}
   virtual ~append_operation() = default;
   append_operation(const append_operation&) = delete;
   append_operation& operator=(const append_operation&) = delete;
@@ -62,9 +62,10 @@ public:
   /// Set by the journal before it hands the operation back.
   ///
   /// Errors, with nothing written: `version_conflict` (carries the actual version), `storage_full`,
-  /// `journal_stopped`, `shut_down`, `overloaded` (the journal's own queue is full),
-  /// `corrupt_record` (the stream's head could not be read). `outcome_unknown`: the commit failed;
-  /// the events may or may not be durable.
+  /// `io_failed`, `journal_stopped`, `corrupt_record` (the stream's head is damaged); and, from
+  /// within `submit`, `invalid_argument` (a record larger than the journal takes), `overloaded`
+  /// (the journal's own queue is full), `shut_down`, `already_open` (in a child made by fork).
+  /// `outcome_unknown`: the commit failed; the events may or may not be durable.
   std::optional<result<commit>> outcome;
 };
 
@@ -72,8 +73,9 @@ public:
 class append_target {
 public:
   /// Takes the operations of one commit that named this target, in commit order, each with its
-  /// outcome. Called on the journal's writer thread (the in-memory journal: within `submit`), so it
-  /// must be short: the next commit waits for it. Must not call `submit` on the same journal.
+  /// outcome. Called on the journal's writer thread, so it must be short: the next commit waits for
+  /// it. The in-memory journal calls it within `submit`, and so does every journal for an operation
+  /// that `submit` itself refuses. Must not call `submit` on the same journal.
   virtual void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept = 0;
 
 protected:
@@ -146,9 +148,9 @@ struct recent_command {
 /// A state to be kept, for `journal::submit_snapshot`.
 struct snapshot_draft {
   stream_id stream;
-  stream_head at;                   ///< What the state stands for; must be durable already.
-  std::uint64_t fingerprint;        ///< Of the state's schema.
-  std::vector<capnp::word> message; ///< `format::SnapshotRecord`, one segment, no segment table.
+  stream_head at;                     ///< What the state stands for; must be durable already.
+  std::uint64_t fingerprint;          ///< Of the state's schema.
+  std::vector<std::uint64_t> message; ///< `format::SnapshotRecord`: the words of its one segment.
 
   /// Encodes one. `fill` writes the state into the pointer that it is given; what it throws passes
   /// through.

@@ -1,0 +1,135 @@
+#pragma once
+
+#include "deduplication_window.hpp"
+#include "flight.hpp"
+#include "inbox.hpp"
+#include "runner.hpp"
+
+#include <cairn/detail/model.hpp>
+#include <cairn/detail/request.hpp>
+#include <cairn/journal.hpp>
+
+#include <caf/actor.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace cairn::detail {
+
+class aggregate_append;
+class engine;
+class type_host;
+
+/// One aggregate while it is in memory: what its actor runs.
+///
+/// It takes its requests one at a time, evolves at once, and does not wait for the disk: each
+/// answer is carried along with the append it depends on, and leaves when that is durable. When an
+/// append fails, all later answers in flight fail with it, the state is dropped, and the aggregate
+/// is rebuilt from the journal.
+///
+/// `run` is called by its actor only. `post`, `request_passivation`, `grant_rehydration`, `leave`
+/// and `landed` come from any thread.
+class activation final : public runner {
+public:
+  activation(type_host& host, stream_id stream);
+  ~activation() override;
+
+  const stream_id& stream() const noexcept { return stream_; }
+
+  /// Queues a request and wakes the actor if need be. The request is left with the caller if the
+  /// result is `closed`; it is answered with `overloaded` here if the aggregate's bound is reached.
+  inbox::pushed post(request_ptr& work);
+
+  bool run() noexcept override;
+
+  /// Asks it to leave memory once nothing is queued and nothing is in flight.
+  void request_passivation();
+
+  void grant_rehydration();
+
+  /// By whoever delivers answers, before it does: so many requests no longer count against the
+  /// aggregate's bound.
+  void leave(std::size_t requests) noexcept {
+    outstanding_.fetch_sub(static_cast<std::uint32_t>(requests), std::memory_order_relaxed);
+  }
+
+  /// By the completer, after a flight has landed or crashed: wakes the actor if it waits for that.
+  void landed() noexcept;
+
+  /// When it last did something, by the engine's clock, in its ticks.
+  std::chrono::steady_clock::time_point last_active() const noexcept {
+    return std::chrono::steady_clock::time_point{
+        std::chrono::steady_clock::duration{last_active_.load(std::memory_order_relaxed)}};
+  }
+
+  /// Whether nothing is under way and it has not been asked to leave.
+  bool idle() const noexcept {
+    return outstanding_.load(std::memory_order_relaxed) == 0
+           && !wants_passivation_.load(std::memory_order_relaxed);
+  }
+
+  /// Whether it has done something since this was asked last.
+  bool used_since_last_look() noexcept { return used_.exchange(false, std::memory_order_relaxed); }
+
+  void start(caf::actor self) { self_ = std::move(self); }
+
+private:
+  bool take_inbox();
+  bool rebuild();
+  std::optional<error> rehydrate();
+  void give_up(const error& failure);
+  bool settle_down();
+  void retire();
+  void drop_state() noexcept;
+
+  void execute_pending();
+  void execute(request_ptr work, aggregate_append& append);
+  void submit(std::unique_ptr<aggregate_append> append);
+  void refuse(request_ptr work, error failure);
+  void depend_on(std::uint64_t version, aggregate_append& append, std::uint64_t& position,
+                 intrusive_ptr<flight>& in) const;
+
+  bool wait_for_flights();
+  void reap_flights();
+  void take_snapshot_if_due();
+  void hand_in_snapshot();
+  void account_bytes();
+
+  void wake() noexcept;
+  request_ptr pop_pending() noexcept;
+
+  type_host& host_;
+  engine& engine_;
+  const stream_id stream_;
+  caf::actor self_;
+
+  inbox inbox_;
+  std::atomic<std::uint32_t> outstanding_{0};
+  std::atomic<bool> wants_wake_{false}; // when a flight lands
+  std::atomic<bool> wants_passivation_{false};
+  std::atomic<bool> may_rehydrate_{false};
+  std::atomic<bool> used_{true};
+  std::atomic<std::chrono::steady_clock::rep> last_active_{0};
+
+  // The actor's own from here on.
+  request* pending_ = nullptr; // taken from the inbox, not yet executed; oldest first
+  request* pending_last_ = nullptr;
+  std::unique_ptr<aggregate_state> state_;
+  std::uint64_t version_ = 0; // of the state, flights included
+  stream_head durable_;       // of the journal, as far as known here
+  deduplication_window window_;
+  std::vector<intrusive_ptr<flight>> flights_; // oldest first
+  std::unique_ptr<snapshot_draft> snapshot_;   // waits for its version to be durable
+  std::uint64_t snapshot_version_ = 0;         // of the last one taken
+  std::size_t accounted_bytes_ = 0;
+  std::uint64_t accounted_version_ = 0;
+  bool broken_ = false; // the state is not to be trusted
+  bool waits_for_gate_ = false;
+  bool closed_ = false;
+};
+
+} // namespace cairn::detail

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "runner.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/actor_system.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+
+/// Everything that differs between CAF's generations, and all of CAF that Cairn needs. Cairn's own
+/// messages are wake-ups without content: what is to be done waits in queues of our own, whose
+/// bounds CAF's mailboxes lack.
+namespace cairn::detail::seam {
+
+/// An actor that calls `work->run()` for each wake-up until it returns false. It is not scheduled
+/// before the first.
+caf::actor spawn(caf::actor_system& system, intrusive_ptr<runner> work);
+
+/// The same, and it wakes itself up each `interval` as well.
+caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
+                          std::chrono::milliseconds interval);
+
+/// From any thread; from within an actor too.
+void wake(const caf::actor& target);
+
+/// An actor system configured for Cairn, and its configuration, which must outlive it.
+class owned_system {
+public:
+  /// `threads`: of the scheduler; 0: one for each processor, at least 2.
+  explicit owned_system(std::size_t threads);
+  ~owned_system();
+
+  caf::actor_system& get() noexcept;
+
+private:
+  struct parts;
+  std::unique_ptr<parts> parts_;
+};
+
+} // namespace cairn::detail::seam

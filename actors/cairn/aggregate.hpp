@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cairn/decision.hpp>
+#include <cairn/schema.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+
+namespace cairn {
+
+/// How the aggregates of one type are kept. Given to `runtime::host`.
+struct aggregate_options {
+  /// How many commands with a command id each aggregate remembers, newest first out of those that
+  /// had an effect. A command repeated within the window gets the first one's reply and has no
+  /// second effect; a command repeated after that many others is judged anew. 0 switches
+  /// deduplication off. A remembered command weighs 32 bytes of memory in a resident aggregate.
+  std::size_t deduplication_window = 128;
+
+  /// A snapshot is taken once so many events have been appended since the last one; 0: never. An
+  /// aggregate may also ask for one by a predicate, `static bool wants_snapshot(const state&,
+  /// std::uint64_t version)`.
+  std::uint64_t snapshot_every = 500;
+
+  /// How many commands and queries one aggregate may have accepted and not yet answered. Beyond it
+  /// the caller gets `overloaded` at once.
+  std::size_t max_outstanding = 16'384;
+
+  /// An aggregate that has had no message for so long is passivated. Zero: never by time.
+  std::chrono::milliseconds idle_timeout = std::chrono::minutes{10};
+};
+
+namespace detail {
+
+constexpr bool valid_type_name(std::string_view name) noexcept {
+  if (name.empty() || name.size() > 64)
+    return false;
+  for (const char c : name) {
+    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+      return false;
+  }
+  return true;
+}
+
+template <class T, class C>
+concept decides_value = requires(const typename T::state& state, const C& command) {
+  { T::decide(state, command) } -> std::convertible_to<decision<typename T::event>>;
+};
+
+template <class T, class C>
+concept decides_wire = requires(const typename T::state& state,
+                                typename schema_of<C>::wire::Reader command) {
+  { T::decide(state, command) } -> std::convertible_to<decision<typename T::event>>;
+};
+
+template <class T, class E>
+concept evolves_value = requires(typename T::state& state, const E& event) {
+  T::evolve(state, event);
+};
+
+template <class T, class E>
+concept evolves_wire = requires(typename T::state& state,
+                                typename schema_of<E>::wire::Reader event) {
+  T::evolve(state, event);
+};
+
+template <class T>
+concept wants_snapshots_by_predicate = requires(const typename T::state& state,
+                                                std::uint64_t version) {
+  { T::wants_snapshot(state, version) } -> std::convertible_to<bool>;
+};
+
+/// The version of the meaning of a state, beside its schema: raised by the application when evolve
+/// changes so that snapshots taken before must be rebuilt.
+template <class T>
+constexpr std::uint64_t state_version() noexcept {
+  if constexpr (requires { T::state_version; })
+    return T::state_version;
+  else
+    return 0;
+}
+
+// The compiler prints the template's arguments when an assertion in it fails: they name the
+// aggregate and the alternative whose overload is missing.
+template <class Aggregate, class Command>
+struct require_decide {
+  static_assert(schema_value<Command>,
+                "cairn: this command is not a struct that capnpc-cairn generated");
+  static_assert(
+      decides_value<Aggregate, Command> || decides_wire<Aggregate, Command>,
+      "cairn: missing overload: static decision<event> decide(const state&, const Command&)");
+  static constexpr bool holds = true;
+};
+
+template <class Aggregate, class Event>
+struct require_evolve {
+  static_assert(schema_value<Event>,
+                "cairn: this event is not a struct that capnpc-cairn generated");
+  static_assert(evolves_value<Aggregate, Event> || evolves_wire<Aggregate, Event>,
+                "cairn: missing overload: static void evolve(state&, const Event&)");
+  static constexpr bool holds = true;
+};
+
+template <class Aggregate, class Command, class Event>
+struct require_overloads;
+template <class Aggregate, class... Commands, class... Events>
+struct require_overloads<Aggregate, std::variant<Commands...>, std::variant<Events...>> {
+  static constexpr bool holds = (require_decide<Aggregate, Commands>::holds && ...)
+                                && (require_evolve<Aggregate, Events>::holds && ...);
+};
+
+} // namespace detail
+
+/// The four things that make an aggregate, as a type `T` that is never instantiated:
+///
+///     struct shopping_cart {
+///       static constexpr std::string_view type_name = "shopping-cart";  // names its streams;
+///       never changes using state   = cart_state;                             // a generated
+///       struct; the empty state is state{} using command = std::variant<add_item, check_out>; //
+///       generated structs using event   = std::variant<item_added, checked_out>;   // generated
+///       structs static cairn::decision<event> decide(const state&, const add_item&);  // one for
+///       each command static void evolve(state&, const item_added&);                        // one
+///       for each event
+///     };
+///
+/// `decide` is pure: it looks at the state and the command, nothing else, and returns events or a
+/// rejection. `evolve` is pure and total: an event that happened cannot be refused. Either may take
+/// the Cap'n Proto `Reader` instead of the value struct where the copy is worth saving. Optional:
+/// `wants_snapshot(const state&, std::uint64_t version)`, and `state_version`, a number raised when
+/// evolve changes its meaning so that older snapshots must be rebuilt.
+///
+/// A missing overload does not fail this concept quietly: it is a compile error that names
+/// aggregate and alternative.
+template <class T>
+concept aggregate = requires {
+  { T::type_name } -> std::convertible_to<std::string_view>;
+  typename T::state;
+  typename T::command;
+  typename T::event;
+}
+&&schema_value<typename T::state>;
+
+} // namespace cairn

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <cairn/aggregate.hpp>
+#include <cairn/detail/calls.hpp>
+#include <cairn/detail/host.hpp>
+#include <cairn/future.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace cairn {
+
+/// What goes along with a command.
+struct ask_options {
+  /// Refuse with `version_conflict`, which carries the actual version, unless the aggregate is at
+  /// this version.
+  expected_version expected = expected_version::any();
+
+  /// Names the command. Repeating a command with the same id is safe: it has its effect once and
+  /// gets the same reply (within `aggregate_options::deduplication_window`). Without an id a
+  /// command whose outcome is unknown cannot be repeated safely.
+  message_id command_id{};
+
+  message_id correlation_id{}; ///< Recorded with the events; see `event_view`.
+  message_id causation_id{};   ///< Recorded with the events; see `event_view`.
+
+  /// A command that has not been decided by then fails with `deadline_exceeded`, and nothing is
+  /// written. Once it is decided, its reply is waited for: it can no longer be taken back.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+};
+
+/// What goes along with a query.
+struct query_options {
+  /// A query that has not been evaluated by then fails with `deadline_exceeded`.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+};
+
+/// What the journal knows about an event, beside the event.
+struct event_info {
+  std::uint64_t position = 0;
+  std::uint64_t version = 0;
+  std::chrono::sys_time<std::chrono::nanoseconds> recorded_at;
+  message_id command_id;
+  message_id correlation_id;
+  message_id causation_id;
+};
+
+/// The aggregates of type `T` in a runtime: a handle, cheap to copy, usable from any thread. It may
+/// outlive the runtime; then everything fails with `shut_down`.
+template <aggregate T>
+class aggregates {
+public:
+  using state = typename T::state;
+
+  /// From `runtime::host`.
+  explicit aggregates(std::shared_ptr<detail::aggregate_host> host) noexcept
+    : host_{std::move(host)} {}
+
+  /// Sends a command to the aggregate `id`, which need not exist yet.
+  ///
+  /// Commands and queries of one caller to one aggregate take effect in the order of their sending.
+  /// The reply leaves only when every event that it depends on is durable. Errors of the future:
+  /// - nothing was written, mend the call: `invalid_argument` (the id, or an event larger than the
+  /// journal's
+  ///   limit), `version_conflict` (carries the actual version), `decide_failed`, `evolve_failed`;
+  /// - nothing was written, try again: `overloaded`, `deadline_exceeded`, `aborted`,
+  /// `storage_full`, `shut_down`;
+  /// - `outcome_unknown`: send it again with the same command id, once the journal has been
+  /// reopened;
+  /// - the aggregate could not be rebuilt: `corrupt_record`, `corrupt_journal`, `evolve_failed`
+  /// (each with the event's
+  ///   position), `io_failed`, `journal_stopped`.
+  template <alternative_of<typename T::command> Command>
+  future<reply> ask(std::string_view id, Command&& command, const ask_options& options = {}) const {
+    using call_type = detail::command_call<T, std::remove_cvref_t<Command>>;
+    auto [queued, answer] = detail::make_call<call_type, reply>(
+        std::forward<Command>(command), options.correlation_id, options.causation_id);
+    queued->command_id = options.command_id;
+    queued->expected = options.expected;
+    queued->deadline = options.deadline;
+    host_->post(id, std::move(queued));
+    return std::move(answer);
+  }
+
+  /// The same for a command whose kind is known only at run time.
+  future<reply> ask(std::string_view id, typename T::command command,
+                    const ask_options& options = {}) const {
+    return std::visit([&](auto& kind) { return ask(id, std::move(kind), options); }, command);
+  }
+
+  /// Evaluates `function(state)`, or `function(state, version)`, in the aggregate, between
+  /// commands, and brings what it returns, which must be a value. It sees every command sent before
+  /// it, and its result leaves only when every event that it saw is durable. An aggregate without
+  /// events answers with the empty state. Errors of the future: as for `ask`; `decide_failed` if
+  /// the function throws.
+  template <class Function>
+  auto query(std::string_view id, Function function, const query_options& options = {}) const
+      -> future<typename detail::query_result<T, Function>::type> {
+    using value = typename detail::query_result<T, Function>::type;
+    auto [queued, answer] =
+        detail::make_call<detail::query_call<T, Function>, value>(std::move(function));
+    queued->deadline = options.deadline;
+    host_->post(id, std::move(queued));
+    return std::move(answer);
+  }
+
+  /// Calls `visitor(const event_info&, const T::event&)` for the durable events of `id` with
+  /// versions from `from_version` (at least 1) up to `to_version`, in order, straight from the
+  /// journal. Returns the version of the last event visited, or `from_version - 1` if there was
+  /// none. Errors: those of `journal::replay`, `invalid_argument` (the id), `evolve_failed` (an
+  /// event of a type that `T::event` does not list).
+  template <class Visitor>
+  result<std::uint64_t> history(std::string_view id, Visitor visitor,
+                                std::uint64_t from_version = 1,
+                                std::uint64_t to_version = max_version) const {
+    return host_->replay(id, from_version, to_version, [&](const event_view& event) {
+      const event_info info{event.position(),   event.version(),        event.recorded_at(),
+                            event.command_id(), event.correlation_id(), event.causation_id()};
+      visitor(info, detail::event_dispatch<typename T::event>::read(event));
+      return visit::go_on;
+    });
+  }
+
+  /// The state that `id` had after its event number `version`, folded from the journal.
+  /// Errors: those of `history`; `not_found` if the aggregate has never been at that version.
+  result<state> state_at(std::string_view id, std::uint64_t version) const {
+    detail::typed_state<T> past;
+    const auto reached = host_->replay(id, 1, version, [&](const event_view& event) {
+      past.evolve(event);
+      return visit::go_on;
+    });
+    if (!reached)
+      return reached.error();
+    if (*reached != version) {
+      return error{errc::not_found, "the aggregate has " + std::to_string(*reached)
+                                        + " events, none with version " + std::to_string(version)}
+          .with_version(*reached);
+    }
+    return std::move(past.value);
+  }
+
+  static constexpr std::uint64_t max_version = std::numeric_limits<std::uint64_t>::max();
+
+private:
+  std::shared_ptr<detail::aggregate_host> host_;
+};
+
+} // namespace cairn

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cairn/detail/model.hpp>
+#include <cairn/detail/request.hpp>
+
+#include <string_view>
+
+namespace cairn::detail {
+
+/// The aggregates of one type in one runtime, as the typed handles see them. All functions from any
+/// thread, also after the runtime is closed: then requests fail with `shut_down`.
+class aggregate_host {
+public:
+  virtual ~aggregate_host() = default;
+
+  /// Sends `work` to the aggregate with this id, activating it if need be. The answer comes through
+  /// `work` in every case, at once if the request is refused at the edge.
+  virtual void post(std::string_view id, request_ptr work) = 0;
+
+  virtual const aggregate_model& model() const noexcept = 0;
+
+  virtual std::size_t max_event_bytes() const noexcept = 0;
+
+  /// Replays the durable events of one aggregate; see `journal::replay`.
+  virtual result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
+                                       std::uint64_t to_version, event_visitor visitor) const = 0;
+};
+
+} // namespace cairn::detail

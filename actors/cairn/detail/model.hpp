@@ -1,0 +1,124 @@
+#pragma once
+
+#include <cairn/aggregate.hpp>
+#include <cairn/detail/request.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace cairn::detail {
+
+/// A fingerprint of everything that decides whether a stored state fits the program: the layout and
+/// the names of the schema's fields, of all structs it contains, and the application's own
+/// `state_version`. XXH3, 64 bits.
+std::uint64_t schema_fingerprint(capnp::StructSchema schema, std::uint64_t version);
+
+/// An aggregate type without its type: what the runtime needs to keep aggregates of it.
+class aggregate_model {
+public:
+  aggregate_model(std::string_view name, const void* cxx_type, std::uint64_t state_fingerprint,
+                  const aggregate_options& with)
+    : type_name{name}, identity{cxx_type}, fingerprint{state_fingerprint}, options{with} {}
+  virtual ~aggregate_model() = default;
+
+  virtual std::unique_ptr<aggregate_state> make_state() const = 0;
+
+  const std::string type_name;
+  const void* const identity; ///< Distinguishes C++ types that claim the same name.
+  const std::uint64_t fingerprint;
+  const aggregate_options options;
+};
+
+template <class T>
+inline constexpr char model_identity = 0;
+
+template <class T>
+struct event_dispatch;
+
+/// Folds events into a state by their Cap'n Proto type ids.
+template <class... Events>
+struct event_dispatch<std::variant<Events...>> {
+  template <class T>
+  static void evolve(typename T::state& state, const event_view& event) {
+    const auto type = event.type();
+    const bool known =
+        ((type == type_id_of<Events>() && (evolve_payload<T, Events>(state, event.payload()), true))
+         || ...);
+    if (!known)
+      throw unknown_event_type{type};
+  }
+
+  template <class T, class E>
+  static void evolve_payload(typename T::state& state, capnp::AnyPointer::Reader payload) {
+    const auto wire = payload.getAs<typename schema_of<E>::wire>();
+    if constexpr (evolves_wire<T, E>)
+      T::evolve(state, wire);
+    else
+      T::evolve(state, schema_of<E>::read(wire));
+  }
+
+  /// The value of the event; throws `unknown_event_type`.
+  static std::variant<Events...> read(const event_view& event) {
+    std::optional<std::variant<Events...>> value;
+    const auto type = event.type();
+    (void)((type == type_id_of<Events>()
+            && (value.emplace(schema_of<Events>::read(
+                    event.payload().template getAs<typename schema_of<Events>::wire>())),
+                true))
+           || ...);
+    if (!value)
+      throw unknown_event_type{type};
+    return *std::move(value);
+  }
+};
+
+template <aggregate T>
+class typed_state final : public aggregate_state {
+public:
+  void evolve(const event_view& event) override {
+    event_dispatch<typename T::event>::template evolve<T>(value, event);
+  }
+  void write_snapshot(capnp::AnyPointer::Builder into) const override {
+    schema_of<state>::write(value, into.initAs<wire>());
+  }
+  void read_snapshot(capnp::AnyPointer::Reader from) override {
+    value = schema_of<state>::read(from.getAs<wire>());
+  }
+  bool wants_snapshot(std::uint64_t version) const override {
+    if constexpr (wants_snapshots_by_predicate<T>)
+      return T::wants_snapshot(value, version);
+    else
+      return (void)version, false;
+  }
+  std::size_t bytes() const noexcept override {
+    return sizeof(*this) + schema_of<state>::heap_bytes(value);
+  }
+
+  using state = typename T::state;
+  using wire = typename schema_of<state>::wire;
+
+  state value{};
+};
+
+template <aggregate T>
+class typed_model final : public aggregate_model {
+public:
+  static_assert(valid_type_name(T::type_name),
+                "cairn: an aggregate's type_name is 1 to 64 of a-z 0-9 - _ .");
+  static_assert(require_overloads<T, typename T::command, typename T::event>::holds);
+
+  explicit typed_model(const aggregate_options& with)
+    : aggregate_model{T::type_name, &model_identity<T>,
+                      schema_fingerprint(capnp::Schema::from<typename typed_state<T>::wire>(),
+                                         state_version<T>()),
+                      with} {}
+
+  std::unique_ptr<aggregate_state> make_state() const override {
+    return std::make_unique<typed_state<T>>();
+  }
+};
+
+} // namespace cairn::detail

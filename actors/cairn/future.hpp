@@ -1,0 +1,214 @@
+#pragma once
+
+#include <cairn/detail/intrusive_ptr.hpp>
+#include <cairn/detail/unique_function.hpp>
+#include <cairn/result.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace cairn {
+
+template <class T>
+class future;
+
+namespace detail {
+
+/// What a future and the one who fulfils it share.
+template <class T>
+class future_state : public ref_counted {
+public:
+  using continuation = unique_function<void(result<T>&)>;
+
+  /// Called exactly once, from any thread; runs the continuation, if there is one, within this
+  /// call.
+  void settle(result<T>&& outcome) noexcept {
+    outcome_.emplace(std::move(outcome));
+    const auto before = phase_.exchange(phase::settled, std::memory_order_acq_rel);
+    check(before != phase::settled, "a future is settled once");
+    if (before == phase::continued)
+      continuation_(*outcome_);
+  }
+
+  bool settled() const noexcept { return phase_.load(std::memory_order_acquire) == phase::settled; }
+
+  /// Only after `settled()`.
+  result<T>& outcome() noexcept { return *outcome_; }
+
+  /// Runs `next` once the outcome is there: at once if it is there already.
+  void continue_with(continuation next) {
+    if (waiter_) {
+      waiter_->continue_with(*this, std::move(next));
+      return;
+    }
+    continuation_ = std::move(next);
+    auto expected = phase::pending;
+    if (!phase_.compare_exchange_strong(expected, phase::continued, std::memory_order_acq_rel))
+      continuation_(*outcome_);
+  }
+
+  /// Blocks until the outcome is there or the time is over; says whether it is there.
+  bool wait_until(std::optional<std::chrono::steady_clock::time_point> end) {
+    if (settled())
+      return true;
+    if (!waiter_) {
+      auto made = std::make_shared<waiter>();
+      continue_with([made](result<T>& outcome) { made->wake(outcome); });
+      waiter_ = std::move(made);
+    }
+    return waiter_->wait_until(end);
+  }
+
+private:
+  enum class phase : std::uint8_t { pending, continued, settled };
+
+  /// Made only for a future that a thread blocks on: most never are, and a mutex and a condition
+  /// variable would double what a command weighs.
+  struct waiter {
+    void wake(result<T>& outcome) {
+      continuation next;
+      {
+        const std::lock_guard lock{mutex};
+        done = true;
+        next = std::move(after);
+        changed.notify_all();
+      }
+      if (next)
+        next(outcome);
+    }
+
+    bool wait_until(std::optional<std::chrono::steady_clock::time_point> end) {
+      std::unique_lock lock{mutex};
+      if (!end) {
+        changed.wait(lock, [this] { return done; });
+        return true;
+      }
+      return changed.wait_until(lock, *end, [this] { return done; });
+    }
+
+    void continue_with(future_state& state, continuation next) {
+      {
+        const std::lock_guard lock{mutex};
+        if (!done) {
+          after = std::move(next);
+          return;
+        }
+      }
+      next(*state.outcome_);
+    }
+
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+    continuation after;
+  };
+
+  std::optional<result<T>> outcome_;
+  continuation continuation_;
+  std::shared_ptr<waiter> waiter_; // touched by the future's owner only
+  std::atomic<phase> phase_{phase::pending};
+};
+
+template <class Outcome>
+struct continuation_value {
+  using type = Outcome;
+};
+template <class T>
+struct continuation_value<result<T>> {
+  using type = T;
+};
+
+} // namespace detail
+
+/// The outcome of a command or a query that is under way: a `result<T>`, taken once, by `get`,
+/// `then` or `co_await`.
+///
+/// One owner, one thread at a time. Dropping it drops the outcome, not the command. A continuation
+/// runs in the thread that settles the outcome, one of the runtime's: it must be short and must not
+/// block (no `get` in it).
+template <class T>
+class [[nodiscard]] future {
+public:
+  using value_type = T;
+
+  explicit future(detail::intrusive_ptr<detail::future_state<T>> state) noexcept
+    : state_{std::move(state)} {}
+
+  /// A future whose outcome is there already.
+  static future settled(result<T> outcome) {
+    auto state = detail::make_intrusive<detail::future_state<T>>();
+    state->settle(std::move(outcome));
+    return future{std::move(state)};
+  }
+
+  /// False once the outcome has been taken, or the future moved from.
+  bool valid() const noexcept { return static_cast<bool>(state_); }
+
+  /// Whether `get` would return at once.
+  bool ready() const noexcept { return state_->settled(); }
+
+  /// Blocks until the outcome is there and takes it. Not from a continuation or from within decide,
+  /// evolve or a query function: the thread it would block is the one that has to bring the
+  /// outcome.
+  result<T> get() {
+    state_->wait_until(std::nullopt);
+    const auto state = std::move(state_);
+    return std::move(state->outcome());
+  }
+
+  /// Blocks at most `timeout`; says whether the outcome is there.
+  template <class Rep, class Period>
+  bool wait_for(std::chrono::duration<Rep, Period> timeout) {
+    return state_->wait_until(std::chrono::steady_clock::now() + timeout);
+  }
+
+  /// Calls `next` with the `result<T>` once it is there: in this call if it is there already, else
+  /// in the runtime's thread that brings it. Returns a future of what `next` returns (a `result<U>`
+  /// or a plain `U`), or nothing if that is nothing. `next` must not throw.
+  template <class Next>
+  auto then(Next next) && {
+    using outcome = std::invoke_result_t<Next&, result<T>&&>;
+    const auto state = std::move(state_);
+    if constexpr (std::is_void_v<outcome>) {
+      state->continue_with(
+          [next = std::move(next)](result<T>& done) mutable noexcept { next(std::move(done)); });
+    } else {
+      using value = typename detail::continuation_value<outcome>::type;
+      auto following = detail::make_intrusive<detail::future_state<value>>();
+      state->continue_with([next = std::move(next), following](result<T>& done) mutable noexcept {
+        following->settle(next(std::move(done)));
+      });
+      return future<value>{std::move(following)};
+    }
+  }
+
+  /// `co_await`: suspends until the outcome is there and yields the `result<T>`. The coroutine goes
+  /// on in the runtime's thread that brings it.
+  auto operator co_await() && noexcept {
+    struct awaiter {
+      detail::intrusive_ptr<detail::future_state<T>> state;
+
+      bool await_ready() const noexcept { return state->settled(); }
+      void await_suspend(std::coroutine_handle<> waiting) {
+        // The resumed coroutine may destroy this awaiter, so the continuation holds the state
+        // itself.
+        state->continue_with([waiting, kept = state](result<T>&) { waiting.resume(); });
+      }
+      result<T> await_resume() { return std::move(state->outcome()); }
+    };
+    return awaiter{std::move(state_)};
+  }
+
+private:
+  detail::intrusive_ptr<detail::future_state<T>> state_;
+};
+
+} // namespace cairn

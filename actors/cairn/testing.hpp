@@ -1,0 +1,208 @@
+#pragma once
+
+#include <cairn/aggregate.hpp>
+#include <cairn/detail/invoke.hpp>
+
+#include <capnp/message.h>
+
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// The test kit that comes with the library. It knows no test framework: what does not hold is
+/// thrown, and every framework reports that with its text.
+namespace cairn::testing {
+
+/// What a scenario found to be otherwise than expected.
+class scenario_failure : public std::logic_error {
+public:
+  using std::logic_error::logic_error;
+};
+
+namespace detail {
+
+template <class T>
+std::string print(const T& value) {
+  std::ostringstream out;
+  out << value;
+  return std::move(out).str();
+}
+
+template <class... Ts>
+std::string print(const std::variant<Ts...>& value) {
+  return std::visit([](const auto& alternative) { return print(alternative); }, value);
+}
+
+template <class Event>
+std::string print(const std::vector<Event>& events) {
+  std::string text = events.empty() ? "  (no events)\n" : "";
+  for (const auto& event : events)
+    text += "  " + print(event) + '\n';
+  return text;
+}
+
+/// The value after a way through its serialised form.
+template <schema_value T>
+T round_trip(const T& value) {
+  capnp::MallocMessageBuilder message;
+  schema_of<T>::write(value, message.initRoot<typename schema_of<T>::wire>());
+  auto words = capnp::canonicalize(message.getRoot<typename schema_of<T>::wire>().asReader());
+  const kj::ArrayPtr<const capnp::word> segment = words;
+  const kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments{&segment, 1};
+  capnp::SegmentArrayMessageReader reader{segments};
+  auto read = schema_of<T>::read(reader.getRoot<typename schema_of<T>::wire>());
+  if (!(read == value)) {
+    throw scenario_failure{"a value is not the same after its serialised form:\n  before: "
+                           + print(value) + "\n  after:  " + print(read)};
+  }
+  return read;
+}
+
+} // namespace detail
+
+/// What became of the command of a scenario. Each check throws `scenario_failure` with what was
+/// expected and what was found, and returns the outcome, so that checks can be chained.
+template <aggregate T>
+class outcome {
+public:
+  using event = typename T::event;
+  using state = typename T::state;
+
+  /// For `scenario` only.
+  outcome(decision<event> decided, state after) : after_{std::move(after)} {
+    if (decided.rejected())
+      rejection_.emplace(decided.rejection());
+    for (std::size_t i = 0; i < decided.size(); ++i)
+      events_.push_back(decided[i]);
+  }
+
+  /// The command was accepted with exactly these events, in this order; none: it changed nothing.
+  template <alternative_of<event>... Events>
+  const outcome& then(const Events&... expected) const {
+    return then(std::vector<event>{event{expected}...});
+  }
+  const outcome& then(const std::vector<event>& expected) const {
+    if (rejection_) {
+      throw scenario_failure{"expected the events\n" + detail::print(expected)
+                             + "but the command was rejected: " + detail::print(*rejection_)};
+    }
+    if (!(events_ == expected)) {
+      throw scenario_failure{"expected the events\n" + detail::print(expected) + "but got\n"
+                             + detail::print(events_)};
+    }
+    return *this;
+  }
+
+  /// The command was rejected with this code.
+  const outcome& then_rejected(std::string_view code) const {
+    if (!rejection_) {
+      throw scenario_failure{"expected the rejection " + std::string{code} + " but got\n"
+                             + detail::print(events_)};
+    }
+    if (rejection_->code != code) {
+      throw scenario_failure{"expected the rejection " + std::string{code} + " but got "
+                             + detail::print(*rejection_)};
+    }
+    return *this;
+  }
+
+  /// The state after the command's events is this one.
+  const outcome& then_state(const state& expected) const {
+    if (!(after_ == expected)) {
+      throw scenario_failure{"expected the state\n  " + detail::print(expected) + "\nbut got\n  "
+                             + detail::print(after_)};
+    }
+    return *this;
+  }
+
+  const std::vector<event>& events() const noexcept { return events_; }
+  const std::optional<cairn::rejection>& rejection() const noexcept { return rejection_; }
+  /// After the command's events.
+  const state& after() const noexcept { return after_; }
+
+private:
+  std::vector<event> events_;
+  std::optional<cairn::rejection> rejection_;
+  state after_;
+};
+
+/// Given these events, when this command, then ...: an aggregate's rules in a test, without a
+/// runtime.
+///
+///     scenario<shopping_cart>{}
+///         .given(item_added{.sku = "tea", .quantity = 1}, checked_out{})
+///         .when(add_item{.sku = "milk", .quantity = 1})
+///         .then_rejected("already_checked_out");
+///
+/// Every event, command and state is sent through its serialised form on the way, so that a schema
+/// that loses something shows here; and decide is asked twice, so that one that is not pure shows,
+/// too. Both are reported by a `scenario_failure`.
+template <aggregate T>
+class scenario {
+public:
+  using event = typename T::event;
+  using state = typename T::state;
+
+  /// Adds to the aggregate's history.
+  template <alternative_of<event>... Events>
+  scenario& given(const Events&... events) {
+    (evolve(events), ...);
+    return *this;
+  }
+  scenario& given(const std::vector<event>& events) {
+    for (const auto& happened : events)
+      std::visit([this](const auto& alternative) { evolve(alternative); }, happened);
+    return *this;
+  }
+
+  /// Decides the command and evolves by what follows from it. The scenario itself stays as it was,
+  /// so that several commands can be tried on one history.
+  template <alternative_of<typename T::command> Command>
+  outcome<T> when(const Command& command) const {
+    auto decided = decide(command);
+    if (!(same(decided, decide(command)))) {
+      throw scenario_failure{"decide is not pure: asked twice, it decided differently on "
+                             + detail::print(command)};
+    }
+    auto next = *this;
+    for (std::size_t i = 0; i < decided.size(); ++i)
+      std::visit([&](const auto& alternative) { next.evolve(alternative); }, decided[i]);
+    return outcome<T>{std::move(decided), std::move(next.state_)};
+  }
+
+  /// The state that the history adds up to.
+  const state& current() const noexcept { return state_; }
+
+private:
+  template <class Command>
+  decision<event> decide(const Command& command) const {
+    return cairn::detail::call_decide<T>(state_, detail::round_trip(command));
+  }
+
+  template <class Event>
+  void evolve(const Event& happened) {
+    cairn::detail::call_evolve<T>(state_, detail::round_trip(happened));
+    state_ = detail::round_trip(state_);
+  }
+
+  static bool same(const decision<event>& one, const decision<event>& other) {
+    if (one.rejected() || other.rejected()) {
+      return one.rejected() && other.rejected() && one.rejection() == other.rejection();
+    }
+    if (one.size() != other.size())
+      return false;
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      if (!(one[i] == other[i]))
+        return false;
+    }
+    return true;
+  }
+
+  state state_{};
+};
+
+} // namespace cairn::testing

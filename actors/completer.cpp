@@ -1,0 +1,58 @@
+#include "completer.hpp"
+
+#include "aggregate_append.hpp"
+#include "caf_seam.hpp"
+#include "engine.hpp"
+
+#include <utility>
+
+namespace cairn::detail {
+
+void completer::completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept {
+  bool wake = false;
+  {
+    const std::lock_guard lock{mutex_};
+    if (finished_.empty())
+      finished_ = std::move(operations);
+    else
+      std::move(operations.begin(), operations.end(), std::back_inserter(finished_));
+    wake = !std::exchange(woken_, true);
+  }
+  if (wake)
+    seam::wake(self_);
+}
+
+bool completer::run() noexcept {
+  std::vector<std::unique_ptr<append_operation>> finished;
+  bool stopped = false;
+  {
+    const std::lock_guard lock{mutex_};
+    finished = std::exchange(finished_, {});
+    woken_ = false;
+    stopped = stopped_;
+  }
+  for (auto& operation : finished) {
+    auto append = std::unique_ptr<aggregate_append>{
+        static_cast<aggregate_append*>(operation.release())}; // only aggregates name this target
+    const auto owner = append->owner;
+    // First out of the bounds, then the answers: who sends its next request from a continuation
+    // finds room.
+    owner->leave(append->answers.size());
+    engine_.admitted().leave(append->answers.size(), append->answer_bytes());
+    append->deliver_all();
+    owner->landed();
+  }
+  if (stopped)
+    engine_.runner_ended();
+  return !stopped;
+}
+
+void completer::stop() noexcept {
+  {
+    const std::lock_guard lock{mutex_};
+    stopped_ = true;
+  }
+  seam::wake(self_);
+}
+
+} // namespace cairn::detail

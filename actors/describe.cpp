@@ -1,0 +1,30 @@
+#include "describe.hpp"
+
+#include <kj/exception.h>
+
+#include <exception>
+#include <iomanip>
+#include <sstream>
+
+namespace cairn::detail {
+
+std::string describe_current_exception() {
+  try {
+    throw;
+  } catch (const std::exception& thrown) {
+    return thrown.what();
+  } catch (const kj::Exception& thrown) {
+    return thrown.getDescription().cStr();
+  } catch (...) {
+    return "an exception of an unknown type";
+  }
+}
+
+error describe(const unknown_event_type& unknown, const stream_id& stream, std::uint64_t position) {
+  std::ostringstream text;
+  text << "stream " << stream << " holds an event of the type 0x" << std::hex << std::setw(16)
+       << std::setfill('0') << unknown.type << ", which its aggregate does not list";
+  return error{errc::evolve_failed, text.str()}.with_position(position);
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,125 @@
+#pragma once
+
+#include "admission.hpp"
+#include "completer.hpp"
+#include "rehydration_gate.hpp"
+
+#include <cairn/journal.hpp>
+
+#include <caf/actor.hpp>
+#include <caf/actor_system.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace cairn::detail {
+
+class aggregate_append;
+class aggregate_host;
+class aggregate_model;
+class type_host;
+
+/// The bounds of one engine. Each is explained at `runtime_options`, where the application sets it.
+struct engine_options {
+  std::size_t max_outstanding = 262'144;
+  std::size_t max_outstanding_bytes = std::size_t{256} << 20;
+  std::size_t max_resident = 1'000'000;
+  std::size_t max_resident_bytes = std::size_t{2} << 30;
+  std::size_t max_concurrent_rehydrations = 1;
+  std::size_t max_event_bytes = default_max_event_bytes;
+  std::chrono::milliseconds passivation_interval{250};
+  /// The clock of deadlines and idleness; empty: `steady_clock`.
+  std::function<std::chrono::steady_clock::time_point()> now;
+};
+
+/// Counts that the engine keeps.
+struct engine_counts {
+  std::atomic<std::size_t> resident{0};
+  std::atomic<std::size_t> resident_bytes{0};
+  std::atomic<std::uint64_t> rehydrations{0};
+  std::atomic<std::uint64_t> passivations{0};
+  std::atomic<std::uint64_t> overloaded{0};
+  std::atomic<std::uint64_t> ignored_snapshots{0}; ///< Of another schema than the program's.
+};
+
+/// The runtime without its wiring: aggregates of all types on one journal in one actor system.
+class engine final : public std::enable_shared_from_this<engine> {
+public:
+  /// `events` and `system` must live until `detach` has returned.
+  static std::shared_ptr<engine> start(caf::actor_system& system, journal& events,
+                                       engine_options options);
+  ~engine();
+
+  /// The aggregates of one type. Asking again for the same C++ type gives the same host and keeps
+  /// its options. Another type of the same name is a bug of the application and stops the program.
+  std::shared_ptr<aggregate_host> host(std::unique_ptr<aggregate_model> model);
+
+  /// Refuses new requests, waits until every accepted one is answered, and lets all aggregates
+  /// leave memory. The journal stays open; it is to be closed next, and then `detach` called.
+  void close();
+
+  /// Lets go of the actor system; handles of the application may keep the rest of a closed engine
+  /// alive.
+  void detach() noexcept;
+
+  // For the parts of the engine.
+  caf::actor_system& system() noexcept { return system_; }
+  journal& events() noexcept { return journal_; }
+  const engine_options& options() const noexcept { return options_; }
+  admission& admitted() noexcept { return admission_; }
+  rehydration_gate& gate() noexcept { return gate_; }
+  engine_counts& counts() noexcept { return counts_; }
+  append_target& completions() noexcept;
+  bool closing() const noexcept { return closing_.load(); }
+  std::chrono::steady_clock::time_point now() const {
+    return options_.now ? options_.now() : std::chrono::steady_clock::now();
+  }
+
+  /// `close` waits until as many runners have ended as have begun.
+  void runner_begins() noexcept;
+  void runner_ended() noexcept;
+
+  /// Whether memory holds more than it should; then the passivation actor is woken.
+  bool over_residency_bound() const noexcept;
+  void relieve() noexcept;
+
+  /// One round of passivation: a part of those that were idle for long, and, if memory holds more
+  /// than it should, as many as are too many, those unused for longest first (the second-chance
+  /// clock; Corbató, 1968).
+  void passivate_some() noexcept;
+
+private:
+  engine(caf::actor_system& system, journal& events, engine_options options);
+
+  std::size_t excess() const noexcept;
+  std::vector<std::shared_ptr<type_host>> all_hosts() const;
+
+  caf::actor_system& system_;
+  journal& journal_;
+  const engine_options options_;
+  admission admission_;
+  rehydration_gate gate_;
+  engine_counts counts_;
+  std::atomic<bool> closing_{false};
+  std::atomic<bool> relieving_{false};
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t live_runners_ = 0;
+  std::map<std::string, std::shared_ptr<type_host>, std::less<>> hosts_;
+
+  intrusive_ptr<completer> completer_;
+  caf::actor passivation_actor_;
+  std::size_t sweep_hand_ = 0; // the passivation actor's
+};
+
+} // namespace cairn::detail

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cairn/detail/request.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace cairn::detail {
+
+/// The requests that wait for one aggregate: any thread pushes, the aggregate takes all at once.
+///
+/// It also decides who wakes the aggregate's actor, and makes passivation safe: closing succeeds
+/// only while the inbox is empty, and a push that meets a closed inbox says so instead of losing
+/// the request. So there is one CAF message for each burst of requests, not for each request.
+///
+/// A lock-free stack (Treiber, 1986) that is reversed when it is taken; nothing is popped singly,
+/// so there is no ABA.
+class inbox {
+public:
+  enum class pushed : std::uint8_t {
+    queued,      ///< The aggregate is awake and will find it.
+    queued_wake, ///< The caller must wake the aggregate.
+    closed,      ///< Not queued: this activation is over; look for its successor.
+  };
+
+  pushed push(request* work) noexcept {
+    auto* seen = head_.load(std::memory_order_relaxed);
+    do {
+      if (seen == closed())
+        return pushed::closed;
+      work->next = seen == awake() ? nullptr : seen;
+    } while (!head_.compare_exchange_weak(seen, work, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed));
+    return seen == asleep() ? pushed::queued_wake : pushed::queued;
+  }
+
+  /// Takes everything, oldest first, linked by `next`; the aggregate counts as awake from here on.
+  request* take_all() noexcept {
+    auto* newest = head_.exchange(awake(), std::memory_order_acq_rel);
+    if (newest == asleep() || newest == awake())
+      return nullptr;
+    request* oldest = nullptr;
+    while (newest) {
+      auto* const older = newest->next;
+      newest->next = oldest;
+      oldest = newest;
+      newest = older;
+    }
+    return oldest;
+  }
+
+  /// From awake to asleep, so that the next push wakes; false if something has arrived meanwhile.
+  bool try_sleep() noexcept { return leave_awake(asleep()); }
+
+  /// From awake to closed; false if something has arrived meanwhile.
+  bool try_close() noexcept { return leave_awake(closed()); }
+
+private:
+  static request* asleep() noexcept { return nullptr; }
+  static request* awake() noexcept { return reinterpret_cast<request*>(std::uintptr_t{1}); }
+  static request* closed() noexcept { return reinterpret_cast<request*>(std::uintptr_t{2}); }
+
+  bool leave_awake(request* to) noexcept {
+    auto* expected = awake();
+    return head_.compare_exchange_strong(expected, to, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed);
+  }
+
+  std::atomic<request*> head_{asleep()};
+};
+
+} // namespace cairn::detail

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "activation.hpp"
+#include "engine.hpp"
+
+#include <cairn/detail/host.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace cairn::detail {
+
+/// The directory of one aggregate type: finds the activation of an id, or makes it. Any thread.
+class type_host final : public aggregate_host {
+public:
+  type_host(std::shared_ptr<engine> owner, std::unique_ptr<aggregate_model> model);
+
+  void post(std::string_view id, request_ptr work) override;
+  const aggregate_model& model() const noexcept override { return *model_; }
+  std::size_t max_event_bytes() const noexcept override;
+  result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
+                               std::uint64_t to_version, event_visitor visitor) const override;
+
+  engine& owner() noexcept { return *engine_; }
+
+  /// Takes an activation that has closed its inbox out of the directory.
+  void remove(const activation& over);
+
+  static constexpr std::size_t shard_count = 64;
+
+  /// Asks those of the next `shards` shards to passivate that have been idle for the type's
+  /// timeout. One thread.
+  void sweep_idle(std::size_t shards, std::chrono::steady_clock::time_point now);
+
+  /// Asks up to `wanted` of one shard to passivate; those used since the last such visit are
+  /// spared, and marked, unless `sparing` is false. Returns how many are leaving.
+  std::size_t sweep_excess(std::size_t shard, std::size_t wanted, bool sparing);
+
+  void passivate_all();
+
+private:
+  /// An id with its hash, so that neither shard nor map computes it again.
+  struct key {
+    std::string_view id;
+    std::size_t hash;
+    bool operator==(const key& other) const noexcept {
+      return hash == other.hash && id == other.id;
+    }
+  };
+  struct key_hash {
+    std::size_t operator()(const key& of) const noexcept { return of.hash; }
+  };
+  /// On a cache line of its own: neighbours are locked by other threads.
+  struct alignas(64) shard {
+    std::mutex mutex;
+    std::unordered_map<key, intrusive_ptr<activation>, key_hash> activations;
+  };
+
+  static key key_of(std::string_view id) noexcept;
+  shard& shard_of(const key& of) noexcept { return shards_[of.hash % shard_count]; }
+
+  result<intrusive_ptr<activation>> find_or_activate(std::string_view id);
+  result<intrusive_ptr<activation>> activate(shard& home, std::string_view id);
+
+  std::shared_ptr<engine> engine_;
+  std::unique_ptr<aggregate_model> model_;
+  std::array<shard, shard_count> shards_;
+  std::size_t hand_ = 0; // of sweep_idle
+};
+
+} // namespace cairn::detail

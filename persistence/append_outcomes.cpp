@@ -1,0 +1,65 @@
+#include "append_outcomes.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <sstream>
+
+namespace cairn::detail {
+
+error version_conflict_error(const append_operation& operation, std::uint64_t actual) {
+  std::ostringstream text;
+  text << "stream " << *operation.stream << " is at version " << actual << ", expected "
+       << operation.expected;
+  return error{errc::version_conflict, text.str()}.with_version(actual);
+}
+
+error shut_down_error() {
+  return {errc::shut_down, "the journal is closed"};
+}
+
+void complete(std::unique_ptr<append_operation> operation, result<commit> outcome) noexcept {
+  operation->outcome.emplace(std::move(outcome));
+  append_target* const target = operation->target;
+  std::vector<std::unique_ptr<append_operation>> one;
+  one.push_back(std::move(operation));
+  target->completed(std::move(one));
+}
+
+void complete_all(std::vector<std::unique_ptr<append_operation>> operations) noexcept {
+  if (operations.empty())
+    return;
+  const auto target_of = [](const auto& operation) { return operation->target; };
+  const auto same = [&](const auto& operation) {
+    return operation->target == operations.front()->target;
+  };
+  if (std::all_of(operations.begin(), operations.end(), same)) {
+    append_target* const target = operations.front()->target;
+    target->completed(std::move(operations));
+    return;
+  }
+  std::stable_sort(operations.begin(), operations.end(), [&](const auto& a, const auto& b) {
+    return std::less<>{}(target_of(a), target_of(b));
+  });
+  for (auto first = operations.begin(); first != operations.end();) {
+    append_target* const target = target_of(*first);
+    const auto last = std::find_if(first, operations.end(), [&](const auto& operation) {
+      return operation->target != target;
+    });
+    target->completed({std::make_move_iterator(first), std::make_move_iterator(last)});
+    first = last;
+  }
+}
+
+result<void> check_sizes(const append_operation& operation, std::size_t max_event_bytes) {
+  if (operation.events.bytes() <= max_event_bytes)
+    return {};
+  for (std::size_t i = 0; i < operation.events.size(); ++i)
+    if (const auto bytes = operation.events.record(i).size_bytes(); bytes > max_event_bytes)
+      return error{errc::invalid_argument, "an event of stream " + operation.stream->name()
+                                               + " takes " + std::to_string(bytes)
+                                               + " bytes in the journal, which takes "
+                                               + std::to_string(max_event_bytes)};
+  return {};
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cairn/journal.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+/// What both journals say to an operation, in the same words.
+namespace cairn::detail {
+
+error version_conflict_error(const append_operation& operation, std::uint64_t actual);
+error shut_down_error();
+
+/// Hands one operation back to its target with `outcome`.
+void complete(std::unique_ptr<append_operation> operation, result<commit> outcome) noexcept;
+
+/// Hands the operations, each with its outcome set, back: one call for each target.
+void complete_all(std::vector<std::unique_ptr<append_operation>> operations) noexcept;
+
+/// `invalid_argument` if a record of the operation is larger than the journal takes.
+result<void> check_sizes(const append_operation& operation, std::size_t max_event_bytes);
+
+} // namespace cairn::detail

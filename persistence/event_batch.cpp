@@ -1,0 +1,106 @@
+#include <cairn/event_batch.hpp>
+
+#include <cairn/journal.capnp.h>
+
+#include "message_scratch.hpp"
+#include "record.hpp"
+#include "text_check.hpp"
+
+#include <string>
+
+namespace cairn {
+namespace {
+
+error invalid(std::string message) {
+  return {errc::invalid_argument, std::move(message)};
+}
+
+result<void> check_tags(std::span<const std::string_view> tags) {
+  if (tags.size() > max_tags)
+    return invalid("an event has " + std::to_string(tags.size()) + " tags; the limit is 16");
+  for (const std::string_view tag : tags) {
+    if (tag.empty() || tag.size() > max_tag_bytes)
+      return invalid("a tag has " + std::to_string(tag.size()) + " bytes; it must have 1 to 128");
+    if (const auto fault = detail::find_text_fault(tag))
+      return invalid(std::string{"a tag has "} + fault->what + " at place "
+                     + std::to_string(fault->place));
+  }
+  return {};
+}
+
+capnp::Text::Reader as_text(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+void write_metadata(format::EventRecord::Builder record, const event_metadata& metadata) {
+  record.setCommandIdHigh(metadata.command_id.high());
+  record.setCommandIdLow(metadata.command_id.low());
+  if (!metadata.correlation_id.empty() || !metadata.causation_id.empty()) {
+    auto trace = record.initTrace();
+    trace.setCorrelationHigh(metadata.correlation_id.high());
+    trace.setCorrelationLow(metadata.correlation_id.low());
+    trace.setCausationHigh(metadata.causation_id.high());
+    trace.setCausationLow(metadata.causation_id.low());
+  }
+  if (!metadata.tags.empty()) {
+    auto tags = record.initTags(static_cast<unsigned>(metadata.tags.size()));
+    for (unsigned i = 0; i < tags.size(); ++i) {
+      // Through a builder of the exact size: the view need not end with a NUL.
+      auto text = tags.init(i, static_cast<unsigned>(metadata.tags[i].size()));
+      metadata.tags[i].copy(text.begin(), text.size());
+    }
+  }
+}
+
+} // namespace
+
+event_batch::event_batch(std::size_t max_event_bytes) : max_event_bytes_{max_event_bytes} {}
+
+result<void> event_batch::add(const stream_id& stream, const event_metadata& metadata,
+                              std::uint64_t type,
+                              function_ref<void(capnp::AnyPointer::Builder)> fill) {
+  if (auto checked = check_tags(metadata.tags); !checked)
+    return checked;
+  const std::size_t start = words_.size();
+  const auto drop = [&] { words_.resize(start); };
+  words_.resize(start + detail::words_of<detail::event_header>);
+  try {
+    detail::append_message(words_, [&](capnp::MessageBuilder& message) {
+      auto record = message.initRoot<format::EventRecord>();
+      record.setType(type);
+      record.setStream(as_text(stream.name()));
+      write_metadata(record, metadata);
+      fill(record.getPayload());
+    });
+  } catch (...) {
+    drop();
+    throw;
+  }
+  if (const std::size_t bytes = (words_.size() - start) * sizeof(std::uint64_t);
+      bytes > max_event_bytes_) {
+    drop();
+    return invalid("an event of stream " + stream.name() + " takes " + std::to_string(bytes)
+                   + " bytes in the journal; the limit is " + std::to_string(max_event_bytes_));
+  }
+  ends_.push_back(words_.size());
+  return {};
+}
+
+std::span<capnp::word> event_batch::record(std::size_t index) noexcept {
+  CAIRN_ASSERT(index < ends_.size());
+  const std::size_t start = index == 0 ? 0 : ends_[index - 1];
+  return {reinterpret_cast<capnp::word*>(words_.data()) + start, ends_[index] - start};
+}
+
+std::span<const capnp::word> event_batch::record(std::size_t index) const noexcept {
+  return const_cast<event_batch&>(*this).record(index);
+}
+
+void event_batch::truncate(std::size_t count) noexcept {
+  if (count >= ends_.size())
+    return;
+  words_.resize(count == 0 ? 0 : ends_[count - 1]);
+  ends_.resize(count);
+}
+
+} // namespace cairn

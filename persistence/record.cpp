@@ -1,0 +1,75 @@
+#include "record.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include <isa-l.h>
+
+namespace cairn::detail {
+namespace {
+
+constexpr std::size_t checksum_bytes = sizeof(seal::checksum);
+
+std::uint32_t continue_crc32c(std::uint32_t state, const void* bytes, std::size_t count) noexcept {
+  // The library's interface is not const-correct; it only reads.
+  auto* data = static_cast<unsigned char*>(const_cast<void*>(bytes));
+  return crc32_iscsi(data, static_cast<int>(count), state);
+}
+
+std::uint32_t checksum_of(std::span<const std::byte> key, const void* value,
+                          std::size_t bytes) noexcept {
+  const auto* checked = static_cast<const std::byte*>(value) + checksum_bytes;
+  const std::uint32_t state = continue_crc32c(~std::uint32_t{0}, key.data(), key.size());
+  return ~continue_crc32c(state, checked, bytes - checksum_bytes);
+}
+
+capnp::ReaderOptions limits_for(std::size_t message_words) noexcept {
+  constexpr std::uint64_t least_words = 128 * 1024;
+  constexpr int nesting = 32;
+  return {std::max<std::uint64_t>(4 * message_words, least_words), nesting};
+}
+
+} // namespace
+
+std::uint32_t crc32c(std::span<const std::byte> bytes) noexcept {
+  return ~continue_crc32c(~std::uint32_t{0}, bytes.data(), bytes.size());
+}
+
+void seal_value(std::span<const std::byte> key, void* value, std::size_t bytes) noexcept {
+  auto& start = *static_cast<seal*>(value);
+  start.format = record_format;
+  start.zero = 0;
+  start.checksum = checksum_of(key, value, bytes);
+}
+
+bool is_intact(std::span<const std::byte> key, words_view value,
+               std::size_t header_words) noexcept {
+  if (value.size() < header_words)
+    return false;
+  const auto& start = *reinterpret_cast<const seal*>(value.data());
+  return start.format == record_format
+         && start.checksum == checksum_of(key, value.data(), value.size_bytes());
+}
+
+const event_header& header_of(words_view value) noexcept {
+  CAIRN_ASSERT(value.size() >= words_of<event_header>);
+  return *reinterpret_cast<const event_header*>(value.data());
+}
+
+message_in_place::message_in_place(words_view value, std::size_t header_words)
+  : segment_{reinterpret_cast<const capnp::word*>(value.data()) + header_words,
+             value.size() - header_words},
+    message_{kj::arrayPtr(&segment_, 1), limits_for(segment_.size())} {}
+
+event_view::header event_in_place::fixed_part(std::uint64_t position,
+                                              const event_header& header) noexcept {
+  return {position, header.version, header.previous, header.recorded_at_ns, header.epoch};
+}
+
+error corrupt_event(std::uint64_t position, std::string_view what) {
+  return error{errc::corrupt_record,
+               "the record at position " + std::to_string(position) + " " + std::string{what}}
+      .with_position(position);
+}
+
+} // namespace cairn::detail

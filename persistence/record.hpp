@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cairn/journal.hpp>
+
+#include <capnp/serialize.h>
+
+#include <bit>
+#include <cstdint>
+#include <span>
+
+/// The bytes of what the journal stores; specified in FORMAT.md.
+namespace cairn::detail {
+
+static_assert(std::endian::native == std::endian::little, "the format is little-endian, in place");
+
+inline constexpr std::uint16_t record_format = 1;
+
+/// Starts every value that the journal stores.
+///
+/// The checksum is CRC32C (RFC 3720, as in iSCSI) over the key's bytes and then the value's from
+/// byte 4 on: a record that LMDB returns under a wrong key fails too.
+struct seal {
+  std::uint32_t checksum;
+  std::uint16_t format;
+  std::uint16_t zero;
+};
+
+/// In front of an event's message: what only the writer knows.
+struct event_header {
+  struct seal seal;
+  std::uint64_t version;
+  std::uint64_t previous;
+  std::uint64_t recorded_at_ns;
+  std::uint64_t epoch;
+};
+
+/// The whole value in `heads`.
+struct head_record {
+  struct seal seal;
+  std::uint64_t version;
+  std::uint64_t position;
+};
+
+/// In front of a snapshot's message.
+struct snapshot_header {
+  struct seal seal;
+  std::uint64_t version;
+  std::uint64_t position;
+};
+
+template <class Record>
+inline constexpr std::size_t words_of = sizeof(Record) / sizeof(std::uint64_t);
+
+static_assert(sizeof(event_header) == 40 && sizeof(head_record) == 24);
+static_assert(sizeof(snapshot_header) == 24);
+
+using words_view = std::span<const std::uint64_t>;
+
+/// CRC32C as RFC 3720 publishes it: of "123456789" it is 0xE3069283.
+std::uint32_t crc32c(std::span<const std::byte> bytes) noexcept;
+
+/// Sets format and checksum of the value at `value` (its `seal` is overwritten) for `key`.
+void seal_value(std::span<const std::byte> key, void* value, std::size_t bytes) noexcept;
+
+/// Whether the checksum and the format of a value hold, and it has at least `header_words` words.
+bool is_intact(std::span<const std::byte> key, words_view value, std::size_t header_words) noexcept;
+
+inline std::span<const std::byte> key_bytes(const std::uint64_t& position) noexcept {
+  return std::as_bytes(std::span{&position, 1});
+}
+
+/// The event's header; the value must be intact or at least that long.
+const event_header& header_of(words_view value) noexcept;
+
+/// Reads a message in place, after a header of `header_words`. Getting its root throws
+/// `kj::Exception` if the bytes are not a message.
+class message_in_place {
+public:
+  message_in_place(words_view value, std::size_t header_words);
+  message_in_place(const message_in_place&) = delete;
+  message_in_place& operator=(const message_in_place&) = delete;
+
+  template <class Root>
+  typename Root::Reader root() {
+    return message_.getRoot<Root>();
+  }
+
+private:
+  kj::ArrayPtr<const capnp::word> segment_;
+  capnp::SegmentArrayMessageReader message_;
+};
+
+/// An event in place: the header and the message of one intact value.
+class event_in_place {
+public:
+  event_in_place(std::uint64_t position, words_view value)
+    : message_{value, words_of<event_header>}, view_{fixed_part(position, header_of(value)),
+                                                     message_.root<format::EventRecord>()} {}
+
+  const event_view& view() const noexcept { return view_; }
+
+private:
+  static event_view::header fixed_part(std::uint64_t position, const event_header& header) noexcept;
+
+  message_in_place message_;
+  event_view view_;
+};
+
+/// `corrupt_record` for the event at `position`.
+error corrupt_event(std::uint64_t position, std::string_view what);
+
+} // namespace cairn::detail

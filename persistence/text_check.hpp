@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace cairn::detail {
+
+/// A byte that a name must not hold.
+struct text_fault {
+  std::size_t place; ///< Index of the byte, from 0.
+  const char* what;  ///< "a control character" or "a byte that is not UTF-8".
+};
+
+/// The first byte of `text` that starts a control character (C0, DEL, C1) or is not well-formed
+/// UTF-8 (Unicode 15, table 3-7); nothing if there is none.
+std::optional<text_fault> find_text_fault(std::string_view text) noexcept;
+
+} // namespace cairn::detail

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cairn/runtime.hpp>
+
+#include <caf/actor.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+/// For applications that are CAF programs themselves; no other header of Cairn mentions CAF.
+namespace cairn {
+
+/// Opens a runtime whose aggregates run in the application's actor system, beside its own actors.
+///
+/// The runtime must be closed before `system` is destroyed. `runtime_options::threads` only sizes
+/// what is derived from it: the threads are the system's. Errors: those of `runtime::open`.
+result<runtime> open_in(caf::actor_system& system, runtime_options options);
+
+/// A command on its way from an actor of the application: the content of a `request` to the
+/// gateway. Cheap to copy; sent once, later copies are answered with `invalid_argument`. It never
+/// leaves the process.
+class caf_command {
+public:
+  /// For CAF only: an empty command, answered with `invalid_argument`.
+  caf_command() = default;
+
+  /// Addresses `command` to the aggregate `id`.
+  template <aggregate T, alternative_of<typename T::command> Command>
+  caf_command(aggregates<T> to, std::string id, Command command, ask_options options = {})
+    : send_{std::make_shared<detail::unique_function<future<reply>()>>(
+        [to = std::move(to), id = std::move(id), command = std::move(command), options]() mutable {
+          return to.ask(id, std::move(command), options);
+        })} {}
+
+  /// Used by the gateway.
+  future<reply> send() const;
+
+private:
+  std::shared_ptr<detail::unique_function<future<reply>()>> send_;
+};
+
+/// What the gateway responds: the `result<reply>` that `aggregates::ask` would have brought. Cheap
+/// to copy.
+class caf_reply {
+public:
+  /// For CAF only: an empty reply, which holds `aborted`.
+  caf_reply();
+  explicit caf_reply(result<reply> outcome);
+
+  const result<reply>& get() const noexcept { return *outcome_; }
+  const result<reply>& operator*() const noexcept { return *outcome_; }
+  const result<reply>* operator->() const noexcept { return outcome_.get(); }
+
+private:
+  std::shared_ptr<const result<reply>> outcome_;
+};
+
+/// Spawns the actor that takes commands from the application's actors:
+///
+///     self->request(gateway, caf::infinite, cairn::caf_command{carts, "cart-42", add_item{...}})
+///         .then([](const cairn::caf_reply& answer) { ... });
+///
+/// Every command is answered with a `caf_reply`, errors included; a time-out given to `request`
+/// stops the waiting, not the command. One gateway serves aggregates of all types. It ends when the
+/// last handle to it is dropped.
+caf::actor spawn_gateway(caf::actor_system& system);
+
+} // namespace cairn
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::caf_command)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::caf_reply)

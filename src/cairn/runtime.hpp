@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cairn/aggregates.hpp>
+#include <cairn/lmdb_journal.hpp>
+#include <cairn/result.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+namespace cairn {
+
+/// How a runtime is opened. Every queue has a bound; each is set here or in `aggregate_options`.
+struct runtime_options {
+  /// The journal's directory, created if it does not exist. Empty: the journal is in memory, and
+  /// everything is gone when the runtime closes.
+  std::filesystem::path directory;
+
+  /// Threads that run aggregates; 0: one for each processor, at least 2. The journal's writer has
+  /// one of its own.
+  std::size_t threads = 0;
+
+  /// Commands and queries accepted and not yet answered, of all aggregates together, in number and
+  /// in bytes. Beyond either the caller gets `overloaded` at once.
+  std::size_t max_outstanding = 262'144;
+  std::size_t max_outstanding_bytes = std::size_t{256} << 20;
+
+  /// Aggregates in memory, in number and in bytes (an estimate: the states, and 1.5 KiB each).
+  /// Beyond either, those unused for longest are passivated; a quarter beyond the number, new ones
+  /// are refused with `overloaded`.
+  std::size_t max_resident = 1'000'000;
+  std::size_t max_resident_bytes = std::size_t{2} << 30;
+
+  /// Aggregates that are rebuilt from the journal at the same time; 0: half of the threads, at
+  /// least 1. The others wait without holding a thread.
+  std::size_t max_concurrent_rehydrations = 0;
+
+  /// The journal's own options; `directory` above counts, not the one in here.
+  lmdb_journal_options journal{};
+
+  /// The clock of deadlines and idleness, for tests; empty: `steady_clock`.
+  std::function<std::chrono::steady_clock::time_point()> clock;
+};
+
+/// What a runtime reports about itself.
+struct runtime_status {
+  journal_status journal;
+  std::size_t outstanding = 0; ///< Requests accepted and not yet answered.
+  std::size_t outstanding_bytes = 0;
+  std::size_t resident = 0;             ///< Aggregates in memory.
+  std::size_t resident_bytes = 0;       ///< What they are counted as.
+  std::size_t waiting_rehydrations = 0; ///< Aggregates that wait for their turn to be rebuilt.
+  std::uint64_t rehydrations = 0;
+  std::uint64_t passivations = 0;
+  std::uint64_t overloaded = 0; ///< Requests refused because a bound was reached.
+  std::uint64_t ignored_snapshots =
+      0; ///< Of another schema, or unwritable; damaged ones: see `journal`.
+};
+
+/// Aggregates on a journal: what an application opens, once, and closes at its end.
+///
+/// It opens no port. All functions may be called from any thread.
+class runtime {
+public:
+  /// Errors: `invalid_argument` naming the option, and those of `open_lmdb_journal`.
+  static result<runtime> open(runtime_options options);
+
+  runtime(runtime&&) noexcept;
+  runtime& operator=(runtime&&) noexcept;
+
+  /// Closes as `close` does and drops its error.
+  ~runtime();
+
+  /// The aggregates of type `T`. Asking again gives the same aggregates, and the options of the
+  /// first time count. Two types with the same `type_name` in one runtime are a bug and stop the
+  /// program.
+  template <aggregate T>
+  aggregates<T> host(const aggregate_options& options = {}) {
+    return aggregates<T>{host(std::make_unique<detail::typed_model<T>>(options))};
+  }
+
+  /// The journal beneath, for reading. Valid as long as the runtime.
+  const cairn::journal& journal() const noexcept;
+
+  runtime_status status() const;
+
+  /// Refuses new requests with `shut_down`, answers every accepted one, lets the aggregates leave
+  /// memory, and closes the journal. Not from a continuation. Errors: those of `journal::close`.
+  result<void> close();
+
+private:
+  struct parts;
+  friend struct runtime_access;
+
+  explicit runtime(std::unique_ptr<parts> made) noexcept;
+  std::shared_ptr<detail::aggregate_host> host(std::unique_ptr<detail::aggregate_model> model);
+
+  std::unique_ptr<parts> parts_;
+};
+
+} // namespace cairn

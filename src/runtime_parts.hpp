@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cairn/runtime.hpp>
+
+#include "caf_seam.hpp"
+#include "engine.hpp"
+
+#include <memory>
+#include <optional>
+
+namespace cairn {
+
+/// What a runtime is made of, in the order of making; closing goes backwards.
+struct runtime::parts {
+  std::unique_ptr<cairn::journal> events;
+  std::optional<detail::seam::owned_system> own_system; ///< Empty if the application's is used.
+  std::shared_ptr<detail::engine> engine;
+  bool closed = false;
+};
+
+/// For the other ways of opening a runtime.
+struct runtime_access {
+  /// Opens a runtime in `system`, or in a system of its own if that is null.
+  static result<runtime> open(runtime_options options, caf::actor_system* system);
+  static detail::engine& engine_of(runtime& opened) { return *opened.parts_->engine; }
+};
+
+} // namespace cairn
