@@ -181,28 +181,25 @@ std::optional<error> activation::rehydrate() {
   snapshot_version_ = durable_.version;
 
   stream_head at = durable_;
+  std::optional<error> failure;
   try {
     const auto replayed = engine_.events().replay(
         stream_, durable_.version + 1, std::numeric_limits<std::uint64_t>::max(),
         [&](const event_view& event) {
           at = {event.version(), event.position()};
-          state_->evolve(event);
+          if ((failure = try_evolve(*state_, event)))
+            return visit::stop;
           window_.remember(event.command_id(), event.version(), event.position());
           return visit::go_on;
         });
-    if (!replayed) {
-      state_.reset();
-      return replayed.error();
-    }
+    if (!replayed)
+      failure = replayed.error();
   } catch (const unknown_event_type& unknown) {
+    failure = describe(unknown, stream_, at.position);
+  }
+  if (failure) {
     state_.reset();
-    return describe(unknown, stream_, at.position);
-  } catch (...) {
-    state_.reset();
-    return error{errc::evolve_failed, "evolve threw: " + describe_current_exception()
-                                          + " (aggregate " + stream_.name() + ", event "
-                                          + std::to_string(at.version) + ")"}
-        .with_position(at.position);
+    return failure;
   }
   durable_ = at;
   version_ = at.version;
