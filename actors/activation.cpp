@@ -386,16 +386,16 @@ void activation::take_snapshot_if_due() {
   const auto every = host_.model().options.snapshot_every;
   if (broken_ || snapshot_ || version_ == snapshot_version_)
     return;
-  if (!(every != 0 && version_ - snapshot_version_ >= every) && !state_->wants_snapshot(version_))
-    return;
   try {
+    if (!(every != 0 && version_ - snapshot_version_ >= every) && !state_->wants_snapshot(version_))
+      return;
     const auto recent = window_.entries();
     snapshot_ = std::make_unique<snapshot_draft>(snapshot_draft::encode(
         stream_, {version_, 0}, host_.model().fingerprint, recent,
         [&](capnp::AnyPointer::Builder into) { state_->write_snapshot(into); }));
   } catch (...) {
-    // A state that cannot be written (larger than a message may be) is rebuilt from its events, as
-    // if it had none.
+    // A state that cannot be written (larger than a message may be), or whose predicate throws, is
+    // rebuilt from its events, as if it had no snapshot.
     engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
   }
   snapshot_version_ = version_;
