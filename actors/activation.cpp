@@ -221,6 +221,8 @@ void activation::give_up(const error& failure) {
 
 /// The end of a run: goes on soon, passivates, or sleeps. False: it is over.
 bool activation::settle_down() {
+  if (snapshot_ && !broken_)
+    (void)wait_for_flights(); // so that each landing wakes until the snapshot has been handed in
   if (pending_ || broken_) {
     wake(); // others first
     return true;
@@ -399,8 +401,7 @@ void activation::take_snapshot_if_due() {
     engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
   }
   snapshot_version_ = version_;
-  if (wait_for_flights())
-    hand_in_snapshot();
+  hand_in_snapshot();
 }
 
 /// A snapshot must never be ahead of the durable history.
