@@ -271,6 +271,7 @@ void activation::execute_pending() {
     }
     execute(std::move(work), *append);
   }
+  unmeasured_bytes_ += append->events.bytes();
   submit(std::move(append));
   take_snapshot_if_due();
   account_bytes();
@@ -415,17 +416,20 @@ void activation::hand_in_snapshot() {
 }
 
 /// Measures the state's size now and then: measuring walks the state, so it is done once for as
-/// many events as make that walk cheap in comparison.
+/// many events, or bytes of events, as make that walk cheap in comparison.
 void activation::account_bytes() {
   if (!state_)
     return;
   const auto interval = std::max<std::uint64_t>(16, accounted_bytes_ / 1024);
-  if (accounted_version_ != 0 && version_ - accounted_version_ < interval)
+  const auto tolerated = std::max<std::size_t>(4096, accounted_bytes_ / 4);
+  if (accounted_version_ != 0 && version_ - accounted_version_ < interval
+      && unmeasured_bytes_ < tolerated)
     return;
   const auto bytes = activation_overhead_bytes + state_->bytes() + window_.heap_bytes();
   engine_.counts().resident_bytes.fetch_add(bytes - accounted_bytes_, std::memory_order_relaxed);
   accounted_bytes_ = bytes;
   accounted_version_ = version_ + 1;
+  unmeasured_bytes_ = 0;
 }
 
 } // namespace cairn::detail
