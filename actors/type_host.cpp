@@ -68,7 +68,8 @@ result<intrusive_ptr<activation>> type_host::activate(shard& home, std::string_v
   // A burst may overshoot the bound while those that make room are leaving; a quarter over it,
   // nothing comes in.
   const auto bound = engine_->options().max_resident;
-  if (engine_->counts().resident.load(std::memory_order_relaxed) >= bound + bound / 4 + 16) {
+  const auto resident = engine_->counts().resident.load(std::memory_order_relaxed);
+  if (resident > bound && resident - bound >= bound / 4 + 16) { // no overflow, however large
     engine_->counts().overloaded.fetch_add(1, std::memory_order_relaxed);
     return error{errc::overloaded, "as many aggregates are in memory as may be ("
                                        + std::to_string(bound) + "), and all are at work"};
