@@ -37,6 +37,7 @@ activation::activation(type_host& host, stream_id stream)
 }
 
 activation::~activation() {
+  self_ = {}; // before the engine may let go of the actor system
   engine_.runner_ended();
 }
 
