@@ -3,22 +3,27 @@
 namespace cairn::detail {
 
 std::optional<error> aggregate_append::failure() const {
-  const bool orphaned = predecessor && predecessor->status() == flight::state::failed;
+  const bool follows_failure = predecessor && predecessor->status() == flight::state::failed;
   if (outcome && !*outcome) {
     const auto& why = outcome->error();
-    if (why.code() != errc::version_conflict)
+    if (why.code() != errc::version_conflict && why.code() != errc::aborted)
       return why;
     // The version that this append builds upon was assigned here, so the caller has not asked for
     // anything that could conflict: either the append before it failed, or somebody else writes to
     // the stream.
-    return error{errc::aborted, orphaned
+    return error{errc::aborted, follows_failure
                                     ? "an earlier command in flight on aggregate " + stream->name()
                                           + " failed; nothing of this one was written"
                                     : "another writer has extended the stream " + stream->name()
                                           + " to version " + std::to_string(why.version())
                                           + "; nothing was written"};
   }
-  if (orphaned) {
+  if (follows_failure && own) {
+    // It was appended, so what came before it was, too: that one's outcome was unknown.
+    return error{errc::outcome_unknown, "the outcome of an earlier command in flight on aggregate "
+                                            + stream->name() + " is unknown, and so is this one's"};
+  }
+  if (follows_failure) {
     return error{errc::aborted, "an earlier command in flight on aggregate " + stream->name()
                                     + " failed, and this answer depended on it"};
   }

@@ -6,6 +6,7 @@
 #include <cairn/journal.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace cairn::detail {
@@ -33,6 +34,12 @@ public:
                    std::size_t max_event_bytes)
     : append_operation{by->stream(), expected_version::exact(version), completer, max_event_bytes},
       owner{std::move(by)}, version_before{version} {}
+
+  bool orphaned() const noexcept override { return predecessor && predecessor->refused(); }
+  void refused() noexcept override {
+    if (own)
+      own->refuse();
+  }
 
   /// What the answers count against the runtime's bound.
   std::size_t answer_bytes() const noexcept;

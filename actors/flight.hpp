@@ -30,6 +30,11 @@ public:
     return first_position_ + (version - first_version_);
   }
 
+  /// By the journal's writer: none of its events will be written. The status follows when the
+  /// append comes back.
+  void refuse() noexcept { refused_.store(true); }
+  bool refused() const noexcept { return refused_.load(); }
+
   // By the one who completes it, once.
   void land(std::uint64_t first_position) noexcept {
     first_position_ = first_position;
@@ -42,6 +47,7 @@ private:
   const std::uint64_t count_;
   std::uint64_t first_position_ = 0; // written before status_, read after it
   std::atomic<state> status_{state::in_the_air};
+  std::atomic<bool> refused_{false};
 };
 
 } // namespace cairn::detail

@@ -6,6 +6,8 @@
 
 namespace cairn::detail {
 
+namespace {
+
 error version_conflict_error(const append_operation& operation, std::uint64_t actual) {
   std::ostringstream text;
   text << "stream " << *operation.stream << " is at version " << actual << ", expected "
@@ -13,12 +15,31 @@ error version_conflict_error(const append_operation& operation, std::uint64_t ac
   return error{errc::version_conflict, text.str()}.with_version(actual);
 }
 
+} // namespace
+
+std::optional<error> objection_to(const append_operation& operation, std::uint64_t actual) {
+  if (operation.orphaned())
+    return error{errc::aborted, "an append to stream " + operation.stream->name()
+                                    + " that this one builds upon was refused"};
+  if (!operation.expected.admits(actual))
+    return version_conflict_error(operation, actual);
+  return std::nullopt;
+}
+
+void refuse(append_operation& operation, error why) noexcept {
+  operation.outcome.emplace(std::move(why));
+  operation.refused();
+}
+
 error shut_down_error() {
   return {errc::shut_down, "the journal is closed"};
 }
 
 void complete(std::unique_ptr<append_operation> operation, result<commit> outcome) noexcept {
-  operation->outcome.emplace(std::move(outcome));
+  if (outcome)
+    operation->outcome.emplace(std::move(outcome));
+  else
+    refuse(*operation, std::move(outcome).error());
   append_target* const target = operation->target;
   std::vector<std::unique_ptr<append_operation>> one;
   one.push_back(std::move(operation));
