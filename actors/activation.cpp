@@ -1,6 +1,6 @@
 #include "activation.hpp"
 
-#include "aggregate_append.hpp"
+#include "append_pool.hpp"
 #include "caf_seam.hpp"
 #include "describe.hpp"
 #include "engine.hpp"
@@ -256,9 +256,7 @@ void activation::refuse(request_ptr work, error failure) {
 // --- Executing -----------------------------------------------------------------------------------
 
 void activation::execute_pending() {
-  auto append = std::make_unique<aggregate_append>(intrusive_ptr<activation>::share(this),
-                                                   engine_.completions(), version_,
-                                                   engine_.options().max_event_bytes);
+  auto append = engine_.appends().take(intrusive_ptr<activation>::share(this), version_);
   const auto now = engine_.now();
   for (std::size_t taken = 0; pending_ && !broken_ && taken < max_requests_per_run
                               && append->events.bytes() < max_bytes_per_run;
@@ -306,12 +304,12 @@ void activation::execute(request_ptr work, aggregate_append& append) {
 
 void activation::submit(std::unique_ptr<aggregate_append> append) {
   if (append->answers.empty())
-    return;
+    return engine_.appends().give_back(std::move(append));
   if (append->events.empty() && in_flight_.load() == 0 && !crashed()) {
     leave(append->answers.size());
     engine_.admitted().leave(append->answers.size(), append->answer_bytes());
     append->deliver_all(engine_.events());
-    return;
+    return engine_.appends().give_back(std::move(append));
   }
   in_flight_.fetch_add(1, std::memory_order_relaxed);
   engine_.events().submit(std::move(append));

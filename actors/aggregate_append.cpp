@@ -4,6 +4,29 @@
 #include <utility>
 
 namespace cairn::detail {
+namespace {
+
+constexpr std::size_t largest_kept_bytes = 4096;
+constexpr std::size_t most_answers_kept = 16;
+
+} // namespace
+
+void aggregate_append::begin(intrusive_ptr<activation> by, std::uint64_t version) {
+  stream = &by->stream();
+  expected = expected_version::exact(version);
+  owner = std::move(by);
+  version_before = version;
+}
+
+bool aggregate_append::reusable() noexcept {
+  const bool small = events.bytes() <= largest_kept_bytes && answers.size() <= most_answers_kept;
+  owner = {};
+  outcome.reset();
+  snapshot.reset();
+  answers.clear();
+  events.clear();
+  return small;
+}
 
 std::size_t aggregate_append::answer_bytes() const noexcept {
   std::size_t bytes = 0;

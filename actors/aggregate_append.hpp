@@ -33,6 +33,12 @@ public:
     : append_operation{by->stream(), expected_version::exact(version), completer, max_event_bytes},
       owner{std::move(by)}, version_before{version} {}
 
+  /// Starts it anew, for `by`, whose state has `version`.
+  void begin(intrusive_ptr<activation> by, std::uint64_t version);
+
+  /// Lets go of everything but its buffers; false: they have grown too large to be kept.
+  bool reusable() noexcept;
+
   /// What the answers count against the runtime's bound.
   std::size_t answer_bytes() const noexcept;
 
