@@ -23,11 +23,11 @@ inline constexpr std::size_t max_tag_bytes = 128;
 
 /// What an event's record says about the event, beside the event.
 struct event_metadata {
-  message_id command_id;     ///< The command that the event is an effect of; empty: it had no id.
-  message_id correlation_id; ///< The conversation the command belongs to; empty: unknown.
-  message_id causation_id;   ///< The message that caused the command; empty: unknown.
-  std::span<const std::string_view> tags; ///< At most `max_tags`, each 1 to `max_tag_bytes` bytes
-                                          ///< of UTF-8 without control characters.
+  message_id command_id = {}; ///< The command that the event is an effect of; empty: it had no id.
+  message_id correlation_id = {}; ///< The conversation the command belongs to; empty: unknown.
+  message_id causation_id = {};   ///< The message that caused the command; empty: unknown.
+  std::span<const std::string_view> tags = {}; ///< At most `max_tags`, each 1 to `max_tag_bytes`
+                                               ///< bytes of UTF-8 without control characters.
 };
 
 /// Events of one stream, encoded as the records that the journal will hold, in the order of their
