@@ -1,9 +1,9 @@
 #include "record.hpp"
 
+#include <isa-l.h>
+
 #include <algorithm>
 #include <string>
-
-#include <isa-l.h>
 
 namespace cairn::detail {
 namespace {
