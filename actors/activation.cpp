@@ -37,6 +37,7 @@ activation::activation(type_host& host, stream_id stream)
 }
 
 activation::~activation() {
+  self_ = {}; // before the engine may let go of the actor system
   engine_.runner_ended();
 }
 
@@ -181,28 +182,25 @@ std::optional<error> activation::rehydrate() {
   }
   snapshot_version_ = at.version;
 
+  std::optional<error> failure;
   try {
     const auto replayed = engine_.events().replay(
         stream_, at.version + 1, std::numeric_limits<std::uint64_t>::max(),
         [&](const event_view& event) {
           at = {event.version(), event.position()};
-          state_->evolve(event);
+          if ((failure = try_evolve(*state_, event)))
+            return visit::stop;
           window_.remember(event.command_id(), event.version(), event.position());
           return visit::go_on;
         });
-    if (!replayed) {
-      state_.reset();
-      return replayed.error();
-    }
+    if (!replayed)
+      failure = replayed.error();
   } catch (const unknown_event_type& unknown) {
+    failure = describe(unknown, stream_, at.position);
+  }
+  if (failure) {
     state_.reset();
-    return describe(unknown, stream_, at.position);
-  } catch (...) {
-    state_.reset();
-    return error{errc::evolve_failed, "evolve threw: " + describe_current_exception()
-                                          + " (aggregate " + stream_.name() + ", event "
-                                          + std::to_string(at.version) + ")"}
-        .with_position(at.position);
+    return failure;
   }
   landed_ = at;
   version_ = at.version;
@@ -224,6 +222,8 @@ void activation::give_up(const error& failure) {
 
 /// The end of a run: goes on soon, passivates, or sleeps. False: it is over.
 bool activation::settle_down() {
+  if (snapshot_ && !broken_)
+    (void)wait_for_flights(); // so that each landing wakes until the snapshot has been handed in
   if (pending_ || broken_) {
     wake(); // others first
     return true;
@@ -272,6 +272,7 @@ void activation::execute_pending() {
   }
   if (!append->events.empty() && !broken_)
     take_snapshot_if_due(*append);
+  unmeasured_bytes_ += append->events.bytes();
   submit(std::move(append));
   account_bytes();
 }
@@ -327,32 +328,35 @@ bool activation::nothing_in_flight() {
 
 void activation::take_snapshot_if_due(aggregate_append& append) {
   const auto every = host_.model().options.snapshot_every;
-  if (!(every != 0 && version_ - snapshot_version_ >= every) && !state_->wants_snapshot(version_))
-    return;
-  snapshot_version_ = version_;
   try {
+    if (!(every != 0 && version_ - snapshot_version_ >= every) && !state_->wants_snapshot(version_))
+      return;
     append.snapshot = std::make_unique<snapshot_draft>(snapshot_draft::encode(
         stream_, {version_, 0}, host_.model().fingerprint, window_.entries(),
         [&](capnp::AnyPointer::Builder into) { state_->write_snapshot(into); }));
   } catch (...) {
-    // A state that cannot be written (larger than a message may be) is rebuilt from its events, as
-    // if it had none.
+    // A state that cannot be written (larger than a message may be), or whose predicate throws, is
+    // rebuilt from its events, as if it had no snapshot.
     engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
   }
+  snapshot_version_ = version_;
 }
 
 /// Measures the state's size now and then: measuring walks the state, so it is done once for as
-/// many events as make that walk cheap in comparison.
+/// many events, or bytes of events, as make that walk cheap in comparison.
 void activation::account_bytes() {
   if (!state_)
     return;
   const auto interval = std::max<std::uint64_t>(16, accounted_bytes_ / 1024);
-  if (accounted_version_ != 0 && version_ - accounted_version_ < interval)
+  const auto tolerated = std::max<std::size_t>(4096, accounted_bytes_ / 4);
+  if (accounted_version_ != 0 && version_ - accounted_version_ < interval
+      && unmeasured_bytes_ < tolerated)
     return;
   const auto bytes = activation_overhead_bytes + state_->bytes() + window_.heap_bytes();
   engine_.counts().resident_bytes.fetch_add(bytes - accounted_bytes_, std::memory_order_relaxed);
   accounted_bytes_ = bytes;
   accounted_version_ = version_ + 1;
+  unmeasured_bytes_ = 0;
 }
 
 } // namespace cairn::detail

@@ -134,6 +134,7 @@ private:
   std::uint64_t snapshot_version_ = 0; // of the last one taken
   std::size_t accounted_bytes_ = 0;
   std::uint64_t accounted_version_ = 0;
+  std::size_t unmeasured_bytes_ = 0; // of the events since then
   bool broken_ = false; // the state is not to be trusted
   bool waits_for_gate_ = false;
   bool closed_ = false;

@@ -58,6 +58,8 @@ std::shared_ptr<aggregate_host> engine::host(std::unique_ptr<aggregate_model> mo
   }
   auto name = model->type_name;
   auto made = std::make_shared<type_host>(shared_from_this(), std::move(model));
+  if (closing()) // `close` has emptied `hosts_`; the two would keep each other for ever
+    return made;
   hosts_.emplace(std::move(name), made);
   return made;
 }

@@ -111,8 +111,9 @@ public:
   /// Calls `visitor(const event_info&, const T::event&)` for the durable events of `id` with
   /// versions from `from_version` (at least 1) up to `to_version`, in order, straight from the
   /// journal. Returns the version of the last event visited, or `from_version - 1` if there was
-  /// none. Errors: those of `journal::replay`, `invalid_argument` (the id), `evolve_failed` (an
-  /// event of a type that `T::event` does not list).
+  /// none. What `visitor` throws passes through. Errors: those of `journal::replay`,
+  /// `invalid_argument` (the id), `overloaded` (the runtime is at its bound of requests),
+  /// `evolve_failed` (an event of a type that `T::event` does not list).
   template <class Visitor>
   result<std::uint64_t> history(std::string_view id, Visitor visitor,
                                 std::uint64_t from_version = 1,
@@ -126,13 +127,17 @@ public:
   }
 
   /// The state that `id` had after its event number `version`, folded from the journal.
-  /// Errors: those of `history`; `not_found` if the aggregate has never been at that version.
+  /// Errors: those of `history`; `evolve_failed` if evolve throws; `not_found` if the aggregate has
+  /// never been at that version.
   result<state> state_at(std::string_view id, std::uint64_t version) const {
     detail::typed_state<T> past;
+    std::optional<error> failure;
     const auto reached = host_->replay(id, 1, version, [&](const event_view& event) {
-      past.evolve(event);
-      return visit::go_on;
+      failure = detail::try_evolve(past, event);
+      return failure ? visit::stop : visit::go_on;
     });
+    if (failure)
+      return *std::move(failure);
     if (!reached)
       return reached.error();
     if (*reached != version) {
