@@ -40,7 +40,7 @@ struct lmdb_journal_options {
   bool allow_fuse = false; ///< Open although the directory is on a FUSE file system.
 
   /// The wall clock that events are stamped with; empty: the system's.
-  std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> wall_clock;
+  std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> wall_clock = {};
 };
 
 /// Opens the journal in `options.directory` for appending and reading, creating it if need be;

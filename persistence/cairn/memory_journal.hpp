@@ -12,7 +12,7 @@ namespace cairn {
 struct memory_journal_options {
   std::size_t max_event_bytes = default_max_event_bytes;
   /// The clock that events are stamped with; empty: the system's.
-  std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> wall_clock;
+  std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> wall_clock = {};
 };
 
 /// A journal in memory: the same promises but durability, for tests and for aggregates whose

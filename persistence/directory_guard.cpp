@@ -1,0 +1,185 @@
+#include "directory_guard.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+namespace cairn::detail {
+namespace {
+
+constexpr mode_t others_mask = 077;
+
+/// What this process has open, by device and inode: a path may have many names.
+struct open_files {
+  std::mutex mutex;
+  std::set<std::pair<dev_t, ino_t>> identities;
+};
+
+open_files& files_of_this_process() {
+  static open_files files;
+  return files;
+}
+
+error system_error(std::string_view what, const std::filesystem::path& path) {
+  return {errc::io_failed, std::string{what} + " " + path.string() + ": " + std::strerror(errno)};
+}
+
+result<void> check_private(const struct stat& status, const std::filesystem::path& path) {
+  if ((status.st_mode & others_mask) != 0)
+    return error{errc::insecure_permissions, "group or others may use " + path.string()
+                                                 + "; take their rights away (chmod "
+                                                 + (S_ISDIR(status.st_mode) ? "700)" : "600)")};
+  if (const uid_t self = geteuid(); self != 0 && status.st_uid != self)
+    return error{errc::insecure_permissions, path.string() + " belongs to another user"};
+  return {};
+}
+
+result<void> sync_directory(const std::filesystem::path& path) {
+  const descriptor handle{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!handle || fsync(handle.get()) != 0)
+    return system_error("cannot sync the directory", path);
+  return {};
+}
+
+result<void> make_directory(const std::filesystem::path& path) {
+  std::error_code failure;
+  const std::filesystem::path parent = std::filesystem::absolute(path, failure).parent_path();
+  std::filesystem::create_directories(parent, failure); // mkdir reports what is wrong
+  if (mkdir(path.c_str(), S_IRWXU) != 0)
+    return errno == EEXIST ? result<void>{} : system_error("cannot create", path);
+  return sync_directory(parent);
+}
+
+} // namespace
+
+std::optional<std::string_view> file_system_objection(long magic, bool allow_fuse) noexcept {
+  // From linux/magic.h, and the kernel's sources for those that have no public header.
+  switch (static_cast<unsigned long>(magic) & 0xffffffffUL) {
+    case 0x6969: return "NFS";
+    case 0x517b: return "SMB";
+    case 0xff534d42: return "CIFS";
+    case 0xfe534d42: return "SMB2";
+    case 0x01021997: return "9P";
+    case 0x00c36400: return "Ceph";
+    case 0x5346414f: return "AFS";
+    case 0x73757245: return "Coda";
+    case 0x0bd00bd0: return "Lustre";
+    case 0x7461636f: return "OCFS2";
+    case 0x01161970: return "GFS2";
+    case 0x65735546:
+      if (!allow_fuse)
+        return "FUSE";
+      return std::nullopt;
+    default: return std::nullopt;
+  }
+}
+
+result<directory_guard> directory_guard::enter(const directory_options& options) {
+  if (options.directory.empty())
+    return error{errc::invalid_argument, "the journal's directory has no name"};
+  if (options.create)
+    if (auto made = make_directory(options.directory); !made)
+      return std::move(made).error();
+  descriptor handle{::open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!handle && errno == ENOENT)
+    return error{errc::not_found, "there is no directory " + options.directory.string()};
+  if (!handle)
+    return system_error("cannot open the directory", options.directory);
+  directory_guard guard{options.directory, std::move(handle)};
+  if (auto checked = guard.check_directory(options.allow_fuse); !checked)
+    return std::move(checked).error();
+  struct stat status {};
+  if (fstat(guard.handle_.get(), &status) != 0)
+    return system_error("cannot look at", options.directory);
+  if (!guard.claim({status.st_dev, status.st_ino}))
+    return error{errc::already_open,
+                 "this process has the journal in " + options.directory.string() + " open"};
+  if (options.exclusive)
+    if (auto locked = guard.lock_for_writing(); !locked)
+      return std::move(locked).error();
+  return guard;
+}
+
+void directory_guard::leave() noexcept {
+  if (owner_lock_) // at once, not when the last copy of the descriptor goes in some forked child
+    flock(owner_lock_.get(), LOCK_UN);
+  owner_lock_ = descriptor{};
+  open_files& files = files_of_this_process();
+  const std::lock_guard lock{files.mutex};
+  for (const file_identity& identity : claimed_)
+    files.identities.erase(identity);
+  claimed_.clear();
+}
+
+bool directory_guard::has_journal() const {
+  struct stat status {};
+  return fstatat(handle_.get(), journal_file_name.data(), &status, 0) == 0;
+}
+
+result<void> directory_guard::admit_journal_file() {
+  struct stat status {};
+  if (fstatat(handle_.get(), journal_file_name.data(), &status, 0) != 0)
+    return system_error("cannot look at", journal_file());
+  if (auto checked = check_private(status, journal_file()); !checked)
+    return checked;
+  if (status.st_size == 0) // LMDB would take it for a new environment
+    return error{errc::corrupt_journal, journal_file().string() + " is empty"};
+  if (!claim({status.st_dev, status.st_ino}))
+    return error{errc::already_open,
+                 "this process has " + journal_file().string() + " open under another name"};
+  return {};
+}
+
+result<void> directory_guard::sync() const {
+  if (fsync(handle_.get()) != 0)
+    return system_error("cannot sync the directory", directory_);
+  return {};
+}
+
+result<void> directory_guard::check_directory(bool allow_fuse) const {
+  struct stat status {};
+  struct statfs file_system {};
+  if (fstat(handle_.get(), &status) != 0 || fstatfs(handle_.get(), &file_system) != 0)
+    return system_error("cannot look at", directory_);
+  if (const auto objection = file_system_objection(file_system.f_type, allow_fuse))
+    return error{errc::unsupported_file_system, directory_.string() + " is on "
+                                                    + std::string{*objection}
+                                                    + ", where a journal is not safe"};
+  return check_private(status, directory_);
+}
+
+result<void> directory_guard::lock_for_writing() {
+  const std::filesystem::path path = directory_ / owner_lock_name;
+  owner_lock_ = descriptor{openat(handle_.get(), owner_lock_name.data(),
+                                  O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR)};
+  if (!owner_lock_)
+    return system_error("cannot open", path);
+  if (flock(owner_lock_.get(), LOCK_EX | LOCK_NB) == 0)
+    return {};
+  const int failure = errno;
+  owner_lock_ = descriptor{}; // not ours to unlock
+  errno = failure;
+  if (failure == EWOULDBLOCK)
+    return error{errc::locked,
+                 "another process has the journal in " + directory_.string() + " open for writing"};
+  return system_error("cannot lock", path);
+}
+
+bool directory_guard::claim(file_identity identity) {
+  open_files& files = files_of_this_process();
+  const std::lock_guard lock{files.mutex};
+  if (!files.identities.insert(identity).second)
+    return false;
+  claimed_.push_back(identity);
+  return true;
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,27 @@
+#include "head_rows.hpp"
+
+#include "head_table.hpp"
+
+#include <cstring>
+
+namespace cairn::detail {
+
+int read_head_row(MDB_txn* txn, const databases& dbs, std::string_view stream,
+                  stream_head& head) noexcept {
+  const stream_key key{stream};
+  words_view value;
+  head = {};
+  const int rc = get_words(txn, dbs.heads, key.bytes(), value);
+  if (rc == MDB_NOTFOUND)
+    return 0;
+  if (rc != 0)
+    return rc;
+  if (!is_intact(key.bytes(), value, words_of<head_record>))
+    return MDB_CORRUPTED;
+  head_record row;
+  std::memcpy(&row, value.data(), sizeof(row));
+  head = {row.version, row.position};
+  return 0;
+}
+
+} // namespace cairn::detail

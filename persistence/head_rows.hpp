@@ -1,0 +1,14 @@
+#pragma once
+
+#include "lmdb_env.hpp"
+
+#include <string_view>
+
+namespace cairn::detail {
+
+/// The stream's row in `heads`; version and position 0 if there is none. MDB_CORRUPTED if it is
+/// damaged.
+int read_head_row(MDB_txn* txn, const databases& dbs, std::string_view stream,
+                  stream_head& head) noexcept;
+
+} // namespace cairn::detail

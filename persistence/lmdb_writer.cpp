@@ -1,0 +1,355 @@
+#include "lmdb_writer.hpp"
+
+#include "append_outcomes.hpp"
+#include "head_rows.hpp"
+#include "journal_meta.hpp"
+#include "log_tail.hpp"
+#include "snapshot_rows.hpp"
+
+#include <cstring>
+#include <string>
+
+#include <xxhash.h>
+
+namespace cairn::detail {
+namespace {
+
+constexpr std::chrono::seconds reader_check_interval{30};
+constexpr std::size_t rows_per_closing_commit = 16'384;
+
+/// LMDB's codes are negative and the system's positive; this one is ours.
+constexpr int rc_not_owner = -1;
+
+error stopped_error(const error& why) {
+  return {errc::journal_stopped, "the journal has stopped writing: " + why.message()};
+}
+
+void fail_all(append_batch& batch, const error& why) {
+  for (const auto& operation : batch.operations)
+    operation->outcome.emplace(why);
+}
+
+std::uint64_t hash_of(std::string_view name) noexcept {
+  return XXH3_64bits(name.data(), name.size()); // as stream_id::hash
+}
+
+} // namespace
+
+lmdb_writer::lmdb_writer(const lmdb_env& env, const databases& dbs, writer_options options)
+  : env_{env}, dbs_{dbs}, options_{std::move(options)}, queue_{options_.limits},
+    heads_{2 * options_.flush_interval_events}, flush_{heads_, options_.flush_interval_events} {}
+
+lmdb_writer::~lmdb_writer() {
+  (void)stop();
+}
+
+result<void> lmdb_writer::start() {
+  if (auto taken = take_over(); !taken)
+    return taken;
+  if (auto replayed = replay_tail(); !replayed)
+    return replayed;
+  storage_.emplace(env_, options_.directory, options_.free_space_watermark_bytes);
+  thread_ = std::thread{[this] { run(); }};
+  return {};
+}
+
+result<void> lmdb_writer::take_over() {
+  transaction txn;
+  if (const int rc = txn.begin(env_, 0))
+    return lmdb_error(errc::io_failed, "cannot begin to write the journal", rc);
+  auto epoch = read_owner_epoch(txn.get(), dbs_);
+  if (!epoch)
+    return std::move(epoch).error();
+  epoch_ = *epoch + 1;
+  if (const int rc = write_owner_epoch(txn.get(), dbs_, epoch_))
+    return lmdb_error(errc::io_failed, "cannot write the owner epoch", rc);
+  if (const int rc = txn.commit())
+    return lmdb_error(errc::io_failed, "cannot commit the owner epoch", rc);
+  return {};
+}
+
+result<void> lmdb_writer::replay_tail() {
+  transaction txn;
+  if (const int rc = txn.begin(env_, MDB_RDONLY))
+    return lmdb_error(errc::io_failed, "cannot begin to read the journal", rc);
+  auto checkpoint = read_checkpoint(txn.get(), dbs_);
+  if (!checkpoint)
+    return std::move(checkpoint).error();
+  const auto take_in = [&](const tail_record& record) {
+    const stream_head head{record.header.version, record.position};
+    const std::uint64_t hash = hash_of(record.stream);
+    head_entry* entry = heads_.find(record.stream, hash);
+    if (!entry)
+      entry = &heads_.insert(record.stream, hash, head);
+    else if (entry->committed.version + 1 != head.version
+             || entry->committed.position != record.header.previous)
+      return false;
+    entry->pending = entry->committed = head;
+    flush_.mark(*entry);
+    return true;
+  };
+  auto last = read_tail(txn.get(), dbs_, *checkpoint, take_in);
+  if (!last)
+    return std::move(last).error();
+  MDB_stat stat{};
+  mdb_stat(txn.get(), dbs_.log, &stat);
+  if (stat.ms_entries != *last)
+    return error{errc::corrupt_journal, "the log has " + std::to_string(stat.ms_entries)
+                                            + " records up to position " + std::to_string(*last)};
+  replayed_at_open_ = *last - *checkpoint;
+  last_position_ = *last;
+  next_position_ = *last + 1;
+  flush_.start_at(*checkpoint);
+  flush_.committed(*last, 0);
+  return {};
+}
+
+result<void> lmdb_writer::stop() {
+  queue_.close();
+  if (thread_.joinable())
+    thread_.join();
+  const std::lock_guard lock{stopped_mutex_};
+  if (stopped_by_)
+    return stopped_error(*stopped_by_);
+  return {};
+}
+
+void lmdb_writer::run() {
+  auto next_reader_check = std::chrono::steady_clock::now() + reader_check_interval;
+  append_batch batch;
+  while (queue_.take(batch, reader_check_interval)) {
+    if (!batch.empty()) {
+      const std::size_t operations = batch.operations.size();
+      std::size_t bytes = 0;
+      for (const auto& operation : batch.operations)
+        bytes += append_queue::weight(*operation);
+      commit(batch);
+      complete_all(std::move(batch.operations));
+      queue_.release(operations, bytes);
+    }
+    if (const auto now = std::chrono::steady_clock::now(); now >= next_reader_check) {
+      env_.check_readers(); // slots of killed processes would keep their pages for ever
+      next_reader_check = now + reader_check_interval;
+    }
+  }
+  flush_all_heads();
+}
+
+void lmdb_writer::commit(append_batch& batch) {
+  if (stopped_)
+    return fail_all(batch, stopped_error(*stopped_by_));
+  if (batch.events > 0)
+    if (const auto full = storage_->objection(batch.bytes))
+      return fail_all(batch, *full);
+  if (batch.events == 0 && batch.snapshots.empty()) {
+    for (const auto& barrier : batch.operations)
+      barrier->outcome.emplace(cairn::commit{});
+    return;
+  }
+  commit_time_ns_ = static_cast<std::uint64_t>(options_.wall_clock().time_since_epoch().count());
+  // Heads and snapshots may wait: if there is no room for them, the events go alone.
+  if (!commit_appends(batch, trailing::with))
+    (void)commit_appends(batch, trailing::without);
+}
+
+/// False: there was no room for what trails; nothing was written.
+bool lmdb_writer::commit_appends(append_batch& batch, trailing trail) {
+  transaction txn;
+  next_position_ = last_position_ + 1;
+  int rc = txn.begin(env_, 0);
+  if (rc == 0)
+    rc = fill_transaction(txn.get(), batch, trail);
+  if (rc != 0) {
+    txn.abort();
+    heads_.roll_back();
+    flush_.aborted();
+    if (rc == MDB_MAP_FULL && trail == trailing::with)
+      return false;
+    abandon(batch, rc);
+    return true;
+  }
+  if (const int failed = txn.commit()) {
+    heads_.roll_back();
+    flush_.aborted();
+    commit_failed(batch, failed);
+  } else {
+    publish(batch);
+  }
+  return true;
+}
+
+int lmdb_writer::fill_transaction(MDB_txn* txn, append_batch& batch, trailing trail) {
+  if (const int rc = check_owner(txn))
+    return rc;
+  if (const int rc = append_all(txn, batch))
+    return rc;
+  if (trail == trailing::without)
+    return 0;
+  if (const int rc = write_snapshots(txn, batch))
+    return rc;
+  const std::uint64_t appended = next_position_ - 1 - last_position_;
+  return flush_.write_slice(txn, dbs_, next_position_ - 1, appended);
+}
+
+int lmdb_writer::check_owner(MDB_txn* txn) const {
+  const auto owner = read_owner_epoch(txn, dbs_);
+  return owner && *owner == epoch_ ? 0 : rc_not_owner;
+}
+
+int lmdb_writer::append_all(MDB_txn* txn, append_batch& batch) {
+  cursor log;
+  if (const int rc = log.open(txn, dbs_.log))
+    return rc;
+  for (const auto& operation : batch.operations)
+    if (const int rc = append_one(txn, log.get(), *operation))
+      return rc;
+  return 0;
+}
+
+int lmdb_writer::append_one(MDB_txn* txn, MDB_cursor* log, append_operation& operation) {
+  if (operation.events.empty()) {
+    operation.outcome.emplace(cairn::commit{});
+    return 0;
+  }
+  head_entry* entry = nullptr;
+  if (const int rc = find_head(txn, *operation.stream, entry)) {
+    if (rc != MDB_CORRUPTED)
+      return rc;
+    operation.outcome.emplace(error{
+        errc::corrupt_record, "the head of stream " + operation.stream->name() + " is damaged"});
+    return 0;
+  }
+  stream_head head = entry->pending;
+  if (!operation.expected.admits(head.version)) {
+    operation.outcome.emplace(version_conflict_error(operation, head.version));
+    return 0;
+  }
+  const std::size_t count = operation.events.size();
+  operation.outcome.emplace(cairn::commit{next_position_, head.version + 1, count});
+  for (std::size_t i = 0; i < count; ++i) {
+    const event_header header{.seal = {},
+                              .version = head.version + 1,
+                              .previous = head.position,
+                              .recorded_at_ns = commit_time_ns_,
+                              .epoch = epoch_};
+    if (const int rc = put(log, operation.events.record(i), header))
+      return rc;
+    head = {header.version, next_position_++};
+  }
+  heads_.touch(*entry, head);
+  return 0;
+}
+
+int lmdb_writer::put(MDB_cursor* log, std::span<const capnp::word> record,
+                     const event_header& header) {
+  CAIRN_ASSERT(record.size() > words_of<event_header>);
+  std::uint64_t position = next_position_;
+  MDB_val key{sizeof(position), &position};
+  MDB_val value{record.size_bytes(), nullptr};
+  if (const int rc = mdb_cursor_put(log, &key, &value, MDB_RESERVE | MDB_APPEND))
+    return rc;
+  CAIRN_ASSERT(reinterpret_cast<std::uintptr_t>(value.mv_data) % sizeof(std::uint64_t) == 0);
+  auto* const bytes = static_cast<std::byte*>(value.mv_data);
+  std::memcpy(bytes, &header, sizeof(header));
+  std::memcpy(bytes + sizeof(header), record.data() + words_of<event_header>,
+              record.size_bytes() - sizeof(header));
+  seal_value(key_bytes(position), bytes, record.size_bytes());
+  return 0;
+}
+
+int lmdb_writer::find_head(MDB_txn* txn, const stream_id& stream, head_entry*& entry) {
+  entry = heads_.find(stream.name(), stream.hash());
+  if (entry)
+    return 0;
+  stream_head head;
+  if (const int rc = read_head_row(txn, dbs_, stream.name(), head))
+    return rc;
+  entry = &heads_.insert(stream.name(), stream.hash(), head);
+  flush_.note_loaded(*entry);
+  return 0;
+}
+
+int lmdb_writer::write_snapshots(MDB_txn* txn, const append_batch& batch) {
+  for (const snapshot_draft& snapshot : batch.snapshots) {
+    head_entry* entry = nullptr;
+    const int rc = find_head(txn, snapshot.stream, entry);
+    if (rc == MDB_CORRUPTED || (rc == 0 && snapshot.at.version > entry->pending.version))
+      continue;
+    if (rc != 0)
+      return rc;
+    if (const int failed = write_snapshot(txn, dbs_, snapshot))
+      return failed;
+  }
+  return 0;
+}
+
+void lmdb_writer::publish(const append_batch& batch) {
+  const std::uint64_t events = next_position_ - 1 - last_position_;
+  for (head_entry* entry : heads_.publish())
+    flush_.mark(*entry);
+  last_position_.store(next_position_ - 1, std::memory_order_release);
+  commits_.fetch_add(1, std::memory_order_relaxed);
+  appended_events_.fetch_add(events, std::memory_order_relaxed);
+  appended_bytes_.fetch_add(batch.bytes, std::memory_order_relaxed);
+  flush_.committed(last_position_, events);
+}
+
+/// The transaction was aborted: nothing was written.
+void lmdb_writer::abandon(append_batch& batch, int rc) {
+  if (rc == MDB_MAP_FULL)
+    return fail_all(batch, lmdb_error(errc::storage_full, "the journal's map is full", rc));
+  error why = rc == rc_not_owner ? error{errc::locked, "another process has taken the journal over"}
+                                 : lmdb_error(errc::io_failed, "cannot append to the journal", rc);
+  fail_all(batch, rc == rc_not_owner ? stopped_error(why) : why);
+  stop_writing(std::move(why));
+}
+
+void lmdb_writer::commit_failed(append_batch& batch, int rc) {
+  error why = lmdb_error(errc::outcome_unknown, "a commit of the journal failed", rc);
+  for (const auto& operation : batch.operations) {
+    const bool appended = operation->outcome->has_value() && !operation->events.empty();
+    operation->outcome.emplace(appended ? why : stopped_error(why));
+  }
+  stop_writing(std::move(why));
+}
+
+void lmdb_writer::stop_writing(error why) {
+  const std::lock_guard lock{stopped_mutex_};
+  stopped_by_ = std::move(why);
+  stopped_ = true;
+}
+
+void lmdb_writer::flush_all_heads() {
+  while (!stopped_ && flush_.unflushed() > 0) {
+    flush_.hurry(last_position_);
+    transaction txn;
+    int rc = txn.begin(env_, 0);
+    if (rc == 0)
+      rc = check_owner(txn.get());
+    if (rc == 0)
+      rc = flush_.write_slice(txn.get(), dbs_, last_position_, rows_per_closing_commit);
+    if (rc == MDB_MAP_FULL)
+      return flush_.aborted(); // no room: the next opening replays the tail
+    if (rc == 0)
+      rc = txn.commit();
+    if (rc != 0)
+      return stop_writing(lmdb_error(errc::io_failed, "cannot flush the heads", rc));
+    flush_.committed(last_position_, 0);
+  }
+}
+
+void lmdb_writer::add_to(journal_status& status) const {
+  status.last_position = last_position();
+  status.epoch = epoch_;
+  status.commits = commits_.load(std::memory_order_relaxed);
+  status.appended_events = appended_events_.load(std::memory_order_relaxed);
+  status.appended_bytes = appended_bytes_.load(std::memory_order_relaxed);
+  status.queued_operations = queue_.queued_operations();
+  status.queued_bytes = queue_.queued_bytes();
+  status.replayed_at_open = replayed_at_open_;
+  status.unflushed_heads = flush_.unflushed();
+  const std::lock_guard lock{stopped_mutex_};
+  status.stopped_by = stopped_by_;
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,98 @@
+#pragma once
+
+#include "append_queue.hpp"
+#include "head_flush.hpp"
+#include "storage_watch.hpp"
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+namespace cairn::detail {
+
+struct writer_options {
+  queue_limits limits;
+  std::size_t flush_interval_events;
+  std::size_t free_space_watermark_bytes;
+  std::filesystem::path directory;
+  std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> wall_clock;
+};
+
+/// Owns the write transaction: a thread that takes all that is queued, appends it in one
+/// transaction, syncs once, and hands the operations back.
+///
+/// After a commit that failed nothing is written any more: what reached the disk is unknown, and
+/// the kernel may have marked pages clean that never did.
+class lmdb_writer {
+public:
+  lmdb_writer(const lmdb_env& env, const databases& dbs, writer_options options);
+  ~lmdb_writer();
+  lmdb_writer(const lmdb_writer&) = delete;
+  lmdb_writer& operator=(const lmdb_writer&) = delete;
+
+  /// Takes the journal over (its epoch goes up by one, durably), reads what the heads on disk lack,
+  /// and starts. Errors: those of opening a journal; then it is not started.
+  result<void> start();
+
+  /// Lets everything queued be written, flushes the heads, and ends the thread. Errors:
+  /// `journal_stopped`, `io_failed`.
+  result<void> stop();
+
+  append_queue& queue() noexcept { return queue_; }
+
+  /// As of the last durable commit. `nullopt`: look into the database, in a transaction that begins
+  /// afterwards.
+  std::optional<stream_head> head(const stream_id& stream) const {
+    return heads_.committed(stream.name(), stream.hash());
+  }
+  std::uint64_t last_position() const noexcept {
+    return last_position_.load(std::memory_order_acquire);
+  }
+  void add_to(journal_status& status) const;
+
+private:
+  enum class trailing { with, without };
+
+  result<void> take_over();
+  result<void> replay_tail();
+  void run();
+  void commit(append_batch& batch);
+  bool commit_appends(append_batch& batch, trailing trail);
+  int fill_transaction(MDB_txn* txn, append_batch& batch, trailing trail);
+  int append_all(MDB_txn* txn, append_batch& batch);
+  int append_one(MDB_txn* txn, MDB_cursor* log, append_operation& operation);
+  int put(MDB_cursor* log, std::span<const capnp::word> record, const event_header& header);
+  int find_head(MDB_txn* txn, const stream_id& stream, head_entry*& entry);
+  int write_snapshots(MDB_txn* txn, const append_batch& batch);
+  int check_owner(MDB_txn* txn) const;
+  void publish(const append_batch& batch);
+  void abandon(append_batch& batch, int rc);
+  void commit_failed(append_batch& batch, int rc);
+  void stop_writing(error why);
+  void flush_all_heads();
+
+  const lmdb_env& env_;
+  const databases dbs_;
+  const writer_options options_;
+  append_queue queue_;
+  head_table heads_;
+  head_flush flush_;
+  std::optional<storage_watch> storage_;
+
+  // The thread's own.
+  std::uint64_t epoch_ = 0;
+  std::uint64_t next_position_ = 1; // in the commit that is being written
+  std::uint64_t commit_time_ns_ = 0;
+
+  std::atomic<std::uint64_t> last_position_ = 0;
+  std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<std::uint64_t> appended_events_ = 0;
+  std::atomic<std::uint64_t> appended_bytes_ = 0;
+  std::uint64_t replayed_at_open_ = 0;
+  mutable std::mutex stopped_mutex_;
+  std::optional<error> stopped_by_;
+  std::atomic<bool> stopped_ = false;
+  std::thread thread_;
+};
+
+} // namespace cairn::detail

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "lmdb_env.hpp"
+
+namespace cairn::detail {
+
+/// A record of the tail: what heads are made of.
+struct tail_record {
+  std::string_view stream;
+  std::uint64_t position;
+  const event_header& header;
+};
+
+/// Calls `visitor` for the records after position `after`, checked, in order, and returns the last
+/// position. `visitor` returns whether the record continues what is known of its stream. Errors:
+/// `corrupt_record`, `corrupt_journal` (a gap, or a record that continues nothing), `io_failed`.
+result<std::uint64_t> read_tail(MDB_txn* txn, const databases& dbs, std::uint64_t after,
+                                function_ref<bool(const tail_record&)> visitor);
+
+} // namespace cairn::detail

@@ -1,0 +1,208 @@
+#include "journal_fixture.hpp"
+
+#include <array>
+#include <deque>
+#include <mutex>
+#include <numeric>
+
+using namespace cairn;
+using namespace cairn::test;
+
+namespace {
+
+/// Keeps what it is handed, in order.
+class keeping_target final : public append_target {
+public:
+  void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
+    const std::lock_guard lock{mutex};
+    calls += 1;
+    for (auto& operation : operations)
+      done.push_back(std::move(operation));
+  }
+
+  std::mutex mutex;
+  std::size_t calls = 0;
+  std::deque<std::unique_ptr<append_operation>> done;
+};
+
+} // namespace
+
+TEST_CASE("an append to a new stream gets version 1 and the journal's next position") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    CHECK(must(journal.append(a, expected_version::none(), notes(a, 10))) == commit{1, 1, 1});
+    const auto b = stream("b");
+    CHECK(must(journal.append(b, expected_version::none(), notes(b, 20, 2))) == commit{2, 1, 2});
+    CHECK(must(journal.append(a, expected_version::exact(1), notes(a, 11))) == commit{4, 2, 1});
+    CHECK(journal.last_position() == 4);
+    CHECK(must(journal.head(a)) == stream_head{2, 4});
+    CHECK(must(journal.head(b)) == stream_head{2, 3});
+    CHECK(must(journal.head(stream("c"))) == stream_head{0, 0});
+  }
+}
+
+TEST_CASE("each expected version admits exactly the streams it describes") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto fresh = stream("fresh"), old = stream("old");
+    must(journal.append(old, expected_version::any(), notes(old, 1, 3)));
+    const auto refused = [&](const stream_id& id, expected_version expected) {
+      const error conflict = failure_of(journal.append(id, expected, notes(id, 99)));
+      CHECK(conflict.code() == errc::version_conflict);
+      return conflict.version();
+    };
+    CHECK(refused(fresh, expected_version::exists()) == 0);
+    CHECK(refused(fresh, expected_version::exact(1)) == 0);
+    CHECK(refused(old, expected_version::none()) == 3);
+    CHECK(refused(old, expected_version::exact(2)) == 3);
+    CHECK(refused(old, expected_version::exact(4)) == 3);
+    CHECK(refused(old, expected_version::exact(0)) == 3);
+    CHECK(journal.last_position() == 3);
+
+    must(journal.append(old, expected_version::exists(), notes(old, 4)));
+    must(journal.append(old, expected_version::exact(4), notes(old, 5)));
+    must(journal.append(old, expected_version::any(), notes(old, 6)));
+    must(journal.append(fresh, expected_version::exact(0), notes(fresh, 7)));
+    CHECK(must(journal.head(old)).version == 6);
+    CHECK(must(journal.head(fresh)).version == 1);
+  }
+}
+
+TEST_CASE("a conflict changes nothing, carries the actual version and names the stream") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    must(journal.append(a, expected_version::none(), notes(a, 1, 2)));
+    const error conflict =
+        failure_of(journal.append(a, expected_version::exact(1), notes(a, 3, 5)));
+    CHECK(conflict.code() == errc::version_conflict);
+    CHECK(conflict.version() == 2);
+    CHECK(conflict.message() == "stream test/a is at version 2, expected exactly 1");
+    CHECK(events_of(journal, a).size() == 2);
+    CHECK(journal.last_position() == 2);
+  }
+}
+
+TEST_CASE("several events of one append get consecutive versions and positions") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    must(journal.append(a, expected_version::none(), notes(a, 1)));
+    const commit landed = must(journal.append(a, expected_version::any(), notes(a, 2, 100)));
+    CHECK(landed == commit{2, 2, 100});
+    const auto seen = events_of(journal, a);
+    REQUIRE(seen.size() == 101);
+    for (std::uint64_t i = 0; i < seen.size(); ++i)
+      CHECK(seen[i] == seen_event{i + 1, i + 1, i + 1});
+  }
+}
+
+TEST_CASE("queued appends take effect in order, each judged after the one before") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    keeping_target target;
+    const std::array expected{expected_version::none(), expected_version::exact(1),
+                              expected_version::exact(1), expected_version::exact(2)};
+    for (std::uint64_t i = 0; i < expected.size(); ++i) {
+      auto operation = std::make_unique<append_operation>(a, expected[i], target);
+      operation->events = notes(a, i);
+      journal.submit(std::move(operation));
+    }
+    barrier(journal, a);
+    const std::lock_guard lock{target.mutex};
+    REQUIRE(target.done.size() == 4);
+    CHECK(target.done[0]->outcome->value() == commit{1, 1, 1});
+    CHECK(target.done[1]->outcome->value() == commit{2, 2, 1});
+    CHECK(target.done[2]->outcome->error().code() == errc::version_conflict);
+    CHECK(target.done[2]->outcome->error().version() == 2);
+    CHECK(target.done[3]->outcome->value() == commit{3, 3, 1});
+  }
+}
+
+TEST_CASE("a barrier completes after everything that was submitted before it") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    keeping_target target;
+    for (std::uint64_t i = 0; i < 50; ++i) {
+      auto operation = std::make_unique<append_operation>(a, expected_version::any(), target);
+      if (i % 5 != 4)
+        operation->events = notes(a, i);
+      journal.submit(std::move(operation));
+    }
+    barrier(journal, a);
+    const std::lock_guard lock{target.mutex};
+    REQUIRE(target.done.size() == 50);
+    std::uint64_t position = 0;
+    for (std::size_t i = 0; i < 50; ++i) {
+      const commit landed = target.done[i]->outcome->value();
+      CHECK(landed.count == (i % 5 == 4 ? 0 : 1));
+      if (landed.count > 0)
+        CHECK(landed.first_position == ++position);
+    }
+    CHECK(journal.last_position() == 40);
+  }
+}
+
+TEST_CASE("operations come back to the targets they name, in commit order") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a"), b = stream("b");
+    keeping_target first, second;
+    for (std::uint64_t i = 0; i < 30; ++i) {
+      const auto& id = i % 3 == 0 ? a : b;
+      auto operation = std::make_unique<append_operation>(id, expected_version::any(),
+                                                          i % 3 == 0 ? first : second);
+      operation->events = notes(id, i);
+      journal.submit(std::move(operation));
+    }
+    barrier(journal, a);
+    for (auto* target : {&first, &second}) {
+      const std::lock_guard lock{target->mutex};
+      CHECK(target->done.size() == (target == &first ? 10 : 20));
+      std::uint64_t last = 0;
+      for (const auto& operation : target->done) {
+        CHECK(operation->target == target);
+        CHECK(operation->outcome->value().first_position > last);
+        last = operation->outcome->value().first_position;
+      }
+    }
+  }
+}
+
+TEST_CASE("an append larger than a commit's limits is still atomic") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    const commit landed = must(journal.append(a, expected_version::none(), notes(a, 1, 10'000)));
+    CHECK(landed == commit{1, 1, 10'000});
+    CHECK(events_of(journal, a, 9'999).size() == 2);
+  }
+}
+
+TEST_CASE("a record larger than the journal takes is refused, naming the limit") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    const error refused = failure_of(
+        journal.append(a, expected_version::none(), notes(a, 1, 1, default_max_event_bytes)));
+    CHECK(refused.code() == errc::invalid_argument);
+    CHECK(refused.message().find("1048576") != std::string::npos);
+    CHECK(journal.last_position() == 0);
+    must(
+        journal.append(a, expected_version::none(), notes(a, 1, 1, default_max_event_bytes - 512)));
+    CHECK(all_events(journal).size() == 1);
+  }
+}
+
+TEST_CASE("after closing every call says so, and closing again is no error") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    must(journal.append(a, expected_version::none(), notes(a, 1)));
+    must(journal.close());
+    must(journal.close());
+    const auto nothing = [](const event_view&) { return visit::go_on; };
+    CHECK(failure_of(journal.append(a, expected_version::any(), notes(a, 2))).code()
+          == errc::shut_down);
+    CHECK(failure_of(journal.head(a)).code() == errc::shut_down);
+    CHECK(failure_of(journal.replay(a, 1, to_the_end, nothing)).code() == errc::shut_down);
+    CHECK(failure_of(journal.replay_all(1, nothing)).code() == errc::shut_down);
+    CHECK(failure_of(journal.load_snapshot(a, [](const snapshot_view&) {})).code()
+          == errc::shut_down);
+    CHECK(journal.last_position() == 1);
+    journal.submit_snapshot(tally(a, {1, 1}, 1));
+  }
+}
