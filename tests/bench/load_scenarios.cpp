@@ -45,6 +45,7 @@ public:
                                               std::max<std::size_t>(16'384, 2 * with.in_flight)};
     load_.aim(runtime_.host<counter>(hosted));
     load_.activate_all();
+    activated_ = runtime_.status().journal;
   }
 
   load& generator() noexcept { return load_; }
@@ -59,13 +60,13 @@ public:
   /// `failure` if it does not.
   void finish(report& into) {
     const auto events = runtime_.journal().last_position();
-    const auto status = runtime_.status();
+    const auto status = runtime_.status().journal;
     need(runtime_.close(), "closing the runtime");
     into.details["commands_sent"] = load_.commands();
     into.details["events_in_journal"] = events;
     into.details["events_per_commit"] =
-        static_cast<double>(events)
-        / static_cast<double>(std::max<std::uint64_t>(1, status.journal.commits));
+        static_cast<double>(status.appended_events - activated_.appended_events)
+        / static_cast<double>(std::max<std::uint64_t>(1, status.commits - activated_.commits));
     if (events != load_.commands()) {
       throw failure{std::to_string(load_.commands())
                     + " commands were accepted and the journal has " + std::to_string(events)
@@ -79,6 +80,7 @@ private:
   raw_log raw_;
   load load_;
   cairn::runtime runtime_;
+  cairn::journal_status activated_;
 };
 
 /// `share_of_commands`: how many of the requests need an append; the ceiling counts requests, of

@@ -6,8 +6,8 @@
 
 #include <cairn/runtime.hpp>
 
+#include <algorithm>
 #include <fstream>
-#include <thread>
 
 #include <malloc.h>
 
@@ -36,7 +36,7 @@ report run_memory(session& at) {
                             .clients = at.asked.clients.value_or(1),
                             .queries_of_4 = 0,
                             .command_ids = at.asked.command_ids};
-  constexpr std::size_t warming_aggregates = 1000;
+  const auto warming_aggregates = std::clamp<std::size_t>(with.aggregates / 10, 1, 1000);
   load warming{{.aggregates = warming_aggregates,
                 .payload = with.payload,
                 .in_flight = with.in_flight,
