@@ -34,13 +34,12 @@ bool completer::run() noexcept {
   for (auto& operation : finished) {
     auto append = std::unique_ptr<aggregate_append>{
         static_cast<aggregate_append*>(operation.release())}; // only aggregates name this target
-    const auto owner = append->owner;
     // First out of the bounds, then the answers: who sends its next request from a continuation
     // finds room.
-    owner->leave(append->answers.size());
+    append->owner->leave(append->answers.size());
     engine_.admitted().leave(append->answers.size(), append->answer_bytes());
-    append->deliver_all();
-    owner->landed();
+    append->deliver_all(engine_.events());
+    append->owner->append_finished();
   }
   if (stopped)
     engine_.runner_ended();

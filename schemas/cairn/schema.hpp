@@ -15,7 +15,7 @@ namespace cairn {
 /// hand. It holds
 ///
 ///     using wire = ItemAdded;                                  // the Cap'n Proto type
-///     static void write(const Value&, ItemAdded::Builder);     // value -> wire
+///     static void write(const Value&, ItemAdded::Builder);     // value -> wire, a fresh builder
 ///     static Value read(ItemAdded::Reader);                    // wire -> value
 ///     static std::size_t heap_bytes(const Value&) noexcept;    // memory the value owns beyond
 ///     sizeof(Value)

@@ -43,8 +43,8 @@ void declare_enum(std::ostream& out, const enum_model& type) {
   out << "};\n\n"
       << "/// The enumerator's name; " << type.name
       << "(7) for a number that this version of the schema does not know.\n"
-      << "std::string to_string(" << type.name << " value);\n"
-      << "std::ostream& operator<<(std::ostream& out, " << type.name << " value);\n\n";
+      << "std::string to_string(" << type.value_type << " value);\n"
+      << "std::ostream& operator<<(std::ostream& out, " << type.value_type << " value);\n\n";
 }
 
 /// Every member has an initialiser, so that leaving it out of a braced list is no warning; but a
@@ -71,7 +71,7 @@ void declare_struct(std::ostream& out, const struct_model& type) {
   out << (type.fields.empty() ? "" : "\n") << "  bool operator==(const "
       << (hidden ? type.value_type : type.name) << "&) const = default;\n"
       << "};\n\n"
-      << "std::ostream& operator<<(std::ostream& out, const " << type.name << "& value);\n\n";
+      << "std::ostream& operator<<(std::ostream& out, const " << type.value_type << "& value);\n\n";
 }
 
 void declare_schema(std::ostream& out, const struct_model& type) {
@@ -91,24 +91,24 @@ void declare_schema(std::ostream& out, const struct_model& type) {
 // -- source
 
 void define_enum(std::ostream& out, const enum_model& type) {
-  out << "std::string to_string(" << type.name << " value) {\n";
+  out << "std::string to_string(" << type.value_type << " value) {\n";
   if (!type.enumerators.empty()) {
     out << "  switch (value) {\n";
     for (const auto& enumerator : type.enumerators)
-      out << "    case " << type.name << "::" << enumerator.name << ": return \"" << enumerator.name
-          << "\";\n";
+      out << "    case " << type.value_type << "::" << enumerator.name << ": return \""
+          << enumerator.name << "\";\n";
     out << "  }\n";
   }
   out << "  return \"" << type.name
       << "(\" + std::to_string(static_cast<std::uint16_t>(value)) + \")\";\n"
       << "}\n\n"
-      << "std::ostream& operator<<(std::ostream& out, " << type.name << " value) {\n"
+      << "std::ostream& operator<<(std::ostream& out, " << type.value_type << " value) {\n"
       << "  return out << to_string(value);\n"
       << "}\n\n";
 }
 
 void define_printing(std::ostream& out, const struct_model& type) {
-  out << "std::ostream& operator<<(std::ostream& out, const " << type.name << "&"
+  out << "std::ostream& operator<<(std::ostream& out, const " << type.value_type << "&"
       << (type.fields.empty() ? "" : " value") << ") {\n"
       << "  out << \"" << type.name << "{";
   bool first = true;

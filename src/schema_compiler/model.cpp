@@ -62,6 +62,7 @@ private:
   void add_enum(Node::Reader declaration) {
     enum_model result;
     result.name = schemas_.value_name(declaration.getId());
+    result.value_type = schemas_.qualified_value_name(declaration.getId());
     result.schema_name = schemas_.schema_name(declaration.getId());
     result.doc = schemas_.doc(declaration.getId());
     check_name(result.schema_name, result.name);

@@ -50,6 +50,7 @@ struct enumerator_model {
 
 struct enum_model {
   std::string name;
+  std::string value_type;
   std::string schema_name;
   std::vector<enumerator_model> enumerators;
   std::vector<std::string> doc;

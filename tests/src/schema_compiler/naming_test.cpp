@@ -28,6 +28,7 @@ TEST_CASE("digits belong to the word in front of them") {
   CHECK(snake_case("utf8") == "utf8");
   CHECK(snake_case("ItemV2") == "item_v2");
   CHECK(snake_case("X509Certificate") == "x509_certificate");
+  CHECK(snake_case("item2X") == "item2_x");
   CHECK(snake_case("item2b") == "item2b");
 }
 

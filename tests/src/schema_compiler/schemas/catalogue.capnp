@@ -2,7 +2,7 @@
 # Every kind of field that a value struct can have.
 
 using Cxx = import "/capnp/c++.capnp";
-using Cairn = import "/cairn/cairn.capnp";
+using Annotate = import "/cairn/cairn.capnp";
 using Money = import "common/money.capnp";
 using Stock = import "/common/stock.capnp".Stock;
 $Cxx.namespace("catalogue::v1");
@@ -18,7 +18,7 @@ enum Colour {
   lightGreen @1;
   # Not quite green.
   delete @2;
-  hidden @3 $Cairn.name("secret");
+  hidden @3 $Annotate.name("secret");
 }
 
 enum Nothing { }
@@ -108,7 +108,7 @@ struct ListDefaults {
 
 struct Names {
   struct String { value @0 :UInt32; }
-  struct Renamed $Cairn.name("other_name") {
+  struct Renamed $Annotate.name("other_name") {
     struct Inner { names @0 :UInt32; } inner @0 :Inner; }
 
   string @0 :String;
@@ -118,13 +118,22 @@ struct Names {
   httpStatus @4 :UInt32 $Cxx.name("HTTPCode");
   sha256Sum @5 :Text;
   names @6 :UInt32;
-  value @7 :UInt32 $Cairn.name("chosen");
+  value @7 :UInt32 $Annotate.name("chosen");
   to @8 :UInt32;
   from @9 :UInt32;
   out @10 :UInt32;
   renamed @11 :Renamed;
   wire @12 :UInt32;
 }
+
+# Types whose names generated code might use itself.
+struct Out { out @0 :UInt32; }
+struct Value { value @0 :Out; out @1 :List(Value); wire @2 :List(Wire); }
+enum To { to @0; value @1; out @2; }
+struct Wire { from @0 :From; to @1 :To; cairn @2 :Cairn; std @3 :Std; }
+struct From { text @0 :Text; data @1 :Data; print @2 :Bool; read @3 :Bool; write @4 :Bool; }
+struct Cairn { detail @0 :Text; heapBytes @1 :UInt64; }
+struct Std { string @0 :Text; vector @1 :List(Data); size @2 :UInt8; }
 
 struct Double { static @0 :Bool; }
 
