@@ -29,7 +29,7 @@ function(expect_equal what actual expected)
   endif()
 endfunction()
 
-# field(OUT TYPE JSON PATH...): the field must be there and of that type, or NULL where TYPE ends so.
+# field(OUT TYPE JSON PATH...): the field must be there, of a type that matches TYPE.
 function(field out type object)
   string(JSON found ERROR_VARIABLE missing TYPE "${object}" ${ARGN})
   if(missing OR NOT found MATCHES "^(${type})$")
