@@ -5,7 +5,6 @@
 #include <sstream>
 
 namespace cairn::detail {
-
 namespace {
 
 error version_conflict_error(const append_operation& operation, std::uint64_t actual) {
@@ -33,6 +32,12 @@ void refuse(append_operation& operation, error why) noexcept {
 
 error shut_down_error() {
   return {errc::shut_down, "the journal is closed"};
+}
+
+error inherited_error() {
+  return {errc::already_open,
+          "the journal was opened by the parent process and is unusable after fork; open it in the "
+          "child after the parent has closed it"};
 }
 
 void complete(std::unique_ptr<append_operation> operation, result<commit> outcome) noexcept {

@@ -11,6 +11,7 @@
 namespace cairn::detail {
 
 error shut_down_error();
+error inherited_error(); ///< After a fork, in the child.
 
 /// What an append to a stream at version `actual` is refused with; nothing: it may take effect.
 std::optional<error> objection_to(const append_operation& operation, std::uint64_t actual);

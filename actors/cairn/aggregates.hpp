@@ -66,15 +66,14 @@ public:
   /// Commands and queries of one caller to one aggregate take effect in the order of their sending.
   /// The reply leaves only when every event that it depends on is durable. Errors of the future:
   /// - nothing was written, mend the call: `invalid_argument` (the id, or an event larger than the
-  /// journal's
-  ///   limit), `version_conflict` (carries the actual version), `decide_failed`, `evolve_failed`;
+  ///   journal's limit), `version_conflict` (carries the actual version), `decide_failed`,
+  ///   `evolve_failed`;
   /// - nothing was written, try again: `overloaded`, `deadline_exceeded`, `aborted`,
-  /// `storage_full`, `shut_down`;
+  ///   `storage_full`, `shut_down`;
   /// - `outcome_unknown`: send it again with the same command id, once the journal has been
-  /// reopened;
+  ///   reopened;
   /// - the aggregate could not be rebuilt: `corrupt_record`, `corrupt_journal`, `evolve_failed`
-  /// (each with the event's
-  ///   position), `io_failed`, `journal_stopped`.
+  ///   (each with the event's position), `io_failed`, `journal_stopped`.
   template <alternative_of<typename T::command> Command>
   future<reply> ask(std::string_view id, Command&& command, const ask_options& options = {}) const {
     using call_type = detail::command_call<T, std::remove_cvref_t<Command>>;
