@@ -86,27 +86,6 @@ TEST_CASE_FIXTURE(engine_fixture, "memory is counted, and counted down again") {
   CHECK(engine.figures().resident_bytes == 0);
 }
 
-TEST_CASE_FIXTURE(engine_fixture, "a message that comes while its aggregate is leaving keeps it") {
-  auto accounts = engine.host<account>({.snapshot_every = 1, .idle_timeout = 1s});
-  cairn::future<cairn::reply> late =
-      cairn::future<cairn::reply>::settled(cairn::error{errc::aborted, "not sent"});
-  // The snapshot is handed in when the append lands; the next message arrives just then, in the
-  // middle of the run that would otherwise end with passivation.
-  journal.hold();
-  auto first = accounts.ask("a", put(5));
-  engine.run();
-  journal.on_snapshot = [&](const cairn::snapshot_draft&) {
-    journal.on_snapshot = {};
-    late = accounts.ask("a", put(5));
-  };
-  journal.release_all();
-  journal.stop_holding();
-  engine.pass(10s);
-  REQUIRE(late.ready());
-  CHECK(late.get().value().version() == 2);
-  CHECK(first.get().value().version() == 1);
-}
-
 TEST_CASE_FIXTURE(engine_fixture,
                   "a message between being asked to leave and leaving is not lost") {
   auto accounts = engine.host<account>({.idle_timeout = 1s});

@@ -112,8 +112,6 @@ cairn::result<std::uint64_t> scripted_journal::replay_all(std::uint64_t from_pos
 }
 
 void scripted_journal::submit_snapshot(cairn::snapshot_draft snapshot) {
-  if (on_snapshot)
-    on_snapshot(snapshot);
   if (inner_->head(snapshot.stream).value().version < snapshot.at.version)
     snapshots_beyond.push_back(snapshot.at);
   snapshots.push_back(snapshot);

@@ -46,9 +46,8 @@ public:
   /// Every append from now on fails with this.
   std::optional<cairn::error> fails_with;
 
-  /// Called at the beginning of each replay of a stream, and before each snapshot is kept.
+  /// Called at the beginning of each replay of a stream.
   std::function<void(const cairn::stream_id&)> on_replay;
-  std::function<void(const cairn::snapshot_draft&)> on_snapshot;
 
   /// Answers replays instead of the journal, while it is set.
   std::optional<cairn::error> replay_fails_with;
