@@ -65,7 +65,7 @@ std::optional<error> aggregate_append::failure() const {
 }
 
 /// Everything submitted before this append is durable by now, and nothing after it has landed.
-stream_head aggregate_append::head_of(const answer& waiting, const journal& events) const {
+stream_head aggregate_append::head_of(const answer& waiting, const journal& log) const {
   const auto version = waiting.at.version;
   if (version == 0 || waiting.at.position != 0)
     return waiting.at;
@@ -76,21 +76,23 @@ stream_head aggregate_append::head_of(const answer& waiting, const journal& even
   // The repetition of a command that was followed by others: its place is looked up, at most a
   // deduplication window before the head.
   auto found = waiting.at;
-  (void)events.replay(*stream, version, version, [&](const event_view& event) {
+  (void)log.replay(*stream, version, version, [&](const event_view& event) {
     found.position = event.position();
     return visit::stop;
   }); // should the look-up fail, the reply still names the version
   return found;
 }
 
-void aggregate_append::deliver_all(journal& events) noexcept {
+void aggregate_append::deliver_all(journal& log) noexcept {
   const auto failed = failure();
+  if (failed && !events.empty())
+    owner->crash(ticket); // first, so that who sends again from a continuation meets a new state
   for (auto& waiting : answers) {
     if (failed) {
       waiting.work->fail(*failed);
       continue;
     }
-    const auto at = head_of(waiting, events);
+    const auto at = head_of(waiting, log);
     switch (waiting.what) {
       case kind::answer: waiting.work->deliver(at); break;
       case kind::repeated: waiting.work->deliver_repeated(at); break;
@@ -102,17 +104,13 @@ void aggregate_append::deliver_all(journal& events) noexcept {
         break;
     }
   }
-  if (this->events.empty())
+  if (failed || events.empty())
     return;
-  if (failed) {
-    owner->crash(ticket);
-    return;
-  }
   const auto& done = **outcome;
   const stream_head last{done.first_version + done.count - 1, done.first_position + done.count - 1};
   if (snapshot) {
     snapshot->at.position = last.position;
-    events.submit_snapshot(std::move(*snapshot));
+    log.submit_snapshot(std::move(*snapshot));
   }
   owner->land(last);
 }

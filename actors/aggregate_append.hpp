@@ -52,7 +52,7 @@ public:
 
   /// Hands out all answers: after `outcome` is set, in the order of submission; or at once if
   /// nothing of the aggregate is in flight. Tells the owner what has landed.
-  void deliver_all(journal& events) noexcept;
+  void deliver_all(journal& log) noexcept;
 
   intrusive_ptr<activation> owner;
   std::uint64_t version_before;
@@ -63,7 +63,7 @@ public:
 
 private:
   std::optional<error> failure() const;
-  stream_head head_of(const answer& waiting, const journal& events) const;
+  stream_head head_of(const answer& waiting, const journal& log) const;
 };
 
 } // namespace cairn::detail

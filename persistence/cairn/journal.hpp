@@ -73,8 +73,8 @@ public:
   /// Errors, with nothing written: `version_conflict` (carries the actual version), `aborted`
   /// (`orphaned`), `storage_full`, `io_failed`, `journal_stopped`, `corrupt_record` (the stream's
   /// head is damaged); and, from within `submit`, `invalid_argument` (a record larger than the
-  /// journal takes), `overloaded` (the journal's own queue is full), `shut_down`, `already_open` (in
-  /// a child made by fork).
+  /// journal takes), `overloaded` (the journal's own queue is full), `shut_down`, `already_open`
+  /// (in a child made by fork).
   /// `outcome_unknown`: the commit failed; the events may or may not be durable.
   std::optional<result<commit>> outcome;
 };

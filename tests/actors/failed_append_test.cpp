@@ -206,6 +206,21 @@ TEST_CASE_FIXTURE(failure_fixture,
   CHECK(engine.finish(balance_of(accounts, "a")).value() == 0);
 }
 
+TEST_CASE_FIXTURE(failure_fixture,
+                  "who sends again from a failure's continuation meets a new state") {
+  cairn::future<cairn::reply> again =
+      cairn::future<cairn::reply>::settled(cairn::error{errc::aborted, "not sent"});
+  accounts.ask("a", put(90), with_id(1)).then([&](cairn::result<cairn::reply>&& outcome) {
+    CHECK(outcome.error().code() == errc::outcome_unknown);
+    journal.stop_holding();
+    again = accounts.ask("a", put(90), with_id(1));
+  });
+  engine.run();
+  journal.fail_one({errc::outcome_unknown, "the power went"});
+  CHECK(engine.finish(std::move(again)).value().accepted());
+  CHECK(engine.finish(balance_of(accounts, "a")).value() == 100);
+}
+
 TEST_CASE_FIXTURE(failure_fixture, "the repetition of a command in flight shares its failure") {
   auto doomed = accounts.ask("a", put(1), with_id(1));
   engine.run();

@@ -1,5 +1,5 @@
 @0xd1b8a0c0f2b34e67;
-# What the crash test writes: carts that are created, modified and deleted, all by many clients at once.
+# What the crash test writes: carts that are created, modified and deleted by many clients at once.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("crash");
