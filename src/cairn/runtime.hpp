@@ -42,7 +42,7 @@ struct runtime_options {
   lmdb_journal_options journal{};
 
   /// The clock of deadlines and idleness, for tests; empty: `steady_clock`.
-  std::function<std::chrono::steady_clock::time_point()> clock;
+  std::function<std::chrono::steady_clock::time_point()> clock = {};
 };
 
 /// What a runtime reports about itself.
