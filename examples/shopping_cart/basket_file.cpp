@@ -83,6 +83,8 @@ cairn::result<basket_file> basket_file::open(const std::filesystem::path& path) 
   if (!file)
     return system_error(path, errno);
   std::error_code no_plain_file;
+  if (std::filesystem::is_directory(path, no_plain_file))
+    return system_error(path, EISDIR);
   const auto bytes = std::filesystem::file_size(path, no_plain_file);
   return basket_file{std::move(file), path, no_plain_file ? 0 : bytes};
 }
