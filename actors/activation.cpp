@@ -1,6 +1,6 @@
 #include "activation.hpp"
 
-#include "aggregate_append.hpp"
+#include "append_pool.hpp"
 #include "caf_seam.hpp"
 #include "describe.hpp"
 #include "engine.hpp"
@@ -37,6 +37,7 @@ activation::activation(type_host& host, stream_id stream)
 }
 
 activation::~activation() {
+  self_ = {}; // before the engine may let go of the actor system
   engine_.runner_ended();
 }
 
@@ -72,8 +73,8 @@ void activation::grant_rehydration() {
   wake();
 }
 
-void activation::landed() noexcept {
-  if (wants_wake_.exchange(false))
+void activation::append_finished() noexcept {
+  if (in_flight_.fetch_sub(1) == 1 && wants_wake_.exchange(false))
     wake();
 }
 
@@ -86,7 +87,7 @@ void activation::wake() noexcept {
 bool activation::run() noexcept {
   if (closed_)
     return false;
-  reap_flights();
+  broken_ = broken_ || crashed();
   if (take_inbox()) {
     last_active_.store(engine_.now().time_since_epoch().count(), std::memory_order_relaxed);
     used_.store(true, std::memory_order_relaxed);
@@ -120,7 +121,7 @@ request_ptr activation::pop_pending() noexcept {
 /// has given up.
 bool activation::rebuild() {
   if (broken_) {
-    if (!wait_for_flights())
+    if (!nothing_in_flight())
       return false;
     drop_state();
   }
@@ -146,17 +147,18 @@ bool activation::rebuild() {
 
 void activation::drop_state() noexcept {
   broken_ = false;
+  crashed_.store(false, std::memory_order_relaxed);
   state_.reset();
-  snapshot_.reset();
   window_.clear();
   version_ = 0;
-  durable_ = {};
+  landed_ = {};
 }
 
 std::optional<error> activation::rehydrate() {
   engine_.counts().rehydrations.fetch_add(1, std::memory_order_relaxed);
   drop_state();
   state_ = host_.model().make_state();
+  stream_head at;
   const auto loaded = engine_.events().load_snapshot(stream_, [&](const snapshot_view& kept) {
     if (kept.record.getFingerprint() != host_.model().fingerprint) {
       engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
@@ -169,42 +171,38 @@ std::optional<error> activation::rehydrate() {
                         entry.getPosition()});
     }
     window_.assign(recent);
-    durable_ = kept.at;
+    at = kept.at;
   });
   if (!loaded)
     return loaded.error();
   if (!*loaded) { // none, or damaged: start from nothing
     state_ = host_.model().make_state();
     window_.clear();
-    durable_ = {};
+    at = {};
   }
-  snapshot_version_ = durable_.version;
+  snapshot_version_ = at.version;
 
-  stream_head at = durable_;
+  std::optional<error> failure;
   try {
     const auto replayed = engine_.events().replay(
-        stream_, durable_.version + 1, std::numeric_limits<std::uint64_t>::max(),
+        stream_, at.version + 1, std::numeric_limits<std::uint64_t>::max(),
         [&](const event_view& event) {
           at = {event.version(), event.position()};
-          state_->evolve(event);
+          if ((failure = try_evolve(*state_, event)))
+            return visit::stop;
           window_.remember(event.command_id(), event.version(), event.position());
           return visit::go_on;
         });
-    if (!replayed) {
-      state_.reset();
-      return replayed.error();
-    }
+    if (!replayed)
+      failure = replayed.error();
   } catch (const unknown_event_type& unknown) {
-    state_.reset();
-    return describe(unknown, stream_, at.position);
-  } catch (...) {
-    state_.reset();
-    return error{errc::evolve_failed, "evolve threw: " + describe_current_exception()
-                                          + " (aggregate " + stream_.name() + ", event "
-                                          + std::to_string(at.version) + ")"}
-        .with_position(at.position);
+    failure = describe(unknown, stream_, at.position);
   }
-  durable_ = at;
+  if (failure) {
+    state_.reset();
+    return failure;
+  }
+  landed_ = at;
   version_ = at.version;
   accounted_version_ = 0;
   account_bytes();
@@ -224,11 +222,13 @@ void activation::give_up(const error& failure) {
 
 /// The end of a run: goes on soon, passivates, or sleeps. False: it is over.
 bool activation::settle_down() {
+  if (snapshot_ && !broken_)
+    (void)wait_for_flights(); // so that each landing wakes until the snapshot has been handed in
   if (pending_ || broken_) {
     wake(); // others first
     return true;
   }
-  if (wants_passivation_.load() && wait_for_flights() && inbox_.try_close()) {
+  if (wants_passivation_.load() && nothing_in_flight() && inbox_.try_close()) {
     retire();
     return false;
   }
@@ -256,9 +256,7 @@ void activation::refuse(request_ptr work, error failure) {
 // --- Executing -----------------------------------------------------------------------------------
 
 void activation::execute_pending() {
-  auto append = std::make_unique<aggregate_append>(intrusive_ptr<activation>::share(this),
-                                                   engine_.completions(), version_,
-                                                   engine_.options().max_event_bytes);
+  auto append = engine_.appends().take(intrusive_ptr<activation>::share(this), version_);
   const auto now = engine_.now();
   for (std::size_t taken = 0; pending_ && !broken_ && taken < max_requests_per_run
                               && append->events.bytes() < max_bytes_per_run;
@@ -272,162 +270,93 @@ void activation::execute_pending() {
     }
     execute(std::move(work), *append);
   }
+  if (!append->events.empty() && !broken_)
+    take_snapshot_if_due(*append);
+  unmeasured_bytes_ += append->events.bytes();
   submit(std::move(append));
-  take_snapshot_if_due();
   account_bytes();
 }
 
 void activation::execute(request_ptr work, aggregate_append& append) {
-  aggregate_append::answer waiting{.work = std::move(work),
-                                   .version = version_,
-                                   .position = 0,
-                                   .depends_on = {},
-                                   .what = aggregate_append::kind::answer};
-  auto& asked = *waiting.work;
-  const auto* const known = asked.command_id.empty() ? nullptr : window_.find(asked.command_id);
-  if (known) {
-    waiting.what = aggregate_append::kind::repeated;
-    waiting.version = known->version;
-    waiting.position = known->position;
+  auto& asked = *work;
+  auto what = aggregate_append::kind::answer;
+  stream_head at{version_, 0};
+  if (const auto* const known =
+          asked.command_id.empty() ? nullptr : window_.find(asked.command_id)) {
+    what = aggregate_append::kind::repeated;
+    at = {known->version, known->position};
   } else if (!asked.expected.admits(version_)) {
-    waiting.what = aggregate_append::kind::conflict;
+    what = aggregate_append::kind::conflict;
   } else {
-    execution at{*state_, stream_, append.events, version_};
+    execution here{*state_, stream_, append.events, version_};
     const auto before = append.events.size();
-    switch (asked.execute(at)) {
+    switch (asked.execute(here)) {
       case effect::none: break;
       case effect::poisoned: broken_ = true; break;
       case effect::appended:
         version_ += append.events.size() - before;
-        waiting.version = version_;
+        at.version = version_;
         window_.remember(asked.command_id, version_, 0);
         break;
     }
   }
-  depend_on(waiting.version, append, waiting.position, waiting.depends_on);
-  append.answers.push_back(std::move(waiting));
-}
-
-/// Finds out where the event `version` is: its position if it is durable, else the flight it is in
-/// (none: `append`).
-void activation::depend_on(std::uint64_t version, aggregate_append& append, std::uint64_t& position,
-                           intrusive_ptr<flight>& in) const {
-  if (version > append.version_before || position != 0 || version == 0)
-    return;
-  if (version == durable_.version) {
-    position = durable_.position;
-    return;
-  }
-  for (const auto& under_way : flights_) {
-    if (under_way->contains(version)) {
-      in = under_way;
-      return;
-    }
-  }
-  // A repeated command from before a snapshot that was taken while it was in flight.
-  const auto found =
-      engine_.events().replay(stream_, version, version, [&](const event_view& event) {
-        position = event.position();
-        return visit::stop;
-      });
-  (void)found; // without a position, the reply still names the version
+  append.answers.push_back({std::move(work), at, what});
 }
 
 void activation::submit(std::unique_ptr<aggregate_append> append) {
   if (append->answers.empty())
-    return;
-  if (!flights_.empty())
-    append->predecessor = flights_.back();
-  if (!append->events.empty()) {
-    append->own = make_intrusive<flight>(append->version_before + 1, append->events.size());
-    flights_.push_back(append->own);
-  } else if (!append->predecessor) {
+    return engine_.appends().give_back(std::move(append));
+  if (append->events.empty() && in_flight_.load() == 0 && !crashed()) {
     leave(append->answers.size());
     engine_.admitted().leave(append->answers.size(), append->answer_bytes());
-    append->deliver_all();
-    return;
+    append->deliver_all(engine_.events());
+    return engine_.appends().give_back(std::move(append));
   }
+  in_flight_.fetch_add(1, std::memory_order_relaxed);
   engine_.events().submit(std::move(append));
 }
 
-// --- Flights and snapshots
-// ------------------------------------------------------------------------
-
-void activation::reap_flights() {
-  auto landed = flights_.begin();
-  for (; landed != flights_.end() && (*landed)->status() != flight::state::in_the_air; ++landed) {
-    if ((*landed)->status() == flight::state::failed) {
-      broken_ = true;
-      continue;
-    }
-    const auto& done = **landed;
-    durable_ = {done.last_version(), done.position_of(done.last_version())};
-    window_.place(done.first_version(), done.last_version(),
-                  done.position_of(done.first_version()));
-    if (snapshot_ && done.contains(snapshot_->at.version))
-      snapshot_->at.position = done.position_of(snapshot_->at.version);
-  }
-  flights_.erase(flights_.begin(), landed);
-  hand_in_snapshot();
-}
-
-/// True if none is in the air any more; otherwise the landing of the next one wakes the actor.
-bool activation::wait_for_flights() {
-  if (flights_.empty())
+/// Whether all appends have finished; if not, the last one to finish wakes the actor.
+bool activation::nothing_in_flight() {
+  if (in_flight_.load() == 0)
     return true;
-  // The flag is set before the flights are looked at again, and a flight's status before the flag
-  // is looked at: one of the two sees the other.
+  // The flag is set before the count is looked at again, and the count lowered before the flag is
+  // looked at: one of the two threads sees the other.
   wants_wake_.store(true);
-  reap_flights();
-  if (!flights_.empty())
-    return false;
-  wants_wake_.store(false);
-  return true;
+  return in_flight_.load() == 0;
 }
 
-void activation::take_snapshot_if_due() {
+void activation::take_snapshot_if_due(aggregate_append& append) {
   const auto every = host_.model().options.snapshot_every;
-  if (broken_ || snapshot_ || version_ == snapshot_version_)
-    return;
-  if (!(every != 0 && version_ - snapshot_version_ >= every) && !state_->wants_snapshot(version_))
-    return;
   try {
-    const auto recent = window_.entries();
-    snapshot_ = std::make_unique<snapshot_draft>(snapshot_draft::encode(
-        stream_, {version_, 0}, host_.model().fingerprint, recent,
+    if (!(every != 0 && version_ - snapshot_version_ >= every) && !state_->wants_snapshot(version_))
+      return;
+    append.snapshot = std::make_unique<snapshot_draft>(snapshot_draft::encode(
+        stream_, {version_, 0}, host_.model().fingerprint, window_.entries(),
         [&](capnp::AnyPointer::Builder into) { state_->write_snapshot(into); }));
   } catch (...) {
-    // A state that cannot be written (larger than a message may be) is rebuilt from its events, as
-    // if it had none.
+    // A state that cannot be written (larger than a message may be), or whose predicate throws, is
+    // rebuilt from its events, as if it had no snapshot.
     engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
   }
   snapshot_version_ = version_;
-  if (wait_for_flights())
-    hand_in_snapshot();
-}
-
-/// A snapshot must never be ahead of the durable history.
-void activation::hand_in_snapshot() {
-  if (!snapshot_ || broken_ || durable_.version < snapshot_->at.version)
-    return;
-  if (snapshot_->at.version == durable_.version)
-    snapshot_->at.position = durable_.position;
-  engine_.events().submit_snapshot(std::move(*snapshot_));
-  snapshot_.reset();
 }
 
 /// Measures the state's size now and then: measuring walks the state, so it is done once for as
-/// many events as make that walk cheap in comparison.
+/// many events, or bytes of events, as make that walk cheap in comparison.
 void activation::account_bytes() {
   if (!state_)
     return;
   const auto interval = std::max<std::uint64_t>(16, accounted_bytes_ / 1024);
-  if (accounted_version_ != 0 && version_ - accounted_version_ < interval)
+  const auto tolerated = std::max<std::size_t>(4096, accounted_bytes_ / 4);
+  if (accounted_version_ != 0 && version_ - accounted_version_ < interval
+      && unmeasured_bytes_ < tolerated)
     return;
   const auto bytes = activation_overhead_bytes + state_->bytes() + window_.heap_bytes();
   engine_.counts().resident_bytes.fetch_add(bytes - accounted_bytes_, std::memory_order_relaxed);
   accounted_bytes_ = bytes;
   accounted_version_ = version_ + 1;
+  unmeasured_bytes_ = 0;
 }
 
 } // namespace cairn::detail

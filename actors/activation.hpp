@@ -1,7 +1,6 @@
 #pragma once
 
 #include "deduplication_window.hpp"
-#include "flight.hpp"
 #include "inbox.hpp"
 #include "runner.hpp"
 
@@ -16,7 +15,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <vector>
 
 namespace cairn::detail {
 
@@ -57,8 +55,22 @@ public:
     outstanding_.fetch_sub(static_cast<std::uint32_t>(requests), std::memory_order_relaxed);
   }
 
-  /// By the completer, after a flight has landed or crashed: wakes the actor if it waits for that.
-  void landed() noexcept;
+  // By the completer, in the order of submission.
+
+  /// The last event that is durable. Also by the actor, while nothing is in flight.
+  const stream_head& landed_head() const noexcept { return landed_; }
+
+  /// Events have become durable, up to this one.
+  void land(stream_head last) noexcept { landed_ = last; }
+
+  /// An append has failed: everything in flight behind it fails with it, until the state is
+  /// rebuilt.
+  void crash() noexcept { crashed_.store(true, std::memory_order_relaxed); }
+  bool crashed() const noexcept { return crashed_.load(std::memory_order_relaxed); }
+
+  /// One of the appends is done with, after all of the above; wakes the actor if it waits for the
+  /// last one.
+  void append_finished() noexcept;
 
   /// When it last did something, by the engine's clock, in its ticks.
   std::chrono::steady_clock::time_point last_active() const noexcept {
@@ -90,13 +102,8 @@ private:
   void execute(request_ptr work, aggregate_append& append);
   void submit(std::unique_ptr<aggregate_append> append);
   void refuse(request_ptr work, error failure);
-  void depend_on(std::uint64_t version, aggregate_append& append, std::uint64_t& position,
-                 intrusive_ptr<flight>& in) const;
-
-  bool wait_for_flights();
-  void reap_flights();
-  void take_snapshot_if_due();
-  void hand_in_snapshot();
+  bool nothing_in_flight();
+  void take_snapshot_if_due(aggregate_append& append);
   void account_bytes();
 
   void wake() noexcept;
@@ -109,7 +116,10 @@ private:
 
   inbox inbox_;
   std::atomic<std::uint32_t> outstanding_{0};
-  std::atomic<bool> wants_wake_{false}; // when a flight lands
+  std::atomic<std::uint32_t> in_flight_{0}; // appends submitted and not yet finished
+  std::atomic<bool> wants_wake_{false};     // when the last of them has finished
+  std::atomic<bool> crashed_{false};
+  stream_head landed_; // the completer's while something is in flight, else the actor's
   std::atomic<bool> wants_passivation_{false};
   std::atomic<bool> may_rehydrate_{false};
   std::atomic<bool> used_{true};
@@ -119,14 +129,12 @@ private:
   request* pending_ = nullptr; // taken from the inbox, not yet executed; oldest first
   request* pending_last_ = nullptr;
   std::unique_ptr<aggregate_state> state_;
-  std::uint64_t version_ = 0; // of the state, flights included
-  stream_head durable_;       // of the journal, as far as known here
+  std::uint64_t version_ = 0; // of the state, what is in flight included
   deduplication_window window_;
-  std::vector<intrusive_ptr<flight>> flights_; // oldest first
-  std::unique_ptr<snapshot_draft> snapshot_;   // waits for its version to be durable
-  std::uint64_t snapshot_version_ = 0;         // of the last one taken
+  std::uint64_t snapshot_version_ = 0; // of the last one taken
   std::size_t accounted_bytes_ = 0;
   std::uint64_t accounted_version_ = 0;
+  std::size_t unmeasured_bytes_ = 0; // of the events since then
   bool broken_ = false; // the state is not to be trusted
   bool waits_for_gate_ = false;
   bool closed_ = false;

@@ -1,9 +1,42 @@
 #include "aggregate_append.hpp"
 
+#include <string>
+#include <utility>
+
 namespace cairn::detail {
+namespace {
+
+constexpr std::size_t largest_kept_bytes = 4096;
+constexpr std::size_t most_answers_kept = 16;
+
+} // namespace
+
+void aggregate_append::begin(intrusive_ptr<activation> by, std::uint64_t version) {
+  stream = &by->stream();
+  expected = expected_version::exact(version);
+  owner = std::move(by);
+  version_before = version;
+}
+
+bool aggregate_append::reusable() noexcept {
+  const bool small = events.bytes() <= largest_kept_bytes && answers.size() <= most_answers_kept;
+  owner = {};
+  outcome.reset();
+  snapshot.reset();
+  answers.clear();
+  events.clear();
+  return small;
+}
+
+std::size_t aggregate_append::answer_bytes() const noexcept {
+  std::size_t bytes = 0;
+  for (const auto& waiting : answers)
+    bytes += waiting.work->bytes;
+  return bytes;
+}
 
 std::optional<error> aggregate_append::failure() const {
-  const bool orphaned = predecessor && predecessor->status() == flight::state::failed;
+  const bool orphaned = owner->crashed();
   if (outcome && !*outcome) {
     const auto& why = outcome->error();
     if (why.code() != errc::version_conflict)
@@ -25,46 +58,57 @@ std::optional<error> aggregate_append::failure() const {
   return std::nullopt;
 }
 
-stream_head aggregate_append::head_of(const answer& waiting) const noexcept {
-  if (waiting.depends_on)
-    return {waiting.version, waiting.depends_on->position_of(waiting.version)};
-  if (own && own->contains(waiting.version))
-    return {waiting.version, own->position_of(waiting.version)};
-  return {waiting.version, waiting.position};
+/// Everything submitted before this append is durable by now, and nothing after it has landed.
+stream_head aggregate_append::head_of(const answer& waiting, const journal& events) const {
+  const auto version = waiting.at.version;
+  if (version == 0 || waiting.at.position != 0)
+    return waiting.at;
+  if (version > version_before)
+    return {version, (*outcome)->first_position + (version - version_before - 1)};
+  if (version == owner->landed_head().version)
+    return owner->landed_head();
+  // The repetition of a command that was followed by others: its place is looked up, at most a
+  // deduplication window before the head.
+  auto found = waiting.at;
+  (void)events.replay(*stream, version, version, [&](const event_view& event) {
+    found.position = event.position();
+    return visit::stop;
+  }); // should the look-up fail, the reply still names the version
+  return found;
 }
 
-std::size_t aggregate_append::answer_bytes() const noexcept {
-  std::size_t bytes = 0;
-  for (const auto& waiting : answers)
-    bytes += waiting.work->bytes;
-  return bytes;
-}
-
-void aggregate_append::deliver_all() noexcept {
+void aggregate_append::deliver_all(journal& events) noexcept {
   const auto failed = failure();
-  if (own) {
-    if (failed)
-      own->crash();
-    else
-      own->land((*outcome)->first_position);
-  }
   for (auto& waiting : answers) {
     if (failed) {
       waiting.work->fail(*failed);
       continue;
     }
-    const auto at = head_of(waiting);
+    const auto at = head_of(waiting, events);
     switch (waiting.what) {
       case kind::answer: waiting.work->deliver(at); break;
       case kind::repeated: waiting.work->deliver_repeated(at); break;
       case kind::conflict:
-        waiting.work->fail(error{errc::version_conflict, "aggregate " + stream->name()
-                                                             + " is at version "
-                                                             + std::to_string(waiting.version)}
-                               .with_version(waiting.version));
+        waiting.work->fail(
+            error{errc::version_conflict,
+                  "aggregate " + stream->name() + " is at version " + std::to_string(at.version)}
+                .with_version(at.version));
         break;
     }
   }
+  if (this->events.empty())
+    return;
+  if (failed) {
+    owner->crash();
+    return;
+  }
+  const auto& done = **outcome;
+  const stream_head last{done.first_version + done.count - 1, done.first_position + done.count - 1};
+  if (snapshot) {
+    snapshot->at.position = last.position;
+    events.submit_snapshot(std::move(*snapshot));
+  }
+  owner->land(last);
 }
 
 } // namespace cairn::detail

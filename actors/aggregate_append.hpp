@@ -1,17 +1,19 @@
 #pragma once
 
 #include "activation.hpp"
-#include "flight.hpp"
 
 #include <cairn/journal.hpp>
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <vector>
 
 namespace cairn::detail {
 
 /// What one run of an aggregate sends to the journal: the events of all commands it executed, and
-/// the answers that wait for them.
+/// the answers that wait for them. Without events it is a barrier: its answers wait for the events
+/// submitted before it.
 class aggregate_append final : public append_operation {
 public:
   enum class kind : std::uint8_t {
@@ -22,10 +24,7 @@ public:
 
   struct answer {
     request_ptr work;
-    std::uint64_t version;  ///< Of the last event that the answer depends on.
-    std::uint64_t position; ///< Its position if it was durable already.
-    intrusive_ptr<flight>
-        depends_on; ///< The flight it is in; null: this append's own, or durable already.
+    stream_head at; ///< The last event that the answer depends on; position 0: not known yet.
     kind what;
   };
 
@@ -34,21 +33,28 @@ public:
     : append_operation{by->stream(), expected_version::exact(version), completer, max_event_bytes},
       owner{std::move(by)}, version_before{version} {}
 
+  /// Starts it anew, for `by`, whose state has `version`.
+  void begin(intrusive_ptr<activation> by, std::uint64_t version);
+
+  /// Lets go of everything but its buffers; false: they have grown too large to be kept.
+  bool reusable() noexcept;
+
   /// What the answers count against the runtime's bound.
   std::size_t answer_bytes() const noexcept;
 
-  /// Hands out all answers, after `outcome` is set or when nothing is in flight.
-  void deliver_all() noexcept;
+  /// Hands out all answers: after `outcome` is set, in the order of submission; or at once if
+  /// nothing of the aggregate is in flight. Tells the owner what has landed.
+  void deliver_all(journal& events) noexcept;
 
   intrusive_ptr<activation> owner;
   std::uint64_t version_before;
   std::vector<answer> answers;
-  intrusive_ptr<flight> own;         ///< Null if there are no events.
-  intrusive_ptr<flight> predecessor; ///< The flight before; null if all was durable.
+  std::unique_ptr<snapshot_draft>
+      snapshot; ///< Of the state after the last event, to be kept once that is durable.
 
 private:
   std::optional<error> failure() const;
-  stream_head head_of(const answer& waiting) const noexcept;
+  stream_head head_of(const answer& waiting, const journal& events) const;
 };
 
 } // namespace cairn::detail

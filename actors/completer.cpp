@@ -1,6 +1,6 @@
 #include "completer.hpp"
 
-#include "aggregate_append.hpp"
+#include "append_pool.hpp"
 #include "caf_seam.hpp"
 #include "engine.hpp"
 
@@ -31,17 +31,19 @@ bool completer::run() noexcept {
     woken_ = false;
     stopped = stopped_;
   }
+  std::vector<std::unique_ptr<aggregate_append>> spent;
+  spent.reserve(finished.size());
   for (auto& operation : finished) {
-    auto append = std::unique_ptr<aggregate_append>{
-        static_cast<aggregate_append*>(operation.release())}; // only aggregates name this target
-    const auto owner = append->owner;
+    auto& append = *spent.emplace_back(
+        static_cast<aggregate_append*>(operation.release())); // only aggregates name this target
     // First out of the bounds, then the answers: who sends its next request from a continuation
     // finds room.
-    owner->leave(append->answers.size());
-    engine_.admitted().leave(append->answers.size(), append->answer_bytes());
-    append->deliver_all();
-    owner->landed();
+    append.owner->leave(append.answers.size());
+    engine_.admitted().leave(append.answers.size(), append.answer_bytes());
+    append.deliver_all(engine_.events());
+    append.owner->append_finished();
   }
+  engine_.appends().give_back(spent);
   if (stopped)
     engine_.runner_ended();
   return !stopped;

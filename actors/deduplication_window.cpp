@@ -6,17 +6,6 @@ recent_command& deduplication_window::at_age(std::size_t age) noexcept {
   return ring_[(oldest_ + ring_.size() - 1 - age) % ring_.size()];
 }
 
-void deduplication_window::place(std::uint64_t first_version, std::uint64_t last_version,
-                                 std::uint64_t first_position) noexcept {
-  for (std::size_t age = 0; age < ring_.size(); ++age) {
-    auto& entry = at_age(age);
-    if (entry.version < first_version)
-      return;
-    if (entry.version <= last_version)
-      entry.position = first_position + (entry.version - first_version);
-  }
-}
-
 void deduplication_window::remember(message_id id, std::uint64_t version, std::uint64_t position) {
   if (id.empty() || capacity_ == 0)
     return;

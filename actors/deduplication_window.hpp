@@ -18,14 +18,10 @@ class deduplication_window {
 public:
   explicit deduplication_window(std::size_t capacity) noexcept : capacity_{capacity} {}
 
-  /// Remembers that the command's last event is `version` at `position` (0: not known yet). A
-  /// further event of the command added last moves that entry forward. Ignores the empty id.
+  /// Remembers that the command's last event is `version` at `position` (0: not known, because it
+  /// was in flight then). A further event of the command added last moves that entry forward.
+  /// Ignores the empty id.
   void remember(message_id id, std::uint64_t version, std::uint64_t position);
-
-  /// Events have become durable: the entries with versions from `first_version` to `last_version`
-  /// get their positions, the first version having `first_position`.
-  void place(std::uint64_t first_version, std::uint64_t last_version,
-             std::uint64_t first_position) noexcept;
 
   const recent_command* find(message_id id) const noexcept;
 

@@ -27,4 +27,20 @@ error describe(const unknown_event_type& unknown, const stream_id& stream, std::
   return error{errc::evolve_failed, text.str()}.with_position(position);
 }
 
+std::optional<error> try_evolve(aggregate_state& state, const event_view& event) {
+  try {
+    state.evolve(event);
+    return std::nullopt;
+  } catch (const kj::Exception&) {
+    throw;
+  } catch (const unknown_event_type&) {
+    throw;
+  } catch (...) {
+    std::ostringstream text;
+    text << "evolve threw: " << describe_current_exception() << " (aggregate " << event.stream()
+         << ", event " << event.version() << ')';
+    return error{errc::evolve_failed, text.str()}.with_position(event.position());
+  }
+}
+
 } // namespace cairn::detail

@@ -1,5 +1,6 @@
 #include "engine.hpp"
 
+#include "append_pool.hpp"
 #include "caf_seam.hpp"
 #include "type_host.hpp"
 
@@ -39,16 +40,13 @@ std::shared_ptr<engine> engine::start(caf::actor_system& system, journal& events
                                       engine_options options) {
   const std::shared_ptr<engine> made{new engine{system, events, std::move(options)}};
   made->completer_ = make_intrusive<completer>(*made);
+  made->appends_ = std::make_unique<append_pool>(*made->completer_, made->options_.max_event_bytes);
   made->runner_begins();
   made->completer_->start(seam::spawn(system, made->completer_));
   made->runner_begins();
   made->passivation_actor_ = seam::spawn_periodic(system, make_intrusive<passivation>(*made),
                                                   made->options_.passivation_interval);
   return made;
-}
-
-append_target& engine::completions() noexcept {
-  return *completer_;
 }
 
 std::shared_ptr<aggregate_host> engine::host(std::unique_ptr<aggregate_model> model) {
@@ -60,6 +58,8 @@ std::shared_ptr<aggregate_host> engine::host(std::unique_ptr<aggregate_model> mo
   }
   auto name = model->type_name;
   auto made = std::make_shared<type_host>(shared_from_this(), std::move(model));
+  if (closing()) // `close` has emptied `hosts_`; the two would keep each other for ever
+    return made;
   hosts_.emplace(std::move(name), made);
   return made;
 }

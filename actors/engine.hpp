@@ -23,7 +23,7 @@
 
 namespace cairn::detail {
 
-class aggregate_append;
+class append_pool;
 class aggregate_host;
 class aggregate_model;
 class type_host;
@@ -78,7 +78,7 @@ public:
   admission& admitted() noexcept { return admission_; }
   rehydration_gate& gate() noexcept { return gate_; }
   engine_counts& counts() noexcept { return counts_; }
-  append_target& completions() noexcept;
+  append_pool& appends() noexcept { return *appends_; }
   bool closing() const noexcept { return closing_.load(); }
   std::chrono::steady_clock::time_point now() const {
     return options_.now ? options_.now() : std::chrono::steady_clock::now();
@@ -118,6 +118,7 @@ private:
   std::map<std::string, std::shared_ptr<type_host>, std::less<>> hosts_;
 
   intrusive_ptr<completer> completer_;
+  std::unique_ptr<append_pool> appends_;
   caf::actor passivation_actor_;
   std::size_t sweep_hand_ = 0; // the passivation actor's
 };

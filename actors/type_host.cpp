@@ -20,17 +20,23 @@ type_host::key type_host::key_of(std::string_view id) noexcept {
   return {id, std::hash<std::string_view>{}(id)};
 }
 
+error type_host::too_much_under_way() const {
+  return {errc::overloaded, "the runtime has as many requests under way as it may have ("
+                                + std::to_string(engine_->options().max_outstanding) + " requests, "
+                                + std::to_string(engine_->options().max_outstanding_bytes)
+                                + " bytes)"};
+}
+
+error type_host::runtime_is_closed() {
+  return {errc::shut_down, "the runtime is closed"};
+}
+
 void type_host::post(std::string_view id, request_ptr work) {
   const auto bytes = work->bytes;
   switch (engine_->admitted().enter(bytes)) {
     case admission::verdict::entered: break;
-    case admission::verdict::full:
-      work->fail({errc::overloaded,
-                  "the runtime has as many requests under way as it may have ("
-                      + std::to_string(engine_->options().max_outstanding) + " requests, "
-                      + std::to_string(engine_->options().max_outstanding_bytes) + " bytes)"});
-      return;
-    case admission::verdict::closed: work->fail({errc::shut_down, "the runtime is closed"}); return;
+    case admission::verdict::full: work->fail(too_much_under_way()); return;
+    case admission::verdict::closed: work->fail(runtime_is_closed()); return;
   }
   for (;;) {
     auto found = find_or_activate(id);
@@ -62,7 +68,8 @@ result<intrusive_ptr<activation>> type_host::activate(shard& home, std::string_v
   // A burst may overshoot the bound while those that make room are leaving; a quarter over it,
   // nothing comes in.
   const auto bound = engine_->options().max_resident;
-  if (engine_->counts().resident.load(std::memory_order_relaxed) >= bound + bound / 4 + 16) {
+  const auto resident = engine_->counts().resident.load(std::memory_order_relaxed);
+  if (resident > bound && resident - bound >= bound / 4 + 16) { // no overflow, however large
     engine_->counts().overloaded.fetch_add(1, std::memory_order_relaxed);
     return error{errc::overloaded, "as many aggregates are in memory as may be ("
                                        + std::to_string(bound) + "), and all are at work"};
@@ -92,8 +99,11 @@ result<std::uint64_t> type_host::replay(std::string_view id, std::uint64_t from_
   const auto stream = stream_id::make(model_->type_name, id);
   if (!stream)
     return stream.error();
-  if (engine_->admitted().enter(0) != admission::verdict::entered)
-    return error{errc::shut_down, "the runtime is closed, or has too much under way"};
+  switch (engine_->admitted().enter(0)) {
+    case admission::verdict::entered: break;
+    case admission::verdict::full: return too_much_under_way();
+    case admission::verdict::closed: return runtime_is_closed();
+  }
   struct leave_at_end {
     admission& admitted;
     ~leave_at_end() { admitted.leave(1, 0); }

@@ -65,6 +65,9 @@ private:
   static key key_of(std::string_view id) noexcept;
   shard& shard_of(const key& of) noexcept { return shards_[of.hash % shard_count]; }
 
+  error too_much_under_way() const;
+  static error runtime_is_closed();
+
   result<intrusive_ptr<activation>> find_or_activate(std::string_view id);
   result<intrusive_ptr<activation>> activate(shard& home, std::string_view id);
 

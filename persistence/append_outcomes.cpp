@@ -17,6 +17,12 @@ error shut_down_error() {
   return {errc::shut_down, "the journal is closed"};
 }
 
+error inherited_error() {
+  return {errc::already_open,
+          "the journal was opened by the parent process and is unusable after fork; open it in the "
+          "child after the parent has closed it"};
+}
+
 void complete(std::unique_ptr<append_operation> operation, result<commit> outcome) noexcept {
   operation->outcome.emplace(std::move(outcome));
   append_target* const target = operation->target;

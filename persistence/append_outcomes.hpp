@@ -11,6 +11,7 @@ namespace cairn::detail {
 
 error version_conflict_error(const append_operation& operation, std::uint64_t actual);
 error shut_down_error();
+error inherited_error(); ///< After a fork, in the child.
 
 /// Hands one operation back to its target with `outcome`.
 void complete(std::unique_ptr<append_operation> operation, result<commit> outcome) noexcept;

@@ -24,4 +24,10 @@ int read_head_row(MDB_txn* txn, const databases& dbs, std::string_view stream,
   return 0;
 }
 
+error head_row_error(const stream_id& stream, int rc) {
+  if (rc == MDB_CORRUPTED)
+    return {errc::corrupt_journal, "the head of stream " + stream.name() + " is damaged"};
+  return lmdb_error(errc::io_failed, "cannot read the head of stream " + stream.name(), rc);
+}
+
 } // namespace cairn::detail

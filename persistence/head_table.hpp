@@ -74,6 +74,11 @@ public:
   void erase(std::span<head_entry* const> entries) noexcept;
   std::size_t size() const noexcept { return size_; }
 
+  /// Two steps of a look-up to come: start fetching its bucket; then, with the bucket here, the
+  /// entry that it will compare first.
+  void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&bucket_of(hash)); }
+  void prefetch_entry(std::uint64_t hash) const noexcept { __builtin_prefetch(bucket_of(hash)); }
+
   /// Moves the pending head, for the commit that is being written.
   void touch(head_entry& entry, stream_head pending) {
     entry.pending = pending;

@@ -3,15 +3,14 @@
 #include "process_identity.hpp"
 #include "text_check.hpp"
 
+#define XXH_INLINE_ALL // hashing a name is on every command's way
+#include <sys/random.h>
+#include <xxhash.h>
+
 #include <array>
 #include <cerrno>
 #include <ostream>
 #include <random>
-
-#include <sys/random.h>
-
-#define XXH_INLINE_ALL // hashing a name is on every command's way
-#include <xxhash.h>
 
 namespace cairn {
 namespace {

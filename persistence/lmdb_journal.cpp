@@ -60,7 +60,7 @@ public:
 
   void submit(std::unique_ptr<append_operation> operation) override {
     if (inherited())
-      return detail::complete(std::move(operation), inherited_error());
+      return detail::complete(std::move(operation), detail::inherited_error());
     if (auto checked = detail::check_sizes(*operation, max_event_bytes_); !checked)
       return detail::complete(std::move(operation), std::move(checked).error());
     using answer = detail::append_queue::answer;
@@ -146,7 +146,7 @@ public:
 
   result<void> close() override {
     if (inherited())
-      return inherited_error();
+      return detail::inherited_error();
     const std::lock_guard lock{close_mutex_};
     if (closed_.exchange(true))
       return {};
@@ -160,15 +160,9 @@ public:
 private:
   bool inherited() const noexcept { return detail::process_token() != process_; }
 
-  static error inherited_error() {
-    return {errc::already_open,
-            "the journal was opened by the parent process and is unusable after "
-            "fork; open it in the child after the parent has closed it"};
-  }
-
   result<void> check_usable() const {
     if (inherited())
-      return inherited_error();
+      return detail::inherited_error();
     if (closed_.load(std::memory_order_acquire))
       return detail::shut_down_error();
     return {};
@@ -177,11 +171,8 @@ private:
   static result<stream_head> stored_head(const reader_pool::lease& reader,
                                          const stream_id& stream) {
     stream_head head;
-    const int rc = detail::read_head_row(reader.txn(), reader.dbs(), stream.name(), head);
-    if (rc == MDB_CORRUPTED)
-      return error{errc::corrupt_journal, "the head of stream " + stream.name() + " is damaged"};
-    if (rc != 0)
-      return detail::lmdb_error(errc::io_failed, "cannot read the head of " + stream.name(), rc);
+    if (const int rc = detail::read_head_row(reader.txn(), reader.dbs(), stream.name(), head))
+      return detail::head_row_error(stream, rc);
     return head;
   }
 

@@ -60,6 +60,8 @@ private:
   bool commit_appends(append_batch& batch, trailing trail);
   int fill_transaction(MDB_txn* txn, append_batch& batch, trailing trail);
   int append_all(MDB_txn* txn, append_batch& batch);
+  void prefetch(const std::vector<std::unique_ptr<append_operation>>& operations,
+                std::size_t current) const noexcept;
   int append_one(MDB_txn* txn, MDB_cursor* log, append_operation& operation);
   int put(MDB_cursor* log, std::span<const capnp::word> record, const event_header& header);
   int find_head(MDB_txn* txn, const stream_id& stream, head_entry*& entry);

@@ -1,9 +1,9 @@
 #include "record.hpp"
 
+#include <isa-l.h>
+
 #include <algorithm>
 #include <string>
-
-#include <isa-l.h>
 
 namespace cairn::detail {
 namespace {
@@ -24,9 +24,12 @@ std::uint32_t checksum_of(std::span<const std::byte> key, const void* value,
 }
 
 capnp::ReaderOptions limits_for(std::size_t message_words) noexcept {
-  constexpr std::uint64_t least_words = 128 * 1024;
+  // Generous, because reading a list again in a loop counts each time; finite, because a message
+  // may point to the same bytes from many places.
+  constexpr std::uint64_t least_words = std::uint64_t{1} << 20;
+  constexpr std::uint64_t times_read = 64;
   constexpr int nesting = 32;
-  return {std::max<std::uint64_t>(4 * message_words, least_words), nesting};
+  return {std::max(times_read * message_words, least_words), nesting};
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 #include "runtime_parts.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -117,7 +118,10 @@ runtime_status runtime::status() const {
 }
 
 result<void> runtime::close() {
-  if (!parts_ || std::exchange(parts_->closed, true))
+  if (!parts_)
+    return {};
+  const std::lock_guard one_at_a_time{parts_->closing};
+  if (std::exchange(parts_->closed, true))
     return {};
   parts_->engine->close();
   auto closed = parts_->events->close();

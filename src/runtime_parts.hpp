@@ -6,6 +6,7 @@
 #include "engine.hpp"
 
 #include <memory>
+#include <mutex>
 #include <optional>
 
 namespace cairn {
@@ -15,6 +16,7 @@ struct runtime::parts {
   std::unique_ptr<cairn::journal> events;
   std::optional<detail::seam::owned_system> own_system; ///< Empty if the application's is used.
   std::shared_ptr<detail::engine> engine;
+  std::mutex closing; ///< Held while closing, so that everyone who closes waits for the end of it.
   bool closed = false;
 };
 

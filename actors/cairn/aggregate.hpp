@@ -118,14 +118,15 @@ struct require_overloads<Aggregate, std::variant<Commands...>, std::variant<Even
 /// The four things that make an aggregate, as a type `T` that is never instantiated:
 ///
 ///     struct shopping_cart {
-///       static constexpr std::string_view type_name = "shopping-cart";  // names its streams;
-///       never changes using state   = cart_state;                             // a generated
-///       struct; the empty state is state{} using command = std::variant<add_item, check_out>; //
-///       generated structs using event   = std::variant<item_added, checked_out>;   // generated
-///       structs static cairn::decision<event> decide(const state&, const add_item&);  // one for
-///       each command static void evolve(state&, const item_added&);                        // one
-///       for each event
+///       static constexpr std::string_view type_name = "shopping-cart";  // names its streams
+///       using state   = cart_state;            // generated; the empty state is state{}
+///       using command = std::variant<add_item, check_out>;       // generated structs
+///       using event   = std::variant<item_added, checked_out>;   // generated structs
+///       static cairn::decision<event> decide(const state&, const add_item&);  // one a command
+///       static void evolve(state&, const item_added&);                        // one an event
 ///     };
+///
+/// The type's name never changes: it is part of what the journal holds.
 ///
 /// `decide` is pure: it looks at the state and the command, nothing else, and returns events or a
 /// rejection. `evolve` is pure and total: an event that happened cannot be refused. Either may take

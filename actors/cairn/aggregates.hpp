@@ -66,15 +66,14 @@ public:
   /// Commands and queries of one caller to one aggregate take effect in the order of their sending.
   /// The reply leaves only when every event that it depends on is durable. Errors of the future:
   /// - nothing was written, mend the call: `invalid_argument` (the id, or an event larger than the
-  /// journal's
-  ///   limit), `version_conflict` (carries the actual version), `decide_failed`, `evolve_failed`;
+  ///   journal's limit), `version_conflict` (carries the actual version), `decide_failed`,
+  ///   `evolve_failed`;
   /// - nothing was written, try again: `overloaded`, `deadline_exceeded`, `aborted`,
-  /// `storage_full`, `shut_down`;
+  ///   `storage_full`, `shut_down`;
   /// - `outcome_unknown`: send it again with the same command id, once the journal has been
-  /// reopened;
+  ///   reopened;
   /// - the aggregate could not be rebuilt: `corrupt_record`, `corrupt_journal`, `evolve_failed`
-  /// (each with the event's
-  ///   position), `io_failed`, `journal_stopped`.
+  ///   (each with the event's position), `io_failed`, `journal_stopped`.
   template <alternative_of<typename T::command> Command>
   future<reply> ask(std::string_view id, Command&& command, const ask_options& options = {}) const {
     using call_type = detail::command_call<T, std::remove_cvref_t<Command>>;
@@ -112,8 +111,9 @@ public:
   /// Calls `visitor(const event_info&, const T::event&)` for the durable events of `id` with
   /// versions from `from_version` (at least 1) up to `to_version`, in order, straight from the
   /// journal. Returns the version of the last event visited, or `from_version - 1` if there was
-  /// none. Errors: those of `journal::replay`, `invalid_argument` (the id), `evolve_failed` (an
-  /// event of a type that `T::event` does not list).
+  /// none. What `visitor` throws passes through. Errors: those of `journal::replay`,
+  /// `invalid_argument` (the id), `overloaded` (the runtime is at its bound of requests),
+  /// `evolve_failed` (an event of a type that `T::event` does not list).
   template <class Visitor>
   result<std::uint64_t> history(std::string_view id, Visitor visitor,
                                 std::uint64_t from_version = 1,
@@ -127,13 +127,17 @@ public:
   }
 
   /// The state that `id` had after its event number `version`, folded from the journal.
-  /// Errors: those of `history`; `not_found` if the aggregate has never been at that version.
+  /// Errors: those of `history`; `evolve_failed` if evolve throws; `not_found` if the aggregate has
+  /// never been at that version.
   result<state> state_at(std::string_view id, std::uint64_t version) const {
     detail::typed_state<T> past;
+    std::optional<error> failure;
     const auto reached = host_->replay(id, 1, version, [&](const event_view& event) {
-      past.evolve(event);
-      return visit::go_on;
+      failure = detail::try_evolve(past, event);
+      return failure ? visit::stop : visit::go_on;
     });
+    if (failure)
+      return *std::move(failure);
     if (!reached)
       return reached.error();
     if (*reached != version) {

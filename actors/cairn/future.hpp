@@ -35,7 +35,7 @@ public:
     const auto before = phase_.exchange(phase::settled, std::memory_order_acq_rel);
     check(before != phase::settled, "a future is settled once");
     if (before == phase::continued)
-      continuation_(*outcome_);
+      run_continuation();
   }
 
   bool settled() const noexcept { return phase_.load(std::memory_order_acquire) == phase::settled; }
@@ -52,7 +52,7 @@ public:
     continuation_ = std::move(next);
     auto expected = phase::pending;
     if (!phase_.compare_exchange_strong(expected, phase::continued, std::memory_order_acq_rel))
-      continuation_(*outcome_);
+      run_continuation();
   }
 
   /// Blocks until the outcome is there or the time is over; says whether it is there.
@@ -69,6 +69,13 @@ public:
 
 private:
   enum class phase : std::uint8_t { pending, continued, settled };
+
+  /// A continuation may own this state (a coroutine's does), so it must not stay in it: the state
+  /// may be gone with it at the end of this call.
+  void run_continuation() {
+    auto next = std::move(continuation_);
+    next(*outcome_);
+  }
 
   /// Made only for a future that a thread blocks on: most never are, and a mutex and a condition
   /// variable would double what a command weighs.

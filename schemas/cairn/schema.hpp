@@ -17,8 +17,7 @@ namespace cairn {
 ///     using wire = ItemAdded;                                  // the Cap'n Proto type
 ///     static void write(const Value&, ItemAdded::Builder);     // value -> wire, a fresh builder
 ///     static Value read(ItemAdded::Reader);                    // wire -> value
-///     static std::size_t heap_bytes(const Value&) noexcept;    // memory the value owns beyond
-///     sizeof(Value)
+///     static std::size_t heap_bytes(const Value&) noexcept;    // owned beyond sizeof(Value)
 ///
 /// `read` throws `kj::Exception` on damaged bytes; every caller in Cairn turns that into
 /// `corrupt_record`.

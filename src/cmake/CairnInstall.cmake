@@ -34,8 +34,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/cairn-config-version.cmak
   COMPATIBILITY SameMinorVersion)
 install(FILES
     ${PROJECT_BINARY_DIR}/cairn-config.cmake ${PROJECT_BINARY_DIR}/cairn-config-version.cmake
+    ${CMAKE_CURRENT_LIST_DIR}/CairnSchemas.cmake
     ${CMAKE_CURRENT_LIST_DIR}/FindCAF.cmake ${CMAKE_CURRENT_LIST_DIR}/FindIsal.cmake
     ${CMAKE_CURRENT_LIST_DIR}/FindLMDB.cmake ${CMAKE_CURRENT_LIST_DIR}/FindxxHash.cmake
   DESTINATION ${cairn_package_dir})
-install(FILES ${CMAKE_CURRENT_LIST_DIR}/CairnSchemas.cmake
-  DESTINATION ${cairn_package_dir} OPTIONAL)

@@ -10,8 +10,8 @@
 
 namespace test {
 
-/// The aggregate that the actor layer is tested with. It has every form that decide and evolve may take, and commands
-/// that fail in each way that a command can.
+/// The aggregate that the actor layer is tested with. It has every form that decide and evolve may
+/// take, and commands that fail in each way that a command can.
 struct account {
   static constexpr std::string_view type_name = "account";
   using state = account_state;

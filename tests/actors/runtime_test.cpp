@@ -24,6 +24,7 @@ TEST_CASE("a command is answered with the version and position of its event, and
     many.push_back(accounts.ask("b" + std::to_string(i % 100), deposit{.amount = 1, .note = {}}));
   for (auto& f : many)
     CHECK(f.get().value().accepted());
-  CHECK(accounts.query("b7", [](const account_state& s) { return s.balance; }).get().value() == 100);
+  CHECK(accounts.query("b7", [](const account_state& s) { return s.balance; }).get().value()
+        == 100);
   CHECK(runtime.close());
 }

@@ -1,6 +1,6 @@
 # install -> look at the headers -> configure, build and run the consumer. Arguments:
 # CAIRN_BUILD_DIR, the build whose programs and libraries exist; WORK_DIR, a folder that is emptied;
-# CONFIG, the build type.
+# CONFIG, the build type; LAUNCHER, what stands before the compiler (ccache), or nothing.
 cmake_minimum_required(VERSION 3.24)
 
 function(run step)
@@ -37,7 +37,7 @@ endforeach()
 
 # The build's own choices, so that sanitizers and a toolchain given by hand reach the consumer too.
 set(inherited
-  CMAKE_CXX_COMPILER CMAKE_CXX_COMPILER_LAUNCHER CMAKE_C_COMPILER CMAKE_MAKE_PROGRAM CMAKE_CXX_FLAGS
+  CMAKE_CXX_COMPILER CMAKE_C_COMPILER CMAKE_MAKE_PROGRAM CMAKE_CXX_FLAGS
   CMAKE_CXX_FLAGS_DEBUG CMAKE_CXX_FLAGS_RELEASE CMAKE_CXX_FLAGS_RELWITHDEBINFO CMAKE_TOOLCHAIN_FILE)
 load_cache(${CAIRN_BUILD_DIR} READ_WITH_PREFIX build_
   CMAKE_GENERATOR CMAKE_PREFIX_PATH ${inherited})
@@ -53,7 +53,8 @@ string(REPLACE ";" "\\;" header_list "${headers}")
 
 run("configuring the consumer"
   ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${WORK_DIR}/build
-  -G ${build_CMAKE_GENERATOR} -DCMAKE_BUILD_TYPE=${CONFIG} ${arguments}
+  -G ${build_CMAKE_GENERATOR} -DCMAKE_BUILD_TYPE=${CONFIG}
+  -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER} ${arguments}
   "-DCMAKE_PREFIX_PATH=${prefix_path}" "-DCAIRN_HEADERS=${header_list}")
 run("building the consumer" ${CMAKE_COMMAND} --build ${WORK_DIR}/build --config ${CONFIG})
 run("running the consumer" ${WORK_DIR}/build/consumer ${WORK_DIR}/data)

@@ -23,16 +23,19 @@ RESTRICTED = {
     r"libpq-fe\.h$": {"persistence", "tests"},
     r"librdkafka/": {"src", "tests"},
 }
-CAF_HEADER = "actors/cairn/caf.hpp"
+CAF_HEADER = "src/cairn/caf.hpp"
 
 MAX_COLUMNS = 100
 MAX_LINES = 899
 MAX_README_LINES = 60
 
 STANDARD = re.compile(r"[a-z_]+$")
-POSIX = re.compile(r"(sys/|linux/|netinet/|arpa/|net/)?[a-z0-9_]+\.h$")
+SYSTEM = re.compile(
+    r"(arpa|linux|net|netinet|sys)/[a-z0-9_]+\.h$|"
+    r"(dirent|dlfcn|endian|errno|fcntl|netdb|poll|pthread|pwd|signal|spawn|stdio|stdlib|string|"
+    r"termios|time|unistd)\.h$")
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
-GENERATED = re.compile(r"(.+)\.(capnp\.h|cairn\.hpp)")
+GENERATED = re.compile(r"(?!capnp/)(.+)\.(capnp\.h|cairn\.hpp)")
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bnot implemented\b|\bfor now\b", re.IGNORECASE)
 MACHINE_PATH = re.compile(r"(?<![\w.}*/-])/(home|tmp|work|root|farm|Users)/")
 
@@ -123,15 +126,18 @@ def rule_layers(tree):
                     yield path, include.line, f"no layer has the public header <{include.name}>"
                 elif top in LAYERS and LAYERS.index(owner) > LAYERS.index(top):
                     yield path, include.line, f"{top} must not include <{include.name}> of {owner}"
-            elif include.quoted and not resolves_inside(tree, path, include.name):
-                yield path, include.line, f'"{include.name}" is no file of {top}'
+            elif include.quoted and not resolves(tree, path, include.name):
+                yield path, include.line, f'"{include.name}" is nothing that {top} may include'
 
 
-def resolves_inside(tree, path, name):
+def resolves(tree, path, name):
+    """Is `name` a file near `path`, or a private header of its layer or of one below?"""
     name = tree.generated_from(name) or name
     top = top_of(path)
+    roots = LAYERS[: LAYERS.index(top) + 1] if top in LAYERS else [top]
     near = os.path.normpath(os.path.join(os.path.dirname(path), name))
-    return any(p in tree.files and top_of(p) == top for p in (near, f"{top}/{name}"))
+    return (near in tree.files and top_of(near) in roots) or any(
+        f"{root}/{name}" in tree.files for root in roots)
 
 
 def rule_restricted_includes(tree):
@@ -176,7 +182,7 @@ def rule_include_order(tree):
                 rank = 0
             elif STANDARD.match(name):
                 rank = 2
-            elif POSIX.match(name):
+            elif SYSTEM.match(name):
                 continue  # the system's headers stand with third party or with standard
             else:
                 rank = 1

@@ -55,6 +55,7 @@ public:
 
   effect execute(execution& at) noexcept override {
     auto& state = static_cast<typed_state<T>&>(at.state).value;
+    const auto before = at.events.size();
     try {
       auto decided = call_decide<T>(state, command_);
       if (decided.rejected()) {
@@ -63,6 +64,7 @@ public:
       }
       return append(at, state, decided);
     } catch (...) {
+      at.events.truncate(before); // an event that cannot be written takes the others along
       failure_.emplace(errc::decide_failed, "decide threw: " + describe_current_exception()
                                                 + " (aggregate " + at.stream.name() + ")");
       return effect::none;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace cairn::detail {
 
@@ -35,6 +36,10 @@ public:
 struct unknown_event_type {
   std::uint64_t type;
 };
+
+/// Folds an event into the state. What evolve throws becomes `evolve_failed` with the event's
+/// position; what concerns the record (`kj::Exception`, `unknown_event_type`) passes through.
+std::optional<error> try_evolve(aggregate_state& state, const event_view& event);
 
 /// What one request may touch while it is executed.
 struct execution {

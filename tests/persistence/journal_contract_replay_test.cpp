@@ -1,0 +1,276 @@
+#include "journal_fixture.hpp"
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+using namespace cairn;
+using namespace cairn::test;
+
+namespace {
+
+/// Appends events to a few streams in a random order and returns what each must hold.
+std::vector<std::vector<seen_event>> scatter(journal& journal, std::vector<stream_id>& streams,
+                                             std::size_t appends, unsigned seed) {
+  std::vector<std::vector<seen_event>> expected(streams.size());
+  std::mt19937 random{seed};
+  std::uint64_t position = 0;
+  for (std::size_t i = 0; i < appends; ++i) {
+    const std::size_t which = random() % streams.size();
+    const std::size_t count = 1 + random() % 3;
+    must(journal.append(streams[which], expected_version::exact(expected[which].size()),
+                        notes(streams[which], position, count, random() % 100)));
+    for (std::size_t k = 0; k < count; ++k) {
+      expected[which].push_back({position + 1, expected[which].size() + 1, position});
+      ++position;
+    }
+  }
+  return expected;
+}
+
+std::vector<seen_event> versions(const std::vector<seen_event>& events, std::uint64_t from,
+                                 std::uint64_t to) {
+  std::vector<seen_event> part;
+  for (const seen_event& event : events)
+    if (event.version >= from && event.version <= to)
+      part.push_back(event);
+  return part;
+}
+
+} // namespace
+
+TEST_CASE("a replay gives exactly the stream's events in the range asked for, in order") {
+  FOR_EACH_JOURNAL(journal) {
+    for (const std::size_t stream_count : {1, 2, 5, 40}) {
+      CAPTURE(stream_count);
+      std::vector<stream_id> streams;
+      for (std::size_t i = 0; i < stream_count; ++i)
+        streams.push_back(stream("s" + std::to_string(stream_count) + "-" + std::to_string(i)));
+      const std::uint64_t before = journal.last_position();
+      std::vector<std::vector<seen_event>> expected(stream_count);
+      {
+        const temporary_directory other;
+        auto fresh = make_memory_journal();
+        expected = scatter(*fresh, streams, 150, 7);
+        (void)scatter(journal, streams, 150, 7);
+      }
+      for (std::size_t i = 0; i < stream_count; ++i) {
+        for (seen_event& event : expected[i])
+          event.position += before;
+        const std::uint64_t end = expected[i].size();
+        for (const auto& [from, to] : {std::array<std::uint64_t, 2>{1, to_the_end},
+                                       {1, 1},
+                                       {2, end},
+                                       {end, to_the_end},
+                                       {end + 1, to_the_end},
+                                       {3, 17},
+                                       {5, 4}})
+          CHECK(events_of(journal, streams[i], std::max<std::uint64_t>(from, 1), to)
+                == versions(expected[i], from, to));
+      }
+    }
+  }
+}
+
+TEST_CASE("a replay returns the version of the last event that it visited") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    must(journal.append(a, expected_version::none(), notes(a, 1, 10)));
+    const auto all = [](const event_view&) { return visit::go_on; };
+    CHECK(must(journal.replay(a, 1, to_the_end, all)) == 10);
+    CHECK(must(journal.replay(a, 3, 5, all)) == 5);
+    CHECK(must(journal.replay(a, 11, to_the_end, all)) == 10);
+    CHECK(must(journal.replay(a, 4, 3, all)) == 3);
+    CHECK(must(journal.replay(stream("none"), 1, to_the_end, all)) == 0);
+    CHECK(must(journal.replay_all(1, all)) == 10);
+    CHECK(must(journal.replay_all(7, all)) == 10);
+    CHECK(must(journal.replay_all(11, all)) == 10);
+    CHECK(must(journal.replay_all(20, all)) == 19);
+  }
+}
+
+TEST_CASE("a visitor that says stop is not called again") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    must(journal.append(a, expected_version::none(), notes(a, 1, 10)));
+    int calls = 0;
+    const auto until_third = [&](const event_view&) {
+      return ++calls == 3 ? visit::stop : visit::go_on;
+    };
+    CHECK(must(journal.replay(a, 1, to_the_end, until_third)) == 3);
+    CHECK(calls == 3);
+    calls = 0;
+    CHECK(must(journal.replay_all(4, until_third)) == 6);
+    CHECK(calls == 3);
+  }
+}
+
+TEST_CASE("positions are gap-free over all streams and each record names its predecessor") {
+  FOR_EACH_JOURNAL(journal) {
+    std::vector<stream_id> streams{stream("a"), stream("b"), stream("c")};
+    (void)scatter(journal, streams, 100, 3);
+    std::uint64_t position = 0;
+    std::map<std::string, seen_event> last;
+    must(journal.replay_all(1, [&](const event_view& event) {
+      CHECK(event.position() == ++position);
+      auto& before = last[std::string{event.stream()}];
+      CHECK(event.version() == before.version + 1);
+      CHECK(event.previous() == before.position);
+      before = {event.position(), event.version(), 0};
+      return visit::go_on;
+    }));
+    CHECK(position == journal.last_position());
+  }
+}
+
+TEST_CASE("an event comes back with everything that it was appended with") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto cart = must(stream_id::make("shopping-cart", "Käfer/42"));
+    const std::array<std::string_view, 2> tags{"customer:7", "größe:xl"};
+    event_batch batch;
+    const event_metadata full{
+        .command_id = {1, 2}, .correlation_id = {3, 4}, .causation_id = {5, 6}, .tags = tags};
+    must(batch.add(cart, full, capnp::typeId<Noted>(), [](capnp::AnyPointer::Builder payload) {
+      auto noted = payload.initAs<Noted>();
+      noted.setNumber(77);
+      noted.setText("tea");
+    }));
+    must(batch.add(cart, {}, capnp::typeId<Tally>(),
+                   [](capnp::AnyPointer::Builder payload) { payload.initAs<Tally>().setSum(5); }));
+    const auto before = std::chrono::system_clock::now() - std::chrono::seconds{1};
+    must(journal.append(cart, expected_version::none(), std::move(batch)));
+    const auto after = std::chrono::system_clock::now() + std::chrono::seconds{1};
+    int seen = 0;
+    must(journal.replay(cart, 1, to_the_end, [&](const event_view& event) {
+      CHECK(event.stream() == "shopping-cart/Käfer/42");
+      CHECK(event.recorded_at() > before);
+      CHECK(event.recorded_at() < after);
+      CHECK(event.epoch() == 1);
+      CHECK(event.record().getKeyId() == 0);
+      if (++seen == 1) {
+        CHECK(event.type() == capnp::typeId<Noted>());
+        CHECK(event.command_id() == message_id{1, 2});
+        CHECK(event.correlation_id() == message_id{3, 4});
+        CHECK(event.causation_id() == message_id{5, 6});
+        REQUIRE(event.tags().size() == 2);
+        CHECK(event.tags()[0] == "customer:7");
+        CHECK(event.tags()[1] == "größe:xl");
+        CHECK(event.payload().getAs<Noted>().getNumber() == 77);
+        CHECK(event.payload().getAs<Noted>().getText() == "tea");
+      } else {
+        CHECK(event.type() == capnp::typeId<Tally>());
+        CHECK(event.command_id().empty());
+        CHECK(event.correlation_id().empty());
+        CHECK(event.causation_id().empty());
+        CHECK(event.tags().size() == 0);
+        CHECK(event.payload().getAs<Tally>().getSum() == 5);
+      }
+      return visit::go_on;
+    }));
+    CHECK(seen == 2);
+  }
+}
+
+TEST_CASE("a visitor may replay another stream of the same journal") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a"), b = stream("b");
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      must(journal.append(a, expected_version::any(), notes(a, i)));
+      must(journal.append(b, expected_version::any(), notes(b, 100 + i)));
+    }
+    std::uint64_t visited = 0;
+    must(journal.replay(a, 1, to_the_end, [&](const event_view& event) {
+      CHECK(number_in(event) == visited++);
+      CHECK(events_of(journal, b).size() == 20);
+      CHECK(events_of(journal, a, 5, 6).size() == 2);
+      return visit::go_on;
+    }));
+    CHECK(visited == 20);
+  }
+}
+
+TEST_CASE("an exception of the visitor passes through and leaves the journal usable") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    must(journal.append(a, expected_version::none(), notes(a, 1, 3)));
+    const auto throwing = [](const event_view&) -> visit { throw std::runtime_error{"mine"}; };
+    CHECK_THROWS_WITH_AS((void)journal.replay(a, 1, to_the_end, throwing), "mine",
+                         std::runtime_error);
+    CHECK_THROWS_WITH_AS((void)journal.replay_all(1, throwing), "mine", std::runtime_error);
+    CHECK(events_of(journal, a).size() == 3);
+    must(journal.close()); // would wait for ever for a reader that was not given back
+  }
+}
+
+TEST_CASE("a payload that is not what its type says is a corrupt record, with its position") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    must(journal.append(a, expected_version::none(), notes(a, 1, 2)));
+    const auto misread = [](const event_view& event) {
+      if (event.position() == 2)
+        (void)event.payload().getAs<capnp::List<capnp::Text>>().size();
+      return visit::go_on;
+    };
+    const error stream_error = failure_of(journal.replay(a, 1, to_the_end, misread));
+    CHECK(stream_error.code() == errc::corrupt_record);
+    CHECK(stream_error.position() == 2);
+    const error log_error = failure_of(journal.replay_all(1, misread));
+    CHECK(log_error.code() == errc::corrupt_record);
+    CHECK(log_error.position() == 2);
+  }
+}
+
+TEST_CASE("replays see whole appends while others append, and everything arrives in order") {
+  FOR_EACH_JOURNAL(journal) {
+    constexpr std::size_t writers = 3, appends = 200, events_each = 3;
+    std::vector<stream_id> streams;
+    for (std::size_t i = 0; i < writers; ++i)
+      streams.push_back(stream("w" + std::to_string(i)));
+    std::atomic<std::size_t> running = writers;
+    std::atomic<std::size_t> wrong = 0;
+    std::vector<std::thread> threads;
+    for (std::size_t w = 0; w < writers; ++w)
+      threads.emplace_back([&, w] {
+        for (std::uint64_t i = 0; i < appends; ++i) {
+          const auto landed = journal.append(streams[w], expected_version::exact(i * events_each),
+                                             notes(streams[w], i * events_each + 1, events_each));
+          wrong += !landed || landed->first_version != i * events_each + 1;
+          const auto head = journal.head(streams[w]);
+          wrong += !head || head->version != (i + 1) * events_each;
+        }
+        --running;
+      });
+    const auto check_once = [&] {
+      for (const stream_id& id : streams) {
+        std::uint64_t version = 0, position = 0;
+        const auto last = journal.replay(id, 1, to_the_end, [&](const event_view& event) {
+          wrong += event.version() != ++version || number_in(event) != version;
+          wrong += event.position() <= position;
+          position = event.position();
+          return visit::go_on;
+        });
+        wrong += !last || *last != version || version % events_each != 0;
+      }
+      std::uint64_t position = 0;
+      const std::uint64_t durable = journal.last_position();
+      const auto last = journal.replay_all(1, [&](const event_view& event) {
+        wrong += event.position() != ++position;
+        return visit::go_on;
+      });
+      wrong += !last || position < durable;
+    };
+    std::thread reader{[&] {
+      while (running > 0)
+        check_once();
+      check_once();
+    }};
+    for (std::thread& thread : threads)
+      thread.join();
+    reader.join();
+    CHECK(wrong == 0);
+    CHECK(journal.last_position() == writers * appends * events_each);
+  }
+}

@@ -1,0 +1,278 @@
+// Trap 1 of LMDB: it has no checksums. What is damaged is reported, never returned as good data.
+
+#include "head_table.hpp"
+#include "journal_fixture.hpp"
+#include "journal_meta.hpp"
+
+#include <array>
+#include <cstring>
+
+using namespace cairn;
+using namespace cairn::test;
+
+namespace {
+
+using byte_vector = std::vector<unsigned char>;
+
+enum class database { meta, log, heads, snapshots };
+
+/// Changes a value behind the journal's back, while it is closed; an empty value deletes it.
+void alter(const std::filesystem::path& directory, database where, std::span<const std::byte> key,
+           const std::function<void(byte_vector&)>& change) {
+  auto env = must(detail::lmdb_env::open(
+      {.file = directory / "journal.mdb", .map_bytes = std::size_t{256} << 20}));
+  detail::transaction txn;
+  detail::databases dbs;
+  REQUIRE(txn.begin(env, 0) == 0);
+  REQUIRE(detail::open_databases(txn.get(), false, dbs) == 0);
+  const MDB_dbi dbi =
+      std::array{dbs.meta, dbs.log, dbs.heads, dbs.snapshots}[static_cast<std::size_t>(where)];
+  MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
+  MDB_val value{};
+  REQUIRE(mdb_get(txn.get(), dbi, &lmdb_key, &value) == 0);
+  const auto* begin = static_cast<const unsigned char*>(value.mv_data);
+  byte_vector bytes{begin, begin + value.mv_size};
+  change(bytes);
+  if (bytes.empty()) {
+    REQUIRE(mdb_del(txn.get(), dbi, &lmdb_key, nullptr) == 0);
+  } else {
+    MDB_val changed{bytes.size(), bytes.data()};
+    REQUIRE(mdb_put(txn.get(), dbi, &lmdb_key, &changed, 0) == 0);
+  }
+  REQUIRE(txn.commit() == 0);
+}
+
+std::array<std::byte, 8> meta_key(std::string_view name) {
+  std::array<std::byte, 8> key{};
+  std::memcpy(key.data(), name.data(), name.size());
+  return key;
+}
+
+/// Flips one bit of byte `place`.
+auto flip(std::size_t place, int bit = 3) {
+  return [=](byte_vector& bytes) { bytes.at(place) ^= static_cast<unsigned char>(1 << bit); };
+}
+
+/// What a replay visits before it fails, and how it fails.
+struct replay_outcome {
+  std::vector<std::uint64_t> visited; // versions
+  error failure;
+};
+
+replay_outcome failing_replay(const journal& journal, const stream_id& id, std::uint64_t from = 1,
+                              std::uint64_t to = to_the_end) {
+  std::vector<std::uint64_t> visited;
+  auto outcome = journal.replay(id, from, to, [&](const event_view& event) {
+    visited.push_back(event.version());
+    return visit::go_on;
+  });
+  return {visited, failure_of(outcome)};
+}
+
+/// Two streams whose events alternate: a has the odd positions, b the even ones.
+void make_journal(const std::filesystem::path& directory) {
+  const auto journal = must(open_lmdb_journal(small_options(directory)));
+  const auto a = stream("a"), b = stream("b");
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    must(journal->append(a, expected_version::any(), notes(a, i)));
+    must(journal->append(b, expected_version::any(), notes(b, i)));
+  }
+  journal->submit_snapshot(tally(a, {10, 19}, 55));
+  must(journal->close());
+}
+
+const std::uint64_t position_9 = 9;
+constexpr std::size_t event_header_bytes = sizeof(detail::event_header);
+
+} // namespace
+
+TEST_CASE("every single flipped bit of a record, and every other key, breaks its checksum") {
+  const auto a = stream("a");
+  const event_batch batch = notes(a, 7, 1, 40);
+  const auto record = batch.record(0);
+  std::vector<std::uint64_t> words(record.size());
+  std::memcpy(words.data(), record.data(), record.size_bytes());
+  const std::uint64_t position = 42;
+  const auto intact = [&](std::uint64_t key) {
+    return detail::is_intact(detail::key_bytes(key), words, detail::words_of<detail::event_header>);
+  };
+  detail::seal_value(detail::key_bytes(position), words.data(), record.size_bytes());
+  CHECK(intact(position));
+  std::size_t silent = 0;
+  for (std::size_t bit = 0; bit < words.size() * 64; ++bit) {
+    words[bit / 64] ^= std::uint64_t{1} << bit % 64;
+    silent += intact(position);
+    words[bit / 64] ^= std::uint64_t{1} << bit % 64;
+  }
+  for (std::uint64_t other = 0; other < 10'000; ++other)
+    silent += other != position && intact(other);
+  CHECK(silent == 0);
+  CHECK(intact(position));
+}
+
+TEST_CASE("a damaged record is reported with its position, after the events before it") {
+  for (const std::size_t place : {0UL, 2UL, 8UL, 24UL, 32UL, event_header_bytes, 100UL}) {
+    CAPTURE(place);
+    const temporary_directory directory;
+    make_journal(directory / "j");
+    alter(directory / "j", database::log, detail::key_bytes(position_9), flip(place));
+    const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
+    const auto a = stream("a"), b = stream("b");
+    const replay_outcome of_a = failing_replay(*journal, a);
+    CHECK(of_a.failure.code() == errc::corrupt_record);
+    CHECK(of_a.failure.position() == 9);
+    CHECK(of_a.visited == std::vector<std::uint64_t>{1, 2, 3, 4});
+    CHECK(events_of(*journal, a, 1, 4).size() == 4);
+    CHECK(events_of(*journal, a, 6).size() == 5);
+    CHECK(failing_replay(*journal, a, 5, 5).failure.position() == 9);
+    CHECK(events_of(*journal, b).size() == 10);
+    const error in_log =
+        failure_of(journal->replay_all(1, [](const event_view&) { return visit::go_on; }));
+    CHECK(in_log.code() == errc::corrupt_record);
+    CHECK(in_log.position() == 9);
+    must(journal->append(a, expected_version::exact(10), notes(a, 11)));
+  }
+}
+
+TEST_CASE("a record whose back pointer is damaged hides what lies before it, and says so") {
+  const temporary_directory directory;
+  make_journal(directory / "j");
+  alter(directory / "j", database::log, detail::key_bytes(position_9), flip(16, 1));
+  const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
+  const replay_outcome outcome = failing_replay(*journal, stream("a"));
+  CHECK(outcome.failure.code() == errc::corrupt_record);
+  CHECK(outcome.failure.position() == 9);
+  CHECK(outcome.visited.empty());
+}
+
+TEST_CASE("a damaged record in a run of adjacent ones is reported after the events before it") {
+  const temporary_directory directory;
+  const auto a = stream("a");
+  must(must(open_lmdb_journal(small_options(directory / "j")))
+           ->append(a, expected_version::any(), notes(a, 1, 100)));
+  for (const std::uint64_t damaged : {1, 37, 52, 99, 100}) {
+    CAPTURE(damaged);
+    alter(directory / "j", database::log, detail::key_bytes(damaged), flip(60));
+    {
+      const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
+      const replay_outcome outcome = failing_replay(*journal, a);
+      CHECK(outcome.failure.code() == errc::corrupt_record);
+      CHECK(outcome.failure.position() == damaged);
+      CHECK(outcome.visited.size() == damaged - 1);
+    }
+    alter(directory / "j", database::log, detail::key_bytes(damaged), flip(60));
+  }
+}
+
+TEST_CASE("a whole record under the wrong position is damage") {
+  const temporary_directory directory;
+  make_journal(directory / "j");
+  const std::uint64_t position_7 = 7;
+  byte_vector other;
+  alter(directory / "j", database::log, detail::key_bytes(position_7),
+        [&](byte_vector& bytes) { other = bytes; });
+  alter(directory / "j", database::log, detail::key_bytes(position_9),
+        [&](byte_vector& bytes) { bytes = other; });
+  const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
+  CHECK(failing_replay(*journal, stream("a")).failure.position() == 9);
+}
+
+TEST_CASE("a record of another size than was written is damage") {
+  for (const std::size_t size : {1UL, 8UL, 39UL, 40UL, 48UL, 101UL, 5'000UL}) {
+    CAPTURE(size);
+    const temporary_directory directory;
+    make_journal(directory / "j");
+    alter(directory / "j", database::log, detail::key_bytes(position_9),
+          [&](byte_vector& bytes) { bytes.resize(size); });
+    const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
+    const error failure = failing_replay(*journal, stream("a")).failure;
+    CHECK(failure.code() == errc::corrupt_record);
+    CHECK(failure.position() == 9);
+  }
+}
+
+TEST_CASE("a record that is missing breaks its stream and the log") {
+  const temporary_directory directory;
+  make_journal(directory / "j");
+  alter(directory / "j", database::log, detail::key_bytes(position_9),
+        [](byte_vector& bytes) { bytes.clear(); });
+  CHECK(failure_of(open_lmdb_journal(small_options(directory / "j"))).code()
+        == errc::corrupt_journal);
+}
+
+TEST_CASE("a damaged record in the unflushed tail keeps the journal from opening") {
+  const temporary_directory directory;
+  auto options = small_options(directory / "j");
+  options.flush_interval_events = 1'000;
+  const auto a = stream("a");
+  std::filesystem::create_directory(directory / "copy");
+  std::filesystem::permissions(directory / "copy", std::filesystem::perms::owner_all);
+  {
+    const auto journal = must(open_lmdb_journal(options));
+    must(journal->append(a, expected_version::any(), notes(a, 1, 20)));
+    std::filesystem::copy_file(directory / "j" / "journal.mdb", directory / "copy" / "journal.mdb");
+  }
+  alter(directory / "copy", database::log, detail::key_bytes(position_9), flip(70));
+  options.directory = directory / "copy";
+  const error refused = failure_of(open_lmdb_journal(options));
+  CHECK(refused.code() == errc::corrupt_record);
+  CHECK(refused.position() == 9);
+}
+
+TEST_CASE("a damaged head is an error for its stream and for no other") {
+  const auto a = stream("a"), b = stream("b");
+  for (std::size_t place = 0; place < sizeof(detail::head_record); ++place) {
+    CAPTURE(place);
+    const temporary_directory directory;
+    make_journal(directory / "j");
+    alter(directory / "j", database::heads, detail::stream_key{a.name()}.bytes(), flip(place));
+    const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
+    CHECK(failure_of(journal->head(a)).code() == errc::corrupt_journal);
+    CHECK(failing_replay(*journal, a).failure.code() == errc::corrupt_journal);
+    CHECK(failure_of(journal->append(a, expected_version::any(), notes(a, 1))).code()
+          == errc::corrupt_record);
+    CHECK(events_of(*journal, b).size() == 10);
+    must(journal->append(b, expected_version::exact(10), notes(b, 11)));
+  }
+}
+
+TEST_CASE("a damaged snapshot is ignored, counted, and replaced by the next") {
+  const auto a = stream("a");
+  for (const std::size_t place : {0UL, 9UL, 17UL, sizeof(detail::snapshot_header), 60UL}) {
+    CAPTURE(place);
+    const temporary_directory directory;
+    make_journal(directory / "j");
+    alter(directory / "j", database::snapshots, detail::stream_key{a.name()}.bytes(), flip(place));
+    const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
+    CHECK(kept_tally(*journal, a) == std::nullopt);
+    CHECK(journal->status().damaged_snapshots == 1);
+    journal->submit_snapshot(tally(a, {9, 17}, 45));
+    barrier(*journal, a);
+    CHECK(kept_tally(*journal, a) == 45);
+    CHECK(journal->status().damaged_snapshots == 1);
+  }
+}
+
+TEST_CASE("a journal whose own records are damaged does not open") {
+  for (const std::string_view name : {"format", "owner", "heads"})
+    for (const std::size_t place : {0UL, 5UL, 8UL}) {
+      CAPTURE(name);
+      CAPTURE(place);
+      const temporary_directory directory;
+      make_journal(directory / "j");
+      alter(directory / "j", database::meta, meta_key(name), flip(place));
+      CHECK(failure_of(open_lmdb_journal(small_options(directory / "j"))).code()
+            == errc::corrupt_journal);
+    }
+}
+
+TEST_CASE("a journal of a later format is refused") {
+  const temporary_directory directory;
+  make_journal(directory / "j");
+  alter(directory / "j", database::meta, meta_key("format"), [](byte_vector& bytes) {
+    bytes[16] = 2;
+    detail::seal_value(meta_key("format"), bytes.data(), bytes.size());
+  });
+  CHECK(failure_of(open_lmdb_journal(small_options(directory / "j"))).code()
+        == errc::incompatible_format);
+}
