@@ -48,6 +48,7 @@ public:
   /// The next line, or nothing at the end of the file. Errors: `io_failed`.
   cairn::result<std::optional<line>> next();
 
+  const std::filesystem::path& path() const noexcept { return path_; }
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
   /// Of the whole file when it was opened; 0 if it is not a plain file.
   std::uint64_t bytes() const noexcept { return bytes_; }

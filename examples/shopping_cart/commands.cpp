@@ -202,12 +202,13 @@ status status_of(const import_totals& totals) {
 
 status run_import(const arguments& given) {
   // Before the journal, so that a mistyped name does not create one.
-  if (auto file = basket_file::open(given.file); !file)
+  auto file = basket_file::open(given.file);
+  if (!file)
     return complain(status::bad_input, file.error().message());
 
   return with_carts(given, journal_use::write, [&](const auto& carts) {
     progress_bar bar;
-    import_options options{.file = given.file, .unit_price_cents = given.price};
+    import_options options{.unit_price_cents = given.price};
     options.on_problem = [&](std::uint64_t line, const std::string& reason) {
       bar.clear();
       std::cerr << given.file.string() << ':' << line << ": " << reason << '\n';
@@ -215,7 +216,7 @@ status run_import(const arguments& given) {
     options.on_progress = [&](std::uint64_t done, std::uint64_t all) { bar.show(done, all); };
 
     const auto begin = std::chrono::steady_clock::now();
-    const auto report = import_baskets(carts, options);
+    const auto report = import_baskets(carts, *file, options);
     bar.clear();
     if (!report)
       return complain(status::bad_input, report.error().message());
@@ -263,6 +264,11 @@ status run_show(const arguments& given) {
       return no_such_cart(given);
     if (given.at) {
       auto past = carts.state_at(given.cart, *given.at);
+      if (!past && past.error().code() == cairn::errc::not_found) {
+        return complain(status::refused, given.cart + " has never been at version "
+                                             + std::to_string(*given.at) + "; it is at "
+                                             + std::to_string(version));
+      }
       if (!past)
         return complain(past.error());
       cart = std::move(*past);

@@ -4,6 +4,7 @@
 
 #include <cairn/ids.hpp>
 
+#include <filesystem>
 #include <memory>
 #include <sstream>
 #include <string_view>
@@ -137,14 +138,11 @@ private:
 } // namespace
 
 cairn::result<import_report> import_baskets(const cairn::aggregates<shopping_cart>& carts,
-                                            const import_options& options) {
-  auto prefix = name_prefix(options.file);
+                                            basket_file& file, const import_options& options) {
+  auto prefix = name_prefix(file.path());
   if (!prefix)
     return prefix.error();
-  auto file = basket_file::open(options.file);
-  if (!file)
-    return file.error();
-  return importer{carts, options, *file, std::move(*prefix)}.run();
+  return importer{carts, options, file, std::move(*prefix)}.run();
 }
 
 } // namespace shop

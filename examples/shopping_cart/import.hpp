@@ -6,7 +6,6 @@
 #include <cairn/aggregates.hpp>
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,7 +13,6 @@
 namespace shop {
 
 struct import_options {
-  std::filesystem::path file;
   std::uint64_t unit_price_cents = 0; ///< Of every item.
 
   /// Called for each line that is malformed or refused, with the reason; in the thread that
@@ -42,18 +40,17 @@ struct import_report {
   std::optional<cairn::error> failure; ///< Why the import ended before the end of the file.
 };
 
-/// Imports a file of baskets: each line becomes a cart, named `<file name without ending>-<line>`,
-/// that each item of the line is added to and that is then checked out. A cart that refuses a
-/// command gets no further ones.
+/// Imports a file of baskets to its end: each line becomes a cart, named
+/// `<file name without ending>-<line>`, that each item of the line is added to and that is then
+/// checked out. A cart that refuses a command gets no further ones.
 ///
 /// Importing the same file again changes nothing, wherever the import before ended: the id of each
 /// command follows from its cart, its place and its content. Thousands of baskets are on their way
 /// at a time, so that their commands share the journal's commits; each basket sends its next
 /// command when the one before is durable, so a cart is always the beginning of its line.
 ///
-/// Errors: those of `basket_file::open`, `invalid_argument` if the file's name cannot be part of a
-/// cart's name.
+/// Errors: `invalid_argument` if the file's name cannot be part of a cart's name.
 cairn::result<import_report> import_baskets(const cairn::aggregates<shopping_cart>& carts,
-                                            const import_options& options);
+                                            basket_file& file, const import_options& options);
 
 } // namespace shop

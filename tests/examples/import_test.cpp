@@ -32,11 +32,12 @@ public:
 
   imported import(const std::string& content, std::uint64_t price = 0) {
     imported result;
-    import_options options{.file = files_.write("baskets.csv", content), .unit_price_cents = price};
+    auto file = basket_file::open(files_.write("baskets.csv", content)).value();
+    import_options options{.unit_price_cents = price};
     options.on_problem = [&](std::uint64_t line, const std::string& reason) {
       result.problems.push_back(std::to_string(line) + ": " + reason);
     };
-    result.report = import_baskets(carts_, options).value();
+    result.report = import_baskets(carts_, file, options).value();
     return result;
   }
 
@@ -165,7 +166,8 @@ TEST_CASE("a file that carts cannot be named after is refused before anything is
   fixture shop;
   const test::scratch_directory files;
   for (const auto& name : {std::string(240, 'x') + ".csv", std::string{"a\tb.csv"}}) {
-    const auto report = import_baskets(shop.carts(), {.file = files.write(name, "tea\n")});
+    auto file = basket_file::open(files.write(name, "tea\n")).value();
+    const auto report = import_baskets(shop.carts(), file, {});
     REQUIRE_FALSE(report);
     CHECK(report.error().code() == cairn::errc::invalid_argument);
     CHECK(report.error().message().find("carts cannot be named after") == 0);
