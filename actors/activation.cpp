@@ -222,8 +222,6 @@ void activation::give_up(const error& failure) {
 
 /// The end of a run: goes on soon, passivates, or sleeps. False: it is over.
 bool activation::settle_down() {
-  if (snapshot_ && !broken_)
-    (void)wait_for_flights(); // so that each landing wakes until the snapshot has been handed in
   if (pending_ || broken_) {
     wake(); // others first
     return true;
