@@ -147,7 +147,7 @@ bool activation::rebuild() {
 
 void activation::drop_state() noexcept {
   broken_ = false;
-  crashed_.store(false, std::memory_order_relaxed);
+  crashed_at_.store(no_ticket, std::memory_order_relaxed);
   state_.reset();
   window_.clear();
   version_ = 0;
@@ -222,8 +222,6 @@ void activation::give_up(const error& failure) {
 
 /// The end of a run: goes on soon, passivates, or sleeps. False: it is over.
 bool activation::settle_down() {
-  if (snapshot_ && !broken_)
-    (void)wait_for_flights(); // so that each landing wakes until the snapshot has been handed in
   if (pending_ || broken_) {
     wake(); // others first
     return true;
@@ -313,6 +311,7 @@ void activation::submit(std::unique_ptr<aggregate_append> append) {
     return engine_.appends().give_back(std::move(append));
   }
   in_flight_.fetch_add(1, std::memory_order_relaxed);
+  append->ticket = ++tickets_;
   engine_.events().submit(std::move(append));
 }
 

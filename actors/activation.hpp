@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -63,10 +64,20 @@ public:
   /// Events have become durable, up to this one.
   void land(stream_head last) noexcept { landed_ = last; }
 
-  /// An append has failed: everything in flight behind it fails with it, until the state is
-  /// rebuilt.
-  void crash() noexcept { crashed_.store(true, std::memory_order_relaxed); }
-  bool crashed() const noexcept { return crashed_.load(std::memory_order_relaxed); }
+  /// The append with this ticket has failed: everything in flight behind it fails with it, until
+  /// the state is rebuilt. Also by the journal, as soon as it refuses an append; appends may come
+  /// back out of order if the journal refuses one on its way in.
+  void crash(std::uint64_t ticket) noexcept {
+    auto first = crashed_at_.load(std::memory_order_relaxed);
+    while (ticket < first
+           && !crashed_at_.compare_exchange_weak(first, ticket, std::memory_order_relaxed)) {
+    }
+  }
+  bool crashed() const noexcept { return crashed_before(no_ticket); }
+  /// Whether an append with a smaller ticket has failed.
+  bool crashed_before(std::uint64_t ticket) const noexcept {
+    return crashed_at_.load(std::memory_order_relaxed) < ticket;
+  }
 
   /// One of the appends is done with, after all of the above; wakes the actor if it waits for the
   /// last one.
@@ -118,7 +129,8 @@ private:
   std::atomic<std::uint32_t> outstanding_{0};
   std::atomic<std::uint32_t> in_flight_{0}; // appends submitted and not yet finished
   std::atomic<bool> wants_wake_{false};     // when the last of them has finished
-  std::atomic<bool> crashed_{false};
+  static constexpr std::uint64_t no_ticket = std::numeric_limits<std::uint64_t>::max();
+  std::atomic<std::uint64_t> crashed_at_{no_ticket}; // the smallest ticket that failed
   stream_head landed_; // the completer's while something is in flight, else the actor's
   std::atomic<bool> wants_passivation_{false};
   std::atomic<bool> may_rehydrate_{false};
@@ -131,6 +143,7 @@ private:
   std::unique_ptr<aggregate_state> state_;
   std::uint64_t version_ = 0; // of the state, what is in flight included
   deduplication_window window_;
+  std::uint64_t tickets_ = 0;          // given to appends so far
   std::uint64_t snapshot_version_ = 0; // of the last one taken
   std::size_t accounted_bytes_ = 0;
   std::uint64_t accounted_version_ = 0;

@@ -16,6 +16,7 @@ void aggregate_append::begin(intrusive_ptr<activation> by, std::uint64_t version
   expected = expected_version::exact(version);
   owner = std::move(by);
   version_before = version;
+  ticket = 0;
 }
 
 bool aggregate_append::reusable() noexcept {
@@ -36,22 +37,27 @@ std::size_t aggregate_append::answer_bytes() const noexcept {
 }
 
 std::optional<error> aggregate_append::failure() const {
-  const bool orphaned = owner->crashed();
+  const bool follows_failure = owner->crashed_before(ticket);
   if (outcome && !*outcome) {
     const auto& why = outcome->error();
-    if (why.code() != errc::version_conflict)
+    if (why.code() != errc::version_conflict && why.code() != errc::aborted)
       return why;
     // The version that this append builds upon was assigned here, so the caller has not asked for
     // anything that could conflict: either the append before it failed, or somebody else writes to
     // the stream.
-    return error{errc::aborted, orphaned
+    return error{errc::aborted, follows_failure
                                     ? "an earlier command in flight on aggregate " + stream->name()
                                           + " failed; nothing of this one was written"
                                     : "another writer has extended the stream " + stream->name()
                                           + " to version " + std::to_string(why.version())
                                           + "; nothing was written"};
   }
-  if (orphaned) {
+  if (follows_failure && !events.empty()) {
+    // It was appended, so what came before it was, too: that one's outcome was unknown.
+    return error{errc::outcome_unknown, "the outcome of an earlier command in flight on aggregate "
+                                            + stream->name() + " is unknown, and so is this one's"};
+  }
+  if (follows_failure) {
     return error{errc::aborted, "an earlier command in flight on aggregate " + stream->name()
                                     + " failed, and this answer depended on it"};
   }
@@ -99,7 +105,7 @@ void aggregate_append::deliver_all(journal& events) noexcept {
   if (this->events.empty())
     return;
   if (failed) {
-    owner->crash();
+    owner->crash(ticket);
     return;
   }
   const auto& done = **outcome;

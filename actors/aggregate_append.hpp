@@ -33,6 +33,14 @@ public:
     : append_operation{by->stream(), expected_version::exact(version), completer, max_event_bytes},
       owner{std::move(by)}, version_before{version} {}
 
+  // By the journal: a version that fits does not make up for an append before this one that was
+  // refused.
+  bool orphaned() const noexcept override { return owner->crashed_before(ticket); }
+  void refused() noexcept override {
+    if (!events.empty())
+      owner->crash(ticket);
+  }
+
   /// Starts it anew, for `by`, whose state has `version`.
   void begin(intrusive_ptr<activation> by, std::uint64_t version);
 
@@ -48,6 +56,7 @@ public:
 
   intrusive_ptr<activation> owner;
   std::uint64_t version_before;
+  std::uint64_t ticket = 0; ///< Its place among the owner's appends, from 1; 0: not submitted.
   std::vector<answer> answers;
   std::unique_ptr<snapshot_draft>
       snapshot; ///< Of the state after the last event, to be kept once that is durable.

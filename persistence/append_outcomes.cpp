@@ -5,12 +5,29 @@
 #include <sstream>
 
 namespace cairn::detail {
+namespace {
 
 error version_conflict_error(const append_operation& operation, std::uint64_t actual) {
   std::ostringstream text;
   text << "stream " << *operation.stream << " is at version " << actual << ", expected "
        << operation.expected;
   return error{errc::version_conflict, text.str()}.with_version(actual);
+}
+
+} // namespace
+
+std::optional<error> objection_to(const append_operation& operation, std::uint64_t actual) {
+  if (operation.orphaned())
+    return error{errc::aborted, "an append to stream " + operation.stream->name()
+                                    + " that this one builds upon was refused"};
+  if (!operation.expected.admits(actual))
+    return version_conflict_error(operation, actual);
+  return std::nullopt;
+}
+
+void refuse(append_operation& operation, error why) noexcept {
+  operation.outcome.emplace(std::move(why));
+  operation.refused();
 }
 
 error shut_down_error() {
@@ -24,7 +41,10 @@ error inherited_error() {
 }
 
 void complete(std::unique_ptr<append_operation> operation, result<commit> outcome) noexcept {
-  operation->outcome.emplace(std::move(outcome));
+  if (outcome)
+    operation->outcome.emplace(std::move(outcome));
+  else
+    refuse(*operation, std::move(outcome).error());
   append_target* const target = operation->target;
   std::vector<std::unique_ptr<append_operation>> one;
   one.push_back(std::move(operation));

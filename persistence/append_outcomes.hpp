@@ -3,15 +3,21 @@
 #include <cairn/journal.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 /// What both journals say to an operation, in the same words.
 namespace cairn::detail {
 
-error version_conflict_error(const append_operation& operation, std::uint64_t actual);
 error shut_down_error();
 error inherited_error(); ///< After a fork, in the child.
+
+/// What an append to a stream at version `actual` is refused with; nothing: it may take effect.
+std::optional<error> objection_to(const append_operation& operation, std::uint64_t actual);
+
+/// Refuses an operation: sets its outcome and tells it.
+void refuse(append_operation& operation, error why) noexcept;
 
 /// Hands one operation back to its target with `outcome`.
 void complete(std::unique_ptr<append_operation> operation, result<commit> outcome) noexcept;

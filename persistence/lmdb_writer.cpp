@@ -27,7 +27,7 @@ error stopped_error(const error& why) {
 
 void fail_all(append_batch& batch, const error& why) {
   for (const auto& operation : batch.operations)
-    operation->outcome.emplace(why);
+    refuse(*operation, why);
 }
 
 std::uint64_t hash_of(std::string_view name) noexcept {
@@ -243,13 +243,13 @@ int lmdb_writer::append_one(MDB_txn* txn, MDB_cursor* log, append_operation& ope
   if (const int rc = find_head(txn, *operation.stream, entry)) {
     if (rc != MDB_CORRUPTED)
       return rc;
-    operation.outcome.emplace(error{
-        errc::corrupt_record, "the head of stream " + operation.stream->name() + " is damaged"});
+    refuse(operation, {errc::corrupt_record,
+                       "the head of stream " + operation.stream->name() + " is damaged"});
     return 0;
   }
   stream_head head = entry->pending;
-  if (!operation.expected.admits(head.version)) {
-    operation.outcome.emplace(version_conflict_error(operation, head.version));
+  if (auto objection = objection_to(operation, head.version)) {
+    refuse(operation, *std::move(objection));
     return 0;
   }
   const std::size_t count = operation.events.size();

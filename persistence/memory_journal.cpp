@@ -164,8 +164,8 @@ private:
     if (operation.events.empty())
       return commit{};
     const stream_head before = head_of(*operation.stream);
-    if (!operation.expected.admits(before.version))
-      return detail::version_conflict_error(operation, before.version);
+    if (auto objection = detail::objection_to(operation, before.version))
+      return *std::move(objection);
     const commit landed{records_.size() + 1, before.version + 1, operation.events.size()};
     auto& positions = streams_[operation.stream->name()];
     for (std::size_t i = 0; i < operation.events.size(); ++i) {

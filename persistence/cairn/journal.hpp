@@ -51,6 +51,15 @@ public:
   append_operation(const append_operation&) = delete;
   append_operation& operator=(const append_operation&) = delete;
 
+  /// Whether another operation that this one builds upon was refused. Asked right before this one
+  /// would take effect; then it is refused with `aborted`. An expected version alone does not tell:
+  /// somebody else's events may have brought the stream to that version. Not asked of a barrier.
+  virtual bool orphaned() const noexcept { return false; }
+
+  /// Told as soon as it is certain that no event of this operation will be written, before a later
+  /// operation is asked whether it is `orphaned`, and before the operation is handed back.
+  virtual void refused() noexcept {}
+
   /// All of them are appended, or none. Empty: a barrier, which completes when all that was
   /// submitted before it is durable, and fails when the journal has stopped.
   event_batch events;
@@ -61,10 +70,11 @@ public:
 
   /// Set by the journal before it hands the operation back.
   ///
-  /// Errors, with nothing written: `version_conflict` (carries the actual version), `storage_full`,
-  /// `io_failed`, `journal_stopped`, `corrupt_record` (the stream's head is damaged); and, from
-  /// within `submit`, `invalid_argument` (a record larger than the journal takes), `overloaded`
-  /// (the journal's own queue is full), `shut_down`, `already_open` (in a child made by fork).
+  /// Errors, with nothing written: `version_conflict` (carries the actual version), `aborted`
+  /// (`orphaned`), `storage_full`, `io_failed`, `journal_stopped`, `corrupt_record` (the stream's
+  /// head is damaged); and, from within `submit`, `invalid_argument` (a record larger than the
+  /// journal takes), `overloaded` (the journal's own queue is full), `shut_down`, `already_open` (in
+  /// a child made by fork).
   /// `outcome_unknown`: the commit failed; the events may or may not be durable.
   std::optional<result<commit>> outcome;
 };

@@ -1,0 +1,225 @@
+#include "engine_fixture.hpp"
+
+#include <cstdint>
+#include <vector>
+
+using namespace test;
+using cairn::errc;
+
+namespace {
+
+struct window_fixture : engine_fixture {
+  explicit window_fixture(std::size_t window = 128)
+    : accounts{engine.host<account>({.deduplication_window = window})} {}
+
+  cairn::reply send(std::uint64_t id, std::uint64_t amount = 1) {
+    return engine.finish(accounts.ask("a", put(amount), with_id(id))).value();
+  }
+
+  cairn::aggregates<account> accounts;
+};
+
+/// The same reply, told to be a repetition.
+void check_repeated(const cairn::reply& again, const cairn::reply& first) {
+  CHECK(again.accepted());
+  CHECK(again.repeated());
+  CHECK(!first.repeated());
+  CHECK(again.version() == first.version());
+  CHECK(again.position() == first.position());
+}
+
+} // namespace
+
+TEST_CASE_FIXTURE(window_fixture, "a command sent twice has its effect once and the same reply") {
+  REQUIRE(engine.finish(accounts.ask("other", put(1))));
+  const auto first = send(1);
+  send(2);
+  check_repeated(send(1), first);
+  CHECK(engine.finish(balance_of(accounts, "a")).value() == 2);
+  CHECK(journal.last_position() == 3);
+}
+
+TEST_CASE_FIXTURE(window_fixture, "a command repeated while the first is in flight waits for it") {
+  journal.hold();
+  auto first = accounts.ask("a", put(1), with_id(1));
+  auto same_run = accounts.ask("a", put(1), with_id(1));
+  engine.run();
+  auto later_run = accounts.ask("a", put(1), with_id(1));
+  engine.run();
+  CHECK(!same_run.ready());
+  CHECK(!later_run.ready());
+  journal.release_all();
+  engine.run();
+  const auto reply = first.get().value();
+  check_repeated(same_run.get().value(), reply);
+  check_repeated(later_run.get().value(), reply);
+  CHECK(journal.last_position() == 1);
+}
+
+TEST_CASE_FIXTURE(window_fixture, "a repetition is known after passivation") {
+  const auto first = send(1);
+  const auto second = send(2);
+  engine.passivate_idle();
+  REQUIRE(engine.figures().resident == 0);
+  check_repeated(send(1), first);
+  check_repeated(send(2), second);
+}
+
+TEST_CASE("a repetition is known after a restart, with a snapshot and without") {
+  scripted_journal journal;
+  cairn::aggregate_options options;
+  SUBCASE("without") {
+    options.snapshot_every = 0;
+  }
+  SUBCASE("with one that covers all") {
+    options.snapshot_every = 1;
+  }
+  SUBCASE("with one that covers some") {
+    options.snapshot_every = 2;
+  }
+  std::vector<cairn::reply> first;
+  {
+    test_engine engine{journal};
+    auto accounts = engine.host<account>(options);
+    REQUIRE(engine.finish(accounts.ask("other", put(1))));
+    for (std::uint64_t id = 0; id < 5; ++id)
+      first.push_back(engine.finish(accounts.ask("a", put(1), with_id(id + 1))).value());
+  }
+  test_engine engine{journal};
+  auto accounts = engine.host<account>(options);
+  for (std::uint64_t id = 0; id < 5; ++id)
+    check_repeated(engine.finish(accounts.ask("a", put(1), with_id(id + 1))).value(), first[id]);
+  CHECK(journal.last_position() == 6);
+}
+
+TEST_CASE("a command that was in flight when the snapshot was taken is known, with its position") {
+  scripted_journal journal;
+  const cairn::aggregate_options options{.snapshot_every = 3};
+  std::vector<cairn::reply> first;
+  {
+    test_engine engine{journal};
+    auto accounts = engine.host<account>(options);
+    REQUIRE(engine.finish(accounts.ask("other", put(1))));
+    journal.hold();
+    std::vector<cairn::future<cairn::reply>> sent;
+    for (std::uint64_t id = 0; id < 3; ++id) {
+      sent.push_back(accounts.ask("a", put(1), with_id(id + 1)));
+      engine.run();
+    }
+    journal.release_all();
+    engine.run();
+    for (auto& call : sent)
+      first.push_back(call.get().value());
+    journal.stop_holding();
+  }
+  REQUIRE(journal.snapshots.size() == 1);
+  test_engine engine{journal};
+  auto accounts = engine.host<account>(options);
+  for (std::uint64_t id = 0; id < 3; ++id)
+    check_repeated(engine.finish(accounts.ask("a", put(1), with_id(id + 1))).value(), first[id]);
+}
+
+TEST_CASE("the window remembers as many commands as it says, and not one more") {
+  bool passivated = false;
+  SUBCASE("in memory") {}
+  SUBCASE("rebuilt from the events") {
+    passivated = true;
+  }
+  window_fixture a{3};
+  for (std::uint64_t id = 1; id <= 4; ++id)
+    a.send(id);
+  if (passivated)
+    a.engine.passivate_idle();
+  CHECK(a.send(2).repeated()); // the oldest of three
+  CHECK(a.send(4).repeated());
+  CHECK(a.journal.last_position() == 4);
+  CHECK(!a.send(1).repeated()); // the fourth newest: judged anew
+  CHECK(a.journal.last_position() == 5);
+}
+
+TEST_CASE("a window of none switches deduplication off") {
+  window_fixture a{0};
+  CHECK(!a.send(1).repeated());
+  CHECK(!a.send(1).repeated());
+  a.engine.passivate_idle();
+  CHECK(!a.send(1).repeated());
+  CHECK(a.journal.last_position() == 3);
+}
+
+TEST_CASE("a smaller window than the snapshot's keeps the newest") {
+  scripted_journal journal;
+  {
+    test_engine engine{journal};
+    auto accounts = engine.host<account>({.snapshot_every = 4});
+    for (std::uint64_t id = 1; id <= 4; ++id)
+      REQUIRE(engine.finish(accounts.ask("a", put(1), with_id(id))));
+  }
+  REQUIRE(journal.snapshots.size() == 1);
+  test_engine engine{journal};
+  auto accounts = engine.host<account>({.deduplication_window = 2, .snapshot_every = 4});
+  CHECK(engine.finish(accounts.ask("a", put(1), with_id(4))).value().repeated());
+  CHECK(engine.finish(accounts.ask("a", put(1), with_id(3))).value().repeated());
+  CHECK(!engine.finish(accounts.ask("a", put(1), with_id(2))).value().repeated());
+}
+
+TEST_CASE_FIXTURE(window_fixture, "what had no effect is judged anew when it is repeated") {
+  CHECK(!engine.finish(accounts.ask("a", take(1), with_id(1))).value().accepted());
+  send(2);
+  const auto now_covered = engine.finish(accounts.ask("a", take(1), with_id(1))).value();
+  CHECK(now_covered.accepted());
+  CHECK(!now_covered.repeated());
+
+  CHECK(engine.finish(accounts.ask("a", touch{}, with_id(3))).value().accepted());
+  const auto touched = engine.finish(accounts.ask("a", touch{}, with_id(3))).value();
+  CHECK(touched.accepted());
+  CHECK(!touched.repeated());
+
+  CHECK(engine.finish(accounts.ask("a", fail{}, with_id(4))).error().code() == errc::decide_failed);
+  CHECK(engine.finish(accounts.ask("a", fail{}, with_id(4))).error().code() == errc::decide_failed);
+}
+
+TEST_CASE("a command with several events is one entry, and its reply names the last of them") {
+  window_fixture a{2};
+  a.send(1, 100);
+  const auto moved =
+      a.engine.finish(a.accounts.ask("a", transfer{.amount = 1, .fee = 1}, with_id(2))).value();
+  CHECK(moved.version() == 3);
+  bool passivated = false;
+  SUBCASE("in memory") {}
+  SUBCASE("rebuilt from the events") {
+    passivated = true;
+  }
+  if (passivated)
+    a.engine.passivate_idle();
+  check_repeated(
+      a.engine.finish(a.accounts.ask("a", transfer{.amount = 1, .fee = 1}, with_id(2))).value(),
+      moved);
+  CHECK(a.send(1, 100).repeated()); // not pushed out by the two events
+}
+
+TEST_CASE_FIXTURE(window_fixture,
+                  "a repetition is recognised before its expected version is looked at") {
+  auto options = with_id(1);
+  options.expected = cairn::expected_version::none();
+  const auto first = engine.finish(accounts.ask("a", put(1), options)).value();
+  send(2);
+  check_repeated(engine.finish(accounts.ask("a", put(1), options)).value(), first);
+}
+
+TEST_CASE_FIXTURE(window_fixture, "the same id on another aggregate is another command") {
+  CHECK(!send(1).repeated());
+  CHECK(!engine.finish(accounts.ask("b", put(1), with_id(1))).value().repeated());
+}
+
+TEST_CASE_FIXTURE(window_fixture, "commands without an id are never taken for each other") {
+  CHECK(!engine.finish(accounts.ask("a", put(1))).value().repeated());
+  CHECK(!engine.finish(accounts.ask("a", put(1))).value().repeated());
+  CHECK(journal.last_position() == 2);
+}
+
+TEST_CASE_FIXTURE(window_fixture, "a command that a foreign writer had recorded is a repetition") {
+  REQUIRE(append_foreign(journal, "a", deposited{.amount = 1, .note = {}}, {1, 9}));
+  const auto again = send(9);
+  CHECK(again.repeated());
+  CHECK(again.version() == 1);
+}

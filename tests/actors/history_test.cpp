@@ -1,0 +1,84 @@
+#include "engine_fixture.hpp"
+
+#include <stdexcept>
+#include <vector>
+
+using namespace test;
+using cairn::errc;
+
+TEST_CASE_FIXTURE(engine_fixture,
+                  "history shows the durable events in order, with a range if wanted") {
+  auto accounts = engine.host<account>();
+  REQUIRE(engine.finish(accounts.ask("other", put(1))));
+  REQUIRE(engine.finish(accounts.ask("a", put(100, "salary"))));
+  REQUIRE(engine.finish(accounts.ask("a", transfer{.amount = 10, .fee = 1})));
+  std::vector<account::event> seen;
+  std::vector<std::uint64_t> positions;
+  const auto visit = [&](const cairn::event_info& info, const account::event& event) {
+    seen.push_back(event);
+    positions.push_back(info.position);
+    CHECK(info.version == positions.size());
+  };
+  CHECK(accounts.history("a", visit).value() == 3);
+  CHECK(seen
+        == std::vector<account::event>{deposited{.amount = 100, .note = "salary"},
+                                       withdrawn{.amount = 10}, fee_taken{.amount = 1}});
+  CHECK(positions == std::vector<std::uint64_t>{2, 3, 4});
+
+  std::vector<std::uint64_t> versions;
+  const auto note = [&](const cairn::event_info& info, const account::event&) {
+    versions.push_back(info.version);
+  };
+  CHECK(accounts.history("a", note, 2, 2).value() == 2);
+  CHECK(versions == std::vector<std::uint64_t>{2});
+  CHECK(accounts.history("a", note, 4).value() == 3);
+  CHECK(accounts.history("nobody", note).value() == 0);
+  CHECK(versions.size() == 1);
+}
+
+TEST_CASE_FIXTURE(engine_fixture, "history does not show what is still in flight") {
+  auto accounts = engine.host<account>();
+  journal.hold();
+  auto held = accounts.ask("a", put(1));
+  engine.run();
+  CHECK(accounts.history("a", [](const cairn::event_info&, const account::event&) {}).value() == 0);
+  journal.release_all();
+  CHECK(engine.finish(std::move(held)));
+}
+
+TEST_CASE_FIXTURE(engine_fixture,
+                  "state_at gives the state after each event, and says when there was none") {
+  auto accounts = engine.host<account>();
+  REQUIRE(engine.finish(accounts.ask("a", put(100, "salary"))));
+  REQUIRE(engine.finish(accounts.ask("a", transfer{.amount = 10, .fee = 1})));
+  CHECK(accounts.state_at("a", 0).value() == account_state{});
+  CHECK(accounts.state_at("a", 1).value().balance == 100);
+  CHECK(accounts.state_at("a", 2).value().balance == 90);
+  CHECK(accounts.state_at("a", 3).value().balance == 89);
+  CHECK(accounts.state_at("a", 3).value().last_note == "salary");
+  const auto beyond = accounts.state_at("a", 4).error();
+  CHECK(beyond.code() == errc::not_found);
+  CHECK(beyond.version() == 3);
+  CHECK(accounts.state_at("nobody", 1).error().code() == errc::not_found);
+}
+
+TEST_CASE_FIXTURE(engine_fixture, "an exception from evolve does not come out of state_at") {
+  auto accounts = engine.host<account>();
+  REQUIRE(engine.finish(accounts.ask("a", put(1))));
+  REQUIRE(append_foreign(journal, "a", broken{}));
+  const auto error = accounts.state_at("a", 2).error();
+  CHECK(error.code() == errc::evolve_failed);
+  CHECK(error.position() == 2);
+  CHECK(error.message().find("evolve was told to fail") != std::string::npos);
+  CHECK(accounts.state_at("a", 1).value().balance == 1);
+}
+
+TEST_CASE("reading history when the runtime is at its bound is overloaded, not closed") {
+  scripted_journal journal;
+  test_engine engine{journal, {.max_outstanding = 1}};
+  auto accounts = engine.host<account>();
+  auto waiting = accounts.ask("a", put(1));
+  CHECK(accounts.state_at("a", 1).error().code() == errc::overloaded);
+  REQUIRE(engine.finish(std::move(waiting)));
+  CHECK(accounts.state_at("a", 1));
+}

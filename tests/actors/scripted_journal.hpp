@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cairn/journal.hpp>
+#include <cairn/memory_journal.hpp>
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace test {
+
+/// A journal that does what the test says: a journal in memory whose appends wait, while it holds
+/// them, until the test lets them land or fail. So a test drives every interleaving of appends and
+/// commands without a thread and without a clock. For one thread.
+class scripted_journal final : public cairn::journal, public cairn::append_target {
+public:
+  scripted_journal();
+  ~scripted_journal() override;
+
+  // What the test says.
+
+  /// From now on appends wait.
+  void hold() { holding_ = true; }
+  /// Appends do not wait any more; those that wait stay until they are released.
+  void stop_holding() { holding_ = false; }
+
+  /// How many appends wait, barriers included.
+  std::size_t held() const noexcept { return held_.size(); }
+  /// How many events each of them brings, oldest first; 0: a barrier.
+  std::vector<std::size_t> held_events() const;
+
+  /// Lets the oldest take effect.
+  void release_one();
+  void release_all();
+  /// The oldest comes back with `why`. `written`: its events are in the journal all the same.
+  void fail_one(cairn::error why, bool written = false);
+  /// The newest comes back with `why`, as one does that is refused on its way in.
+  void fail_newest(cairn::error why);
+
+  /// The journal beneath, for what is to happen behind the engine's back.
+  cairn::journal& beneath() noexcept { return *inner_; }
+
+  /// Every append from now on fails with this.
+  std::optional<cairn::error> fails_with;
+
+  /// Called at the beginning of each replay of a stream.
+  std::function<void(const cairn::stream_id&)> on_replay;
+
+  /// Answers replays instead of the journal, while it is set.
+  std::optional<cairn::error> replay_fails_with;
+
+  // What it has seen.
+
+  std::size_t appends = 0;                          ///< With events.
+  mutable std::size_t replays = 0;                  ///< Of streams.
+  mutable std::size_t replayed_events = 0;          ///< In them.
+  std::vector<cairn::snapshot_draft> snapshots;     ///< Kept, oldest first.
+  std::vector<cairn::stream_head> snapshots_beyond; ///< Those that were ahead of their stream.
+
+  // The journal.
+
+  void submit(std::unique_ptr<cairn::append_operation> operation) override;
+  cairn::result<cairn::stream_head> head(const cairn::stream_id& stream) const override;
+  cairn::result<std::uint64_t> replay(const cairn::stream_id& stream, std::uint64_t from_version,
+                                      std::uint64_t to_version,
+                                      cairn::event_visitor visitor) const override;
+  cairn::result<std::uint64_t> replay_all(std::uint64_t from_position,
+                                          cairn::event_visitor visitor) const override;
+  void submit_snapshot(cairn::snapshot_draft snapshot) override;
+  cairn::result<bool>
+  load_snapshot(const cairn::stream_id& stream,
+                cairn::function_ref<void(const cairn::snapshot_view&)> visitor) const override;
+  std::uint64_t last_position() const noexcept override;
+  cairn::journal_status status() const override;
+  cairn::result<void> close() override;
+
+  void
+  completed(std::vector<std::unique_ptr<cairn::append_operation>> operations) noexcept override;
+
+private:
+  void apply(std::unique_ptr<cairn::append_operation> operation);
+  static void hand_back(std::unique_ptr<cairn::append_operation> operation, cairn::error why);
+  static void deliver(std::unique_ptr<cairn::append_operation> operation, cairn::error why);
+
+  std::unique_ptr<cairn::journal> inner_;
+  std::deque<std::unique_ptr<cairn::append_operation>> held_;
+  std::unique_ptr<cairn::append_operation> written_;
+  bool holding_ = false;
+};
+
+} // namespace test

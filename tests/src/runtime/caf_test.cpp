@@ -1,0 +1,140 @@
+#include <cairn/caf.hpp>
+
+#include "account.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <doctest/doctest.h>
+
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace test;
+using cairn::errc;
+
+namespace {
+
+deposit put(std::uint64_t amount) {
+  return {.amount = amount, .note = {}};
+}
+
+/// What an actor of the application has seen.
+struct replies {
+  std::vector<std::uint64_t> versions;
+  std::vector<std::string> problems;
+};
+
+/// Sends all of its commands at once, and ends when every one is answered.
+void client(caf::event_based_actor* self, caf::actor gateway, cairn::aggregates<account> accounts,
+            int commands, std::shared_ptr<std::promise<replies>> done) {
+  auto seen = std::make_shared<replies>();
+  auto left = std::make_shared<int>(commands);
+  for (int i = 0; i < commands; ++i) {
+    self->request(gateway, caf::infinite, cairn::caf_command{accounts, "a", put(1)})
+        .then([=](const cairn::caf_reply& answer) {
+          if (answer.get())
+            seen->versions.push_back(answer->value().version());
+          else
+            seen->problems.push_back(answer->error().message());
+          if (--*left == 0)
+            done->set_value(*seen);
+        });
+  }
+}
+
+} // namespace
+
+TEST_CASE(
+    "an actor of the application sends commands, several in flight, in the order of sending") {
+  caf::actor_system_config config;
+  caf::actor_system system{config};
+  auto runtime = cairn::open_in(system, {}).value();
+  const auto accounts = runtime.host<account>();
+  const auto done = std::make_shared<std::promise<replies>>();
+  {
+    const auto gateway = cairn::spawn_gateway(system);
+    system.spawn(client, gateway, accounts, 100, done);
+  }
+  const auto seen = done->get_future().get();
+  CHECK(seen.problems.empty());
+  REQUIRE(seen.versions.size() == 100);
+  for (std::size_t i = 0; i < 100; ++i)
+    CHECK(seen.versions[i] == i + 1);
+  CHECK(runtime.close());
+}
+
+TEST_CASE(
+    "every command through the gateway is answered with a caf_reply, errors and rejections too") {
+  caf::actor_system_config config;
+  caf::actor_system system{config};
+  auto runtime = cairn::open_in(system, {}).value();
+  const auto accounts = runtime.host<account>();
+  {
+    const auto gateway = cairn::spawn_gateway(system);
+    caf::scoped_actor self{system};
+    const auto send = [&](const cairn::caf_command& command) {
+      cairn::caf_reply received;
+      self->request(gateway, caf::infinite, command)
+          .receive([&](const cairn::caf_reply& answer) { received = answer; },
+                   [&](const caf::error& problem) { FAIL(system.render(problem)); });
+      return received;
+    };
+    CHECK(send({accounts, "a", put(5)})->value().version() == 1);
+    CHECK(send({accounts, "a", withdraw{.amount = 9}})->value().rejection().code
+          == "insufficient_funds");
+    CHECK(send({accounts, "", put(5)})->error().code() == errc::invalid_argument);
+    CHECK(send({accounts, "a", fail{}})->error().code() == errc::decide_failed);
+    cairn::ask_options once;
+    once.command_id = cairn::message_id::from_text("once");
+    CHECK(!send({accounts, "a", put(5), once})->value().repeated());
+    CHECK(send({accounts, "a", put(5), once})->value().repeated());
+
+    CHECK(send({})->error().code() == errc::invalid_argument); // an empty command
+    const cairn::caf_command twice{accounts, "a", put(5)};
+    CHECK(send(twice)->value().accepted());
+    CHECK(send(twice)->error().code() == errc::invalid_argument);
+    CHECK(cairn::caf_reply {} -> error().code() == errc::aborted);
+
+    CHECK(runtime.close());
+    CHECK(send({accounts, "a", put(5)})->error().code() == errc::shut_down);
+  }
+}
+
+TEST_CASE("a runtime in the application's actor system leaves no actor behind") {
+  caf::actor_system_config config;
+  caf::actor_system system{config};
+  const auto before = system.registry().running();
+  {
+    auto runtime = cairn::open_in(system, {}).value();
+    const auto accounts = runtime.host<account>();
+    std::vector<cairn::future<cairn::reply>> sent;
+    for (int i = 0; i < 1000; ++i)
+      sent.push_back(accounts.ask("a" + std::to_string(i), put(1)));
+    for (auto& call : sent)
+      CHECK(call.get().value().accepted());
+    const auto gateway = cairn::spawn_gateway(system);
+    CHECK(system.registry().running() > before);
+    CHECK(runtime.close());
+  }
+  system.registry().await_running_count_equal(before); // blocks until it is so
+  CHECK(system.registry().running() == before);
+}
+
+TEST_CASE("two runtimes live in one actor system, and closing one leaves the other") {
+  caf::actor_system_config config;
+  caf::actor_system system{config};
+  auto one = cairn::open_in(system, {}).value();
+  auto other = cairn::open_in(system, {}).value();
+  const auto here = one.host<account>();
+  const auto there = other.host<account>();
+  CHECK(here.ask("a", put(5)).get().value().accepted());
+  CHECK(one.close());
+  CHECK(here.ask("a", put(5)).get().error().code() == errc::shut_down);
+  CHECK(there.ask("a", put(7)).get().value().version() == 1);
+}

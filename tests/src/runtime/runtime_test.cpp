@@ -1,0 +1,184 @@
+#include <cairn/runtime.hpp>
+
+#include "account.hpp"
+#include "temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace test;
+using cairn::errc;
+
+namespace {
+
+deposit put(std::uint64_t amount) {
+  return {.amount = amount, .note = {}};
+}
+
+auto balance_of(const cairn::aggregates<account>& accounts, std::string_view id) {
+  return accounts.query(id, [](const account_state& now) { return now.balance; });
+}
+
+/// Sockets that this process holds.
+std::vector<std::string> sockets() {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+    std::error_code gone;
+    const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
+    if (target.rfind("socket:", 0) == 0)
+      found.push_back(target);
+  }
+  return found;
+}
+
+} // namespace
+
+TEST_CASE("a command is answered with the version and position of its event, and a query sees it") {
+  auto runtime = cairn::runtime::open({}).value();
+  auto accounts = runtime.host<account>();
+  const auto first = accounts.ask("a", deposit{.amount = 5, .note = "tea"}).get().value();
+  CHECK(first.accepted());
+  CHECK(first.version() == 1);
+  CHECK(first.position() == 1);
+  const auto second = accounts.ask("a", withdraw{.amount = 7}).get().value();
+  REQUIRE(!second.accepted());
+  CHECK(second.rejection().code == "insufficient_funds");
+  CHECK(balance_of(accounts, "a").get().value() == 5);
+  std::vector<cairn::future<cairn::reply>> many;
+  for (int i = 0; i < 10'000; ++i)
+    many.push_back(accounts.ask("b" + std::to_string(i % 100), put(1)));
+  for (auto& call : many)
+    CHECK(call.get().value().accepted());
+  CHECK(balance_of(accounts, "b7").get().value() == 100);
+  CHECK(runtime.status().outstanding == 0);
+  CHECK(runtime.status().journal.last_position == 10'001);
+  CHECK(runtime.close());
+}
+
+TEST_CASE("everything accepted is found again when the directory is opened again") {
+  const temporary_directory directory;
+  cairn::ask_options once;
+  once.command_id = cairn::message_id::from_text("salary of May");
+  std::optional<cairn::reply> first;
+  {
+    auto runtime = cairn::runtime::open({.directory = directory / "data"}).value();
+    auto accounts = runtime.host<account>({.snapshot_every = 7});
+    for (int i = 0; i < 100; ++i)
+      REQUIRE(accounts.ask("a" + std::to_string(i % 3), put(1)).get());
+    first = accounts.ask("a0", put(1000), once).get().value();
+    CHECK(runtime.close());
+  }
+  auto runtime = cairn::runtime::open({.directory = directory / "data"}).value();
+  auto accounts = runtime.host<account>({.snapshot_every = 7});
+  CHECK(balance_of(accounts, "a0").get().value() == 1034);
+  CHECK(balance_of(accounts, "a1").get().value() == 33);
+  const auto again = accounts.ask("a0", put(1000), once).get().value();
+  CHECK(again.repeated());
+  CHECK(again.version() == first->version());
+  CHECK(again.position() == first->position());
+  CHECK(accounts.state_at("a0", 10).value().balance == 10);
+}
+
+TEST_CASE("an option that makes no sense is refused by its name") {
+  const auto refused = [](cairn::runtime_options options) {
+    const auto opened = cairn::runtime::open(std::move(options));
+    REQUIRE(!opened);
+    CHECK(opened.error().code() == errc::invalid_argument);
+    return opened.error().message();
+  };
+  CHECK(refused({.max_outstanding = 0}).find("max_outstanding") != std::string::npos);
+  CHECK(refused({.max_outstanding_bytes = 0}).find("max_outstanding_bytes") != std::string::npos);
+  CHECK(refused({.max_resident = 0}).find("max_resident") != std::string::npos);
+  CHECK(refused({.max_resident_bytes = 0}).find("max_resident_bytes") != std::string::npos);
+}
+
+TEST_CASE("a directory that is open already is refused") {
+  const temporary_directory directory;
+  auto runtime = cairn::runtime::open({.directory = directory / "data"}).value();
+  CHECK(cairn::runtime::open({.directory = directory / "data"}).error().code()
+        == errc::already_open);
+}
+
+TEST_CASE("a runtime opens no port and no socket at all") {
+  const temporary_directory directory;
+  const auto before = sockets();
+  auto runtime = cairn::runtime::open({.directory = directory / "data"}).value();
+  auto accounts = runtime.host<account>();
+  REQUIRE(accounts.ask("a", put(1)).get());
+  CHECK(sockets() == before);
+}
+
+TEST_CASE("a runtime that is destroyed answers first") {
+  std::vector<cairn::future<cairn::reply>> sent;
+  std::optional<cairn::aggregates<account>> accounts;
+  {
+    auto runtime = cairn::runtime::open({}).value();
+    accounts = runtime.host<account>();
+    for (int i = 0; i < 1000; ++i)
+      sent.push_back(accounts->ask("a" + std::to_string(i % 10), put(1)));
+  }
+  for (auto& call : sent) {
+    REQUIRE(call.ready());
+    CHECK(call.get().value().accepted());
+  }
+  CHECK(accounts->ask("a", put(1)).get().error().code() == errc::shut_down);
+  CHECK(accounts->state_at("a", 1).error().code() == errc::shut_down);
+}
+
+TEST_CASE("threads that close a runtime at once all find it closed") {
+  for (int round = 0; round < 20; ++round) {
+    auto runtime = cairn::runtime::open({}).value();
+    auto accounts = runtime.host<account>();
+    for (int i = 0; i < 100; ++i)
+      (void)accounts.ask("a" + std::to_string(i), put(1));
+    std::vector<std::thread> closing;
+    for (int t = 0; t < 3; ++t) {
+      closing.emplace_back([&] {
+        CHECK(runtime.close());
+        CHECK(runtime.status().resident == 0);
+      });
+    }
+    for (auto& thread : closing)
+      thread.join();
+    CHECK(runtime.close());
+  }
+}
+
+TEST_CASE("a runtime that is replaced is closed") {
+  auto runtime = cairn::runtime::open({}).value();
+  auto old_accounts = runtime.host<account>();
+  runtime = cairn::runtime::open({}).value();
+  CHECK(old_accounts.ask("a", put(1)).get().error().code() == errc::shut_down);
+  CHECK(runtime.host<account>().ask("a", put(1)).get().value().accepted());
+}
+
+TEST_CASE("closing from one thread while others send answers every call, one way or the other") {
+  auto runtime = cairn::runtime::open({}).value();
+  const auto accounts = runtime.host<account>();
+  std::vector<std::thread> clients;
+  std::atomic<int> accepted{0};
+  for (int t = 0; t < 4; ++t) {
+    clients.emplace_back([&, t] {
+      for (int i = 0;; ++i) {
+        const auto outcome = accounts.ask("a" + std::to_string(t * 100 + i % 50), put(1)).get();
+        if (!outcome) {
+          CHECK(outcome.error().code() == errc::shut_down);
+          return;
+        }
+        accepted.fetch_add(1);
+      }
+    });
+  }
+  while (accepted.load() < 1000)
+    std::this_thread::yield();
+  CHECK(runtime.close());
+  for (auto& client : clients)
+    client.join();
+  CHECK(runtime.journal().status().last_position == static_cast<std::uint64_t>(accepted.load()));
+}
