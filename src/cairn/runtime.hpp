@@ -17,7 +17,7 @@ namespace cairn {
 struct runtime_options {
   /// The journal's directory, created if it does not exist. Empty: the journal is in memory, and
   /// everything is gone when the runtime closes.
-  std::filesystem::path directory;
+  std::filesystem::path directory = {};
 
   /// Threads that run aggregates; 0: one for each processor, at least 2. The journal's writer has
   /// one of its own.
@@ -42,7 +42,7 @@ struct runtime_options {
   lmdb_journal_options journal{};
 
   /// The clock of deadlines and idleness, for tests; empty: `steady_clock`.
-  std::function<std::chrono::steady_clock::time_point()> clock;
+  std::function<std::chrono::steady_clock::time_point()> clock = {};
 };
 
 /// What a runtime reports about itself.
