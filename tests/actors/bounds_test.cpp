@@ -17,7 +17,7 @@ TEST_CASE_FIXTURE(engine_fixture,
   auto refused_query = balance_of(accounts, "a");
   REQUIRE(refused.ready());
   REQUIRE(refused_query.ready());
-  const auto error = refused.get().error();
+  const auto error = settled(refused).error();
   CHECK(error.code() == errc::overloaded);
   CHECK(error.message().find("3 requests") != std::string::npos);
   CHECK(engine.figures().overloaded == 2);
@@ -29,8 +29,8 @@ TEST_CASE_FIXTURE(engine_fixture,
   journal.release_all();
   engine.run();
   for (auto& call : accepted)
-    CHECK(call.get().value().accepted());
-  CHECK(elsewhere.get().value().accepted());
+    CHECK(settled(call).value().accepted());
+  CHECK(settled(elsewhere).value().accepted());
   journal.stop_holding();
   CHECK(engine.finish(accounts.ask("a", put(1))).value().version() == 4);
 }
@@ -44,12 +44,12 @@ TEST_CASE("beyond the runtime's bound of requests the caller gets overloaded at 
   auto c = balance_of(accounts, "c");
   auto refused = accounts.ask("d", put(1));
   REQUIRE(refused.ready());
-  CHECK(refused.get().error().code() == errc::overloaded);
+  CHECK(settled(refused).error().code() == errc::overloaded);
   CHECK(engine.figures().outstanding == 3);
   engine.run();
-  CHECK(a.get().value().accepted());
-  CHECK(b.get().value().accepted());
-  CHECK(c.get().value() == 0);
+  CHECK(settled(a).value().accepted());
+  CHECK(settled(b).value().accepted());
+  CHECK(settled(c).value() == 0);
   CHECK(engine.figures().outstanding == 0);
   CHECK(engine.finish(accounts.ask("d", put(1))).value().version() == 1);
 }
@@ -62,11 +62,11 @@ TEST_CASE("beyond the runtime's bound of bytes the caller gets overloaded at onc
   auto refused = accounts.ask("b", put(1, std::string(6'000, 'x')));
   auto small = accounts.ask("b", put(1));
   REQUIRE(refused.ready());
-  CHECK(refused.get().error().code() == errc::overloaded);
+  CHECK(settled(refused).error().code() == errc::overloaded);
   CHECK(!small.ready());
   engine.run();
-  CHECK(large.get().value().accepted());
-  CHECK(small.get().value().version() == 1);
+  CHECK(settled(large).value().accepted());
+  CHECK(settled(small).value().version() == 1);
   CHECK(engine.figures().outstanding_bytes == 0);
 }
 
@@ -99,15 +99,15 @@ TEST_CASE("a quarter beyond the bound of residents new aggregates are refused") 
   engine.run(); // all are at work: none can leave
   auto refused = accounts.ask("one too many", put(1));
   REQUIRE(refused.ready());
-  CHECK(refused.get().error().code() == errc::overloaded);
+  CHECK(settled(refused).error().code() == errc::overloaded);
   auto known = accounts.ask("a0", put(1));
   engine.run();
   journal.release_all();
   engine.run();
   journal.stop_holding();
   for (auto& call : sent)
-    CHECK(call.get().value().accepted());
-  CHECK(known.get().value().version() == 2);
+    CHECK(settled(call).value().accepted());
+  CHECK(settled(known).value().version() == 2);
   engine.pass(0s);
   CHECK(engine.figures().resident <= 4);
   CHECK(engine.finish(accounts.ask("one too many", put(1))).value().version() == 1);
@@ -140,9 +140,9 @@ TEST_CASE_FIXTURE(engine_fixture,
   auto in_time = accounts.ask("a", put(1), exactly);
   engine.pass_time_only(2s);
   engine.run();
-  CHECK(late.get().error().code() == errc::deadline_exceeded);
-  CHECK(late_query.get().error().code() == errc::deadline_exceeded);
-  CHECK(in_time.get().value().version() == 1);
+  CHECK(settled(late).error().code() == errc::deadline_exceeded);
+  CHECK(settled(late_query).error().code() == errc::deadline_exceeded);
+  CHECK(settled(in_time).value().version() == 1);
   CHECK(journal.last_position() == 1);
   CHECK(engine.figures().outstanding == 0);
 }
@@ -179,8 +179,8 @@ TEST_CASE_FIXTURE(engine_fixture,
   journal.release_all();
   journal.stop_holding();
   CHECK(engine.finish(std::move(waiting)).error().code() == errc::deadline_exceeded);
-  CHECK(!first.get());
-  CHECK(!second.get());
+  CHECK(!settled(first));
+  CHECK(!settled(second));
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "ids are checked at the edge, and the answer names the limit") {
@@ -188,7 +188,7 @@ TEST_CASE_FIXTURE(engine_fixture, "ids are checked at the edge, and the answer n
   const auto refused = [&](std::string_view id) {
     auto call = accounts.ask(id, put(1));
     REQUIRE(call.ready());
-    const auto error = call.get().error();
+    const auto error = settled(call).error();
     CHECK(error.code() == errc::invalid_argument);
     CHECK(balance_of(accounts, id).get().error().code() == errc::invalid_argument);
     CHECK(accounts.state_at(id, 1).error().code() == errc::invalid_argument);
@@ -216,10 +216,10 @@ TEST_CASE("an event beyond the limit is refused with the limit named, and change
   auto large = accounts.ask("a", put(1, std::string(5000, 'x')));
   auto after = accounts.ask("a", put(1));
   engine.run();
-  CHECK(before.get().value().version() == 1);
-  const auto error = large.get().error();
+  CHECK(settled(before).value().version() == 1);
+  const auto error = settled(large).error();
   CHECK(error.code() == errc::invalid_argument);
   CHECK(error.message().find("4096") != std::string::npos);
-  CHECK(after.get().value().version() == 2);
+  CHECK(settled(after).value().version() == 2);
   CHECK(engine.finish(balance_of(accounts, "a")).value() == 2);
 }

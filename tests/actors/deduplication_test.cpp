@@ -50,9 +50,9 @@ TEST_CASE_FIXTURE(window_fixture, "a command repeated while the first is in flig
   CHECK(!later_run.ready());
   journal.release_all();
   engine.run();
-  const auto reply = first.get().value();
-  check_repeated(same_run.get().value(), reply);
-  check_repeated(later_run.get().value(), reply);
+  const auto reply = settled(first).value();
+  check_repeated(settled(same_run).value(), reply);
+  check_repeated(settled(later_run).value(), reply);
   CHECK(journal.last_position() == 1);
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("a command that was in flight when the snapshot was taken is known, wi
     journal.release_all();
     engine.run();
     for (auto& call : sent)
-      first.push_back(call.get().value());
+      first.push_back(settled(call).value());
     journal.stop_holding();
   }
   REQUIRE(journal.snapshots.size() == 1);

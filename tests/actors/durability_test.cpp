@@ -19,7 +19,7 @@ TEST_CASE_FIXTURE(engine_fixture, "an aggregate is activated by its first messag
   CHECK(engine.figures().resident == 2);
   CHECK(engine.figures().rehydrations == 2);
   for (std::size_t i = 0; i < replies.size(); ++i)
-    CHECK(replies[i].get().value().version() == i + 1);
+    CHECK(settled(replies[i]).value().version() == i + 1);
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "commands of one caller to one aggregate take effect in order") {
@@ -30,11 +30,11 @@ TEST_CASE_FIXTURE(engine_fixture, "commands of one caller to one aggregate take 
   auto closed = accounts.ask("a", test::close{});
   auto late = accounts.ask("a", put(1));
   engine.run();
-  CHECK(opened.get().value().version() == 1);
-  CHECK(emptied.get().value().version() == 2);
-  CHECK(refused.get().value().rejection().code == "insufficient_funds");
-  CHECK(closed.get().value().version() == 3);
-  CHECK(late.get().value().rejection().code == "closed");
+  CHECK(settled(opened).value().version() == 1);
+  CHECK(settled(emptied).value().version() == 2);
+  CHECK(settled(refused).value().rejection().code == "insufficient_funds");
+  CHECK(settled(closed).value().version() == 3);
+  CHECK(settled(late).value().rejection().code == "closed");
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "a delete followed at once by a modify refuses the modify") {
@@ -152,7 +152,7 @@ TEST_CASE_FIXTURE(
   journal.release_all();
   engine.run();
   for (std::size_t i = 0; i < replies.size(); ++i) {
-    const auto reply = replies[i].get().value();
+    const auto reply = settled(replies[i]).value();
     CHECK(reply.version() == i + 1);
     CHECK(reply.position() == i + 1);
     CHECK(reply.events() == 1);
@@ -180,8 +180,8 @@ TEST_CASE_FIXTURE(engine_fixture,
   engine.run();
   journal.release_all();
   REQUIRE(engine.finish(std::move(sent)));
-  CHECK(same_run.get().value().position() == 3);
-  const auto last = later.get().value();
+  CHECK(settled(same_run).value().position() == 3);
+  const auto last = settled(later).value();
   CHECK(last.version() == 2);
   CHECK(last.position() == 3);
 }

@@ -118,6 +118,13 @@ struct engine_fixture {
   test_engine engine{journal};
 };
 
+/// The outcome of a call that must have been answered by now: `get` would wait for ever.
+template <class T>
+cairn::result<T> settled(cairn::future<T>& call) {
+  REQUIRE(call.ready());
+  return call.get();
+}
+
 // Shorthands of the domain.
 
 inline deposit put(std::uint64_t amount, std::string note = {}) {

@@ -62,8 +62,8 @@ TEST_CASE_FIXTURE(engine_fixture,
   auto failed = accounts.ask("a", put(5));
   auto after = accounts.ask("a", take(7)); // in the same append
   engine.run();
-  CHECK(failed.get().error().code() == errc::decide_failed);
-  CHECK(after.get().value().version() == 1);
+  CHECK(settled(failed).error().code() == errc::decide_failed);
+  CHECK(settled(after).value().version() == 1);
   CHECK(journal.last_position() == 1);
   CHECK(engine.finish(accounts.query("a", [](const account_state& now) { return now.balance; }))
             .value()
@@ -76,11 +76,11 @@ TEST_CASE_FIXTURE(engine_fixture, "an exception from decide fails that command o
   auto failed = accounts.ask("a", fail{.where = fail_where::decide});
   auto after = accounts.ask("a", put(5));
   engine.run();
-  CHECK(before.get().value().version() == 1);
-  const auto error = failed.get().error();
+  CHECK(settled(before).value().version() == 1);
+  const auto error = settled(failed).error();
   CHECK(error.code() == errc::decide_failed);
   CHECK(error.message().find("decide was told to fail") != std::string::npos);
-  CHECK(after.get().value().version() == 2);
+  CHECK(settled(after).value().version() == 2);
   CHECK(engine.figures().rehydrations == 1);
 }
 
@@ -99,13 +99,13 @@ TEST_CASE_FIXTURE(
   engine.run();
   journal.release_all();
   engine.run();
-  CHECK(before.get().value().version() == 1);
-  const auto error = failed.get().error();
+  CHECK(settled(before).value().version() == 1);
+  const auto error = settled(failed).error();
   CHECK(error.code() == errc::evolve_failed);
   CHECK(error.position() == 0);
   CHECK(error.message().find("evolve was told to fail") != std::string::npos);
-  CHECK(after.get().value().version() == 2);
-  CHECK(query.get().value() == 0);
+  CHECK(settled(after).value().version() == 2);
+  CHECK(settled(query).value() == 0);
   CHECK(journal.last_position() == 2);
   CHECK(engine.figures().rehydrations == 2);
 }
@@ -118,11 +118,11 @@ TEST_CASE_FIXTURE(engine_fixture, "an exception from a query fails that query on
   auto odd = accounts.query("a", [](const account_state&) -> int { throw 5; });
   auto after = accounts.ask("a", put(5));
   engine.run();
-  const auto error = thrown.get().error();
+  const auto error = settled(thrown).error();
   CHECK(error.code() == errc::decide_failed);
   CHECK(error.message().find("the query was told to fail") != std::string::npos);
-  CHECK(odd.get().error().message().find("unknown type") != std::string::npos);
-  CHECK(after.get().value().accepted());
+  CHECK(settled(odd).error().message().find("unknown type") != std::string::npos);
+  CHECK(settled(after).value().accepted());
 }
 
 TEST_CASE_FIXTURE(
@@ -137,11 +137,11 @@ TEST_CASE_FIXTURE(
     auto command = accounts.ask("a", put(1));
     auto query = balance_of(accounts, "a");
     engine.run();
-    const auto error = command.get().error();
+    const auto error = settled(command).error();
     CHECK(error.code() == errc::evolve_failed);
     CHECK(error.position() == 3);
     CHECK(error.message().find("evolve was told to fail") != std::string::npos);
-    CHECK(query.get().error().code() == errc::evolve_failed);
+    CHECK(settled(query).error().code() == errc::evolve_failed);
   }
   CHECK(engine.finish(balance_of(accounts, "other")).value() == 1);
   CHECK(engine.figures().outstanding == 0);

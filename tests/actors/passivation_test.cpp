@@ -108,7 +108,7 @@ TEST_CASE_FIXTURE(engine_fixture,
   engine.run();
   for (auto& call : sent) {
     REQUIRE(call.ready());
-    CHECK(call.get().value().accepted());
+    CHECK(settled(call).value().accepted());
   }
   std::uint64_t sum = 0;
   for (int i = 0; i < 20; ++i)
@@ -139,9 +139,9 @@ TEST_CASE_FIXTURE(engine_fixture,
   engine.run();
   journal.on_replay = {};
   CHECK(most == 1);
-  CHECK(first.get().value().version() == 2);
-  CHECK(second.get().value().version() == 2);
-  CHECK(third.get().value().version() == 2);
+  CHECK(settled(first).value().version() == 2);
+  CHECK(settled(second).value().version() == 2);
+  CHECK(settled(third).value().version() == 2);
   CHECK(engine.figures().waiting_rehydrations == 0);
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("aggregates that wait for their turn to be rebuilt lose no message") {
   CHECK(most_waiting >= 1);
   for (auto& call : sent) {
     REQUIRE(call.ready());
-    CHECK(call.get().value().accepted());
+    CHECK(settled(call).value().accepted());
   }
   CHECK(engine.finish(balance_of(accounts, "a9")).value() == sent.size() - 9);
 }
@@ -183,6 +183,6 @@ TEST_CASE_FIXTURE(engine_fixture,
   journal.on_replay = [&](const cairn::stream_id&) { (void)engine.run_once(); };
   engine.run();
   journal.on_replay = {};
-  CHECK(bad.get().error().code() == errc::evolve_failed);
-  CHECK(good.get().value().accepted());
+  CHECK(settled(bad).error().code() == errc::evolve_failed);
+  CHECK(settled(good).value().accepted());
 }

@@ -46,11 +46,11 @@ void scripted_journal::fail_one(cairn::error why, bool written) {
   }
 }
 
-void scripted_journal::fail_newest(cairn::error why) {
-  CAIRN_ASSERT(!held_.empty());
-  auto newest = std::move(held_.back());
-  held_.pop_back();
-  hand_back(std::move(newest), std::move(why));
+void scripted_journal::fail_second(cairn::error why) {
+  CAIRN_ASSERT(held_.size() >= 2);
+  auto second = std::move(held_[1]);
+  held_.erase(held_.begin() + 1);
+  hand_back(std::move(second), std::move(why));
 }
 
 void scripted_journal::submit(operation_ptr operation) {

@@ -37,8 +37,9 @@ public:
   void release_all();
   /// The oldest comes back with `why`. `written`: its events are in the journal all the same.
   void fail_one(cairn::error why, bool written = false);
-  /// The newest comes back with `why`, as one does that is refused on its way in.
-  void fail_newest(cairn::error why);
+  /// The second oldest comes back with `why`, before the oldest: as one that is refused on its way
+  /// in.
+  void fail_second(cairn::error why);
 
   /// The journal beneath, for what is to happen behind the engine's back.
   cairn::journal& beneath() noexcept { return *inner_; }

@@ -44,7 +44,7 @@ TEST_CASE_FIXTURE(engine_fixture, "an expected version counts events in flight")
   engine.run();
   journal.release_all();
   engine.run();
-  CHECK(first.get().value().version() == 1);
-  CHECK(second.get().value().version() == 2);
-  CHECK(conflicting.get().error().version() == 2);
+  CHECK(settled(first).value().version() == 1);
+  CHECK(settled(second).value().version() == 2);
+  CHECK(settled(conflicting).error().version() == 2);
 }
