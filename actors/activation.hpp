@@ -148,7 +148,7 @@ private:
   std::size_t accounted_bytes_ = 0;
   std::uint64_t accounted_version_ = 0;
   std::size_t unmeasured_bytes_ = 0; // of the events since then
-  bool broken_ = false; // the state is not to be trusted
+  bool broken_ = false;              // the state is not to be trusted
   bool waits_for_gate_ = false;
   bool closed_ = false;
 };

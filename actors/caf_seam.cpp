@@ -19,7 +19,7 @@ caf::behavior run_on_wake(caf::event_based_actor* self, intrusive_ptr<runner> wo
   }};
 }
 
-caf::behavior run_on_tick(caf::event_based_actor* self, intrusive_ptr<runner> work,
+caf::behavior run_on_tick(caf::event_based_actor* self, const intrusive_ptr<runner>& work,
                           std::chrono::milliseconds interval) {
   self->delayed_send(self, interval, caf::tick_atom::value);
   return {[self, work](caf::ok_atom) {

@@ -38,7 +38,7 @@ engine::~engine() = default;
 
 std::shared_ptr<engine> engine::start(caf::actor_system& system, journal& events,
                                       engine_options options) {
-  const std::shared_ptr<engine> made{new engine{system, events, std::move(options)}};
+  std::shared_ptr<engine> made{new engine{system, events, std::move(options)}};
   made->completer_ = make_intrusive<completer>(*made);
   made->appends_ = std::make_unique<append_pool>(*made->completer_, made->options_.max_event_bytes);
   made->runner_begins();

@@ -2,11 +2,11 @@
 
 #include "record.hpp"
 
+#include <lmdb.h>
+
 #include <filesystem>
 #include <memory>
 #include <utility>
-
-#include <lmdb.h>
 
 /// LMDB in its own words, with destructors.
 namespace cairn::detail {

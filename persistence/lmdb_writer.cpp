@@ -6,11 +6,11 @@
 #include "log_tail.hpp"
 #include "snapshot_rows.hpp"
 
-#include <cstring>
-#include <string>
-
 #include <pthread.h>
 #include <xxhash.h>
+
+#include <cstring>
+#include <string>
 
 namespace cairn::detail {
 namespace {

@@ -6,10 +6,10 @@
 
 #include <cairn/runtime.hpp>
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <fstream>
-
-#include <malloc.h>
 
 namespace bench {
 namespace {

@@ -2,9 +2,9 @@
 
 #include "failure.hpp"
 
-#include <algorithm>
-
 #include <lmdb.h>
+
+#include <algorithm>
 
 namespace bench {
 namespace {

@@ -179,7 +179,7 @@ TEST_CASE("this version still writes the records of the golden journal, byte for
 }
 
 // Run by hand when a new format is added, never to make a failing test pass:
-//   CAIRN_GOLDEN_DIRECTORY=/tmp/g test-persistence -ns -tc="write a golden journal"
+//   CAIRN_GOLDEN_DIRECTORY=DIR test-persistence -ns -tc="write a golden journal"
 TEST_CASE("write a golden journal" * doctest::skip()) {
   const char* const directory = std::getenv("CAIRN_GOLDEN_DIRECTORY");
   REQUIRE(directory != nullptr);
