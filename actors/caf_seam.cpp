@@ -3,6 +3,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/behavior.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/logger.hpp>
 #include <caf/send.hpp>
 
 #include <algorithm>
@@ -34,14 +35,34 @@ caf::behavior run_on_tick(caf::event_based_actor* self, const intrusive_ptr<runn
           }};
 }
 
+/// CAF 0.17.6 leaves a reference to the system's logger in every thread that spawns an actor or makes
+/// a system, and a system waits in its destructor until no thread holds one: closing a runtime would
+/// hang as long as a client's thread lives. This lets go of it, except in the system's own threads.
+class guest_of {
+public:
+  explicit guest_of(caf::actor_system& system) noexcept
+    : at_home_{caf::logger::current_logger() == &system.logger()} {}
+  ~guest_of() {
+    if (!at_home_)
+      caf::logger::set_current_actor_system(nullptr);
+  }
+  guest_of(const guest_of&) = delete;
+  guest_of& operator=(const guest_of&) = delete;
+
+private:
+  const bool at_home_;
+};
+
 } // namespace
 
 caf::actor spawn(caf::actor_system& system, intrusive_ptr<runner> work) {
+  const guest_of visit{system};
   return system.spawn<caf::lazy_init>(run_on_wake, std::move(work));
 }
 
 caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
                           std::chrono::milliseconds interval) {
+  const guest_of visit{system};
   return system.spawn(run_on_tick, std::move(work), interval);
 }
 
@@ -67,7 +88,9 @@ struct owned_system::parts {
   caf::actor_system system;
 };
 
-owned_system::owned_system(std::size_t threads) : parts_{std::make_unique<parts>(threads)} {}
+owned_system::owned_system(std::size_t threads) : parts_{std::make_unique<parts>(threads)} {
+  caf::logger::set_current_actor_system(nullptr); // see guest_of
+}
 owned_system::~owned_system() = default;
 caf::actor_system& owned_system::get() noexcept {
   return parts_->system;

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <optional>
 #include <string>
 #include <thread>
@@ -148,6 +149,20 @@ TEST_CASE("threads that close a runtime at once all find it closed") {
       thread.join();
     CHECK(runtime.close());
   }
+}
+
+TEST_CASE("a runtime closes while a thread that activated aggregates lives on") {
+  std::promise<void> asked, closed;
+  auto runtime = cairn::runtime::open({}).value();
+  std::thread client{[&, accounts = runtime.host<account>()] {
+    CHECK(accounts.ask("a", put(1)).get().value().accepted());
+    asked.set_value();
+    closed.get_future().wait();
+  }};
+  asked.get_future().wait();
+  CHECK(runtime.close());
+  closed.set_value();
+  client.join();
 }
 
 TEST_CASE("a runtime that is replaced is closed") {
