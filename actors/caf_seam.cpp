@@ -35,9 +35,10 @@ caf::behavior run_on_tick(caf::event_based_actor* self, const intrusive_ptr<runn
           }};
 }
 
-/// CAF 0.17.6 leaves a reference to the system's logger in every thread that spawns an actor or makes
-/// a system, and a system waits in its destructor until no thread holds one: closing a runtime would
-/// hang as long as a client's thread lives. This lets go of it, except in the system's own threads.
+/// CAF 0.17.6 leaves a reference to the system's logger in every thread that spawns an actor or
+/// makes a system, and a system waits in its destructor until no thread holds one: closing a
+/// runtime would hang as long as a client's thread lives. This lets go of it, except in the
+/// system's own threads.
 class guest_of {
 public:
   explicit guest_of(caf::actor_system& system) noexcept
