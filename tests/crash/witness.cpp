@@ -11,6 +11,12 @@
 #include <variant>
 
 namespace crash {
+
+static std::ostream& operator<<(std::ostream& out, const report& told) {
+  return out << "command " << told.id << " on cart-" << told.cart << " (version " << told.version
+             << ", position " << told.position << ")";
+}
+
 namespace {
 
 std::ostream& operator<<(std::ostream& out, const report& told) {
