@@ -177,8 +177,10 @@ private:
     seen_.begin(run_);
     writer killed{program_, directory_, run_, random_(), first_cart()};
     bool opened = false;
+    bool answered = false;
     const auto hear = [&](const report& told) {
       opened = true;
+      answered = answered || (told.what != report::kind::opened && told.what != report::kind::sent);
       seen_.hear(told);
       highest_cart_ = std::max(highest_cart_, told.cart);
     };
@@ -191,10 +193,10 @@ private:
       killed.listen_until(clock_type::now() + moment(0.5, 60), hear);
     } else {
       const auto patience = clock_type::now() + 60s;
-      while (!opened && clock_type::now() < patience
+      while (!answered && clock_type::now() < patience
              && killed.listen_until(clock_type::now() + 1ms, hear)) {
       }
-      if (opened)
+      if (answered)
         killed.listen_until(clock_type::now() + moment(0.5, 20), hear);
     }
     const int status = killed.kill();

@@ -11,6 +11,12 @@
 #include <variant>
 
 namespace crash {
+
+static std::ostream& operator<<(std::ostream& out, const report& told) {
+  return out << "command " << told.id << " on cart-" << told.cart << " (version " << told.version
+             << ", position " << told.position << ")";
+}
+
 namespace {
 
 template <class... Parts>
@@ -29,11 +35,6 @@ std::uint32_t cart_of(std::string_view stream) {
   if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc{})
     contradict("a stream that nobody wrote: ", stream);
   return number;
-}
-
-std::ostream& operator<<(std::ostream& out, const report& told) {
-  return out << "command " << told.id << " on cart-" << told.cart << " (version " << told.version
-             << ", position " << told.position << ")";
 }
 
 } // namespace
@@ -78,7 +79,7 @@ void witness::take(const cairn::event_view& event) {
   const auto happened = cairn::detail::event_dispatch<cart::event>::read(event);
   of.version = event.version();
   of.position = event.position();
-  of.deleted = std::holds_alternative<deleted>(happened);
+  of.deleted = std::holds_alternative<crash::deleted>(happened);
   if (of.deleted)
     deleted_.push_back(number);
 
