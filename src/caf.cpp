@@ -20,7 +20,9 @@ struct gateway_state {
   std::uint64_t last = 0;
 };
 
-caf::behavior gateway_actor(caf::stateful_actor<gateway_state>* self) {
+// CAF 0.17.6 follows a null pointer to the arguments of an actor's function that has none.
+caf::behavior gateway_actor(caf::stateful_actor<gateway_state>* self, std::uint64_t first_ticket) {
+  self->state.last = first_ticket;
   return {
       [self](const caf_command& command) {
         const auto ticket = ++self->state.last;
@@ -65,7 +67,7 @@ caf_reply::caf_reply(result<reply> outcome)
   : outcome_{std::make_shared<const result<reply>>(std::move(outcome))} {}
 
 caf::actor spawn_gateway(caf::actor_system& system) {
-  return system.spawn(gateway_actor);
+  return system.spawn(gateway_actor, std::uint64_t{0});
 }
 
 } // namespace cairn
