@@ -3,6 +3,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/behavior.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/logger.hpp>
 #include <caf/send.hpp>
 
 #include <algorithm>
@@ -34,14 +35,36 @@ caf::behavior run_on_tick(caf::event_based_actor* self, const intrusive_ptr<runn
           }};
 }
 
+/// Keeps a spawn from tying the actor system to the thread that it was called in.
+///
+/// CAF 0.17.6 gives each thread that makes or spawns something a share of the system's logger, and
+/// destroying the system waits until all shares are given back: for ever, while such a thread lives
+/// on. Threads that have none before (all but those of CAF) give theirs back at once.
+class logger_share {
+public:
+  explicit logger_share(caf::actor_system& system) noexcept
+    : belongs_{caf::logger::current_logger() == &system.logger()} {}
+  ~logger_share() {
+    if (!belongs_)
+      caf::logger::set_current_actor_system(nullptr);
+  }
+  logger_share(const logger_share&) = delete;
+  logger_share& operator=(const logger_share&) = delete;
+
+private:
+  bool belongs_;
+};
+
 } // namespace
 
 caf::actor spawn(caf::actor_system& system, intrusive_ptr<runner> work) {
+  const logger_share share{system};
   return system.spawn<caf::lazy_init>(run_on_wake, std::move(work));
 }
 
 caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
                           std::chrono::milliseconds interval) {
+  const logger_share share{system};
   return system.spawn(run_on_tick, std::move(work), interval);
 }
 
@@ -50,7 +73,9 @@ void wake(const caf::actor& target) {
 }
 
 struct owned_system::parts {
-  explicit parts(std::size_t threads) : system{configure(config, threads)} {}
+  explicit parts(std::size_t threads) : system{configure(config, threads)} {
+    caf::logger::set_current_actor_system(nullptr); // as `logger_share`
+  }
 
   static caf::actor_system_config& configure(caf::actor_system_config& config,
                                              std::size_t threads) {
