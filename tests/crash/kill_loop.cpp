@@ -207,7 +207,7 @@ private:
   }
 
   /// Some carts are as the last run left them, some are new.
-  std::uint32_t first_cart() const { return highest_cart_ > 64 ? highest_cart_ - 64 : 0; }
+  std::uint32_t first_cart() const { return highest_cart_ > 24 ? highest_cart_ - 24 : 0; }
 
   cairn::runtime open() {
     cairn::runtime_options options;
