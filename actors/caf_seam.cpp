@@ -35,36 +35,35 @@ caf::behavior run_on_tick(caf::event_based_actor* self, const intrusive_ptr<runn
           }};
 }
 
-/// Keeps a spawn from tying the actor system to the thread that it was called in.
-///
-/// CAF 0.17.6 gives each thread that makes or spawns something a share of the system's logger, and
-/// destroying the system waits until all shares are given back: for ever, while such a thread lives
-/// on. Threads that have none before (all but those of CAF) give theirs back at once.
-class logger_share {
+/// CAF 0.17.6 leaves a reference to the system's logger in every thread that spawns an actor or
+/// makes a system, and a system waits in its destructor until no thread holds one: closing a
+/// runtime would hang as long as a client's thread lives. This lets go of it, except in the
+/// system's own threads.
+class guest_of {
 public:
-  explicit logger_share(caf::actor_system& system) noexcept
-    : belongs_{caf::logger::current_logger() == &system.logger()} {}
-  ~logger_share() {
-    if (!belongs_)
+  explicit guest_of(caf::actor_system& system) noexcept
+    : at_home_{caf::logger::current_logger() == &system.logger()} {}
+  ~guest_of() {
+    if (!at_home_)
       caf::logger::set_current_actor_system(nullptr);
   }
-  logger_share(const logger_share&) = delete;
-  logger_share& operator=(const logger_share&) = delete;
+  guest_of(const guest_of&) = delete;
+  guest_of& operator=(const guest_of&) = delete;
 
 private:
-  bool belongs_;
+  const bool at_home_;
 };
 
 } // namespace
 
 caf::actor spawn(caf::actor_system& system, intrusive_ptr<runner> work) {
-  const logger_share share{system};
+  const guest_of visit{system};
   return system.spawn<caf::lazy_init>(run_on_wake, std::move(work));
 }
 
 caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
                           std::chrono::milliseconds interval) {
-  const logger_share share{system};
+  const guest_of visit{system};
   return system.spawn(run_on_tick, std::move(work), interval);
 }
 
@@ -73,9 +72,7 @@ void wake(const caf::actor& target) {
 }
 
 struct owned_system::parts {
-  explicit parts(std::size_t threads) : system{configure(config, threads)} {
-    caf::logger::set_current_actor_system(nullptr); // as `logger_share`
-  }
+  explicit parts(std::size_t threads) : system{configure(config, threads)} {}
 
   static caf::actor_system_config& configure(caf::actor_system_config& config,
                                              std::size_t threads) {
@@ -92,7 +89,9 @@ struct owned_system::parts {
   caf::actor_system system;
 };
 
-owned_system::owned_system(std::size_t threads) : parts_{std::make_unique<parts>(threads)} {}
+owned_system::owned_system(std::size_t threads) : parts_{std::make_unique<parts>(threads)} {
+  caf::logger::set_current_actor_system(nullptr); // see guest_of
+}
 owned_system::~owned_system() = default;
 caf::actor_system& owned_system::get() noexcept {
   return parts_->system;

@@ -1,7 +1,7 @@
 #include "append_outcomes.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <iterator>
 #include <sstream>
 
 namespace cairn::detail {
@@ -52,25 +52,16 @@ void complete(std::unique_ptr<append_operation> operation, result<commit> outcom
 }
 
 void complete_all(std::vector<std::unique_ptr<append_operation>> operations) noexcept {
-  if (operations.empty())
-    return;
-  const auto target_of = [](const auto& operation) { return operation->target; };
-  const auto same = [&](const auto& operation) {
-    return operation->target == operations.front()->target;
+  const auto run_end = [&](auto first) {
+    append_target* const target = (*first)->target;
+    return std::find_if(first, operations.end(),
+                        [&](const auto& operation) { return operation->target != target; });
   };
-  if (std::all_of(operations.begin(), operations.end(), same)) {
-    append_target* const target = operations.front()->target;
-    target->completed(std::move(operations));
-    return;
-  }
-  std::stable_sort(operations.begin(), operations.end(), [&](const auto& a, const auto& b) {
-    return std::less<>{}(target_of(a), target_of(b));
-  });
   for (auto first = operations.begin(); first != operations.end();) {
-    append_target* const target = target_of(*first);
-    const auto last = std::find_if(first, operations.end(), [&](const auto& operation) {
-      return operation->target != target;
-    });
+    append_target* const target = (*first)->target;
+    const auto last = run_end(first);
+    if (first == operations.begin() && last == operations.end())
+      return target->completed(std::move(operations)); // the usual case: one target for all
     target->completed({std::make_move_iterator(first), std::make_move_iterator(last)});
     first = last;
   }

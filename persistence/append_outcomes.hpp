@@ -22,7 +22,8 @@ void refuse(append_operation& operation, error why) noexcept;
 /// Hands one operation back to its target with `outcome`.
 void complete(std::unique_ptr<append_operation> operation, result<commit> outcome) noexcept;
 
-/// Hands the operations, each with its outcome set, back: one call for each target.
+/// Hands the operations, each with its outcome set, back in their order: one call for those that
+/// follow one another and name the same target.
 void complete_all(std::vector<std::unique_ptr<append_operation>> operations) noexcept;
 
 /// `invalid_argument` if a record of the operation is larger than the journal takes.

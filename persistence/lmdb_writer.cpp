@@ -45,10 +45,10 @@ lmdb_writer::~lmdb_writer() {
 }
 
 result<void> lmdb_writer::start() {
-  if (auto taken = take_over(); !taken)
-    return taken;
   if (auto replayed = replay_tail(); !replayed)
     return replayed;
+  if (auto taken = take_over(); !taken) // last: an opening that fails changes nothing
+    return taken;
   storage_.emplace(env_, options_.directory, options_.free_space_watermark_bytes);
   thread_ = std::thread{[this] { run(); }};
   pthread_setname_np(thread_.native_handle(), "cairn-journal");

@@ -30,7 +30,7 @@ public:
   lmdb_writer(const lmdb_writer&) = delete;
   lmdb_writer& operator=(const lmdb_writer&) = delete;
 
-  /// Takes the journal over (its epoch goes up by one, durably), reads what the heads on disk lack,
+  /// Reads what the heads on disk lack, takes the journal over (its epoch goes up by one, durably),
   /// and starts. Errors: those of opening a journal; then it is not started.
   result<void> start();
 

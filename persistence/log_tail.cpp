@@ -44,6 +44,7 @@ result<std::uint64_t> read_tail(MDB_txn* txn, const databases& dbs, std::uint64_
                    "the log has no record at position " + std::to_string(expected)};
     if (rc == MDB_CORRUPTED)
       return corrupt_event(position, "is misplaced");
+    prefetch_after(value);
     if (auto visited = visit_record(position, value, visitor); !visited)
       return std::move(visited).error();
   }

@@ -1,6 +1,6 @@
 #include "record.hpp"
 
-#include <isa-l.h>
+#include "crc32c.hpp"
 
 #include <algorithm>
 #include <string>
@@ -10,17 +10,10 @@ namespace {
 
 constexpr std::size_t checksum_bytes = sizeof(seal::checksum);
 
-std::uint32_t continue_crc32c(std::uint32_t state, const void* bytes, std::size_t count) noexcept {
-  // The library's interface is not const-correct; it only reads.
-  auto* data = static_cast<unsigned char*>(const_cast<void*>(bytes));
-  return crc32_iscsi(data, static_cast<int>(count), state);
-}
-
 std::uint32_t checksum_of(std::span<const std::byte> key, const void* value,
                           std::size_t bytes) noexcept {
-  const auto* checked = static_cast<const std::byte*>(value) + checksum_bytes;
-  const std::uint32_t state = continue_crc32c(~std::uint32_t{0}, key.data(), key.size());
-  return ~continue_crc32c(state, checked, bytes - checksum_bytes);
+  return crc32c(key,
+                {static_cast<const std::byte*>(value) + checksum_bytes, bytes - checksum_bytes});
 }
 
 capnp::ReaderOptions limits_for(std::size_t message_words) noexcept {
@@ -33,10 +26,6 @@ capnp::ReaderOptions limits_for(std::size_t message_words) noexcept {
 }
 
 } // namespace
-
-std::uint32_t crc32c(std::span<const std::byte> bytes) noexcept {
-  return ~continue_crc32c(~std::uint32_t{0}, bytes.data(), bytes.size());
-}
 
 void seal_value(std::span<const std::byte> key, void* value, std::size_t bytes) noexcept {
   auto& start = *static_cast<seal*>(value);

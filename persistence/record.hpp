@@ -56,9 +56,6 @@ static_assert(sizeof(snapshot_header) == 24);
 
 using words_view = std::span<const std::uint64_t>;
 
-/// CRC32C as RFC 3720 publishes it: of "123456789" it is 0xE3069283.
-std::uint32_t crc32c(std::span<const std::byte> bytes) noexcept;
-
 /// Sets format and checksum of the value at `value` (its `seal` is overwritten) for `key`.
 void seal_value(std::span<const std::byte> key, void* value, std::size_t bytes) noexcept;
 

@@ -171,7 +171,11 @@ result<words_view> stream_walk::record_of(const run& part, std::uint64_t index) 
     return words_view{part.data, part.words};
   const std::uint64_t position = part.first_position + index;
   auto value = fetch(position);
-  if (value && !is_intact_event(position, *value))
+  if (!value)
+    return value;
+  if (part.count > 1)
+    prefetch_after(*value);
+  if (!is_intact_event(position, *value))
     return corrupt_event(position, "fails its checksum");
   return value;
 }
@@ -218,6 +222,7 @@ result<std::uint64_t> replay_log(reader_pool::lease& reader, std::uint64_t from_
                    "the log has no record at position " + std::to_string(next)};
     if (rc != 0 && rc != MDB_CORRUPTED)
       return unreadable(rc);
+    prefetch_after(value);
     if (rc == MDB_CORRUPTED || !is_intact_event(next, value))
       return corrupt_event(next, "fails its checksum");
     auto went = show(next, value, nullptr, visitor);

@@ -82,10 +82,12 @@ public:
 /// Receives finished appends.
 class append_target {
 public:
-  /// Takes the operations of one commit that named this target, in commit order, each with its
-  /// outcome. Called on the journal's writer thread, so it must be short: the next commit waits for
-  /// it. The in-memory journal calls it within `submit`, and so does every journal for an operation
-  /// that `submit` itself refuses. Must not call `submit` on the same journal.
+  /// Takes operations of one commit that follow one another and named this target, in commit order,
+  /// each with its outcome. An operation is handed back only after all that were submitted before
+  /// it, whatever their targets. Called on the journal's writer thread, so it must be short: the
+  /// next commit waits for it. The in-memory journal calls it within `submit`, and so does every
+  /// journal for an operation that `submit` itself refuses. Must not call `submit` on the same
+  /// journal.
   virtual void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept = 0;
 
 protected:

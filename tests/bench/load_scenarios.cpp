@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include <sys/resource.h>
+
 /// The scenarios that send commands and queries for a while.
 namespace bench {
 namespace {
@@ -33,6 +35,38 @@ json options_of(const load::settings& with, double seconds) {
           {"seconds", seconds},
           {"command_ids", with.command_ids}};
 }
+
+/// Processor time that this process has used. Beside rates, which suffer from whatever else the
+/// machine does, it says what a request costs.
+std::chrono::duration<double> processor_time() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return std::chrono::duration<double>{seconds(used.ru_utime) + seconds(used.ru_stime)};
+}
+
+/// What is measured, and the processor time that it took.
+class metered {
+public:
+  template <class Run>
+  measured operator()(Run&& run) {
+    const auto before = processor_time();
+    const auto result = run();
+    used_ += processor_time() - before;
+    count_ += result.count;
+    return result;
+  }
+
+  double us_each() const noexcept {
+    return count_ == 0 ? 0 : 1e6 * used_.count() / static_cast<double>(count_);
+  }
+
+private:
+  std::chrono::duration<double> used_{0};
+  std::uint64_t count_ = 0;
+};
 
 /// A load on a runtime with all aggregates resident, and a raw log beside it.
 class arena {
@@ -97,7 +131,10 @@ report run_closed(session& at, const char* name, const load::settings& defaults)
     const auto time = in.generator().run_closed(std::chrono::duration<double>{slice}, out);
     return measured{out.succeeded() - before, time};
   };
-  const auto found = alternate(own, [&] { return in.ceiling(slice); });
+  metered own_cost;
+  metered ceiling_cost;
+  const auto found = alternate([&] { return own_cost(own); },
+                               [&] { return ceiling_cost([&] { return in.ceiling(slice); }); });
   out.throw_if_failed();
 
   report made{.scenario = name};
@@ -106,6 +143,8 @@ report run_closed(session& at, const char* name, const load::settings& defaults)
   made.set_ceiling(found.ceiling / share_of_commands);
   made.set_latencies(out.latencies());
   made.details["record_bytes"] = record_bytes(with.payload);
+  made.details["processor_us_per_request"] = own_cost.us_each();
+  made.details["ceiling_processor_us_per_event"] = ceiling_cost.us_each();
   made.details["answered"] = out.succeeded();
   in.finish(made);
   return made;

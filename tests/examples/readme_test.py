@@ -61,7 +61,7 @@ def check(readme, text, folder, environment, programs):
 
 
 def main():
-    checkout, programs_folder = sys.argv[1:]
+    checkout, programs_folder = map(os.path.abspath, sys.argv[1:])
     programs = set(os.listdir(programs_folder))
     environment = dict(os.environ, PATH=f"{programs_folder}:{os.environ['PATH']}")
     total, findings = 0, []

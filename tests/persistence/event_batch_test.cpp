@@ -1,3 +1,4 @@
+#include "crc32c.hpp"
 #include "journal_fixture.hpp"
 #include "record.hpp"
 
@@ -144,4 +145,11 @@ TEST_CASE("the checksum is the published CRC32C") {
   CHECK(detail::crc32c(std::as_bytes(std::span{"123456789", 9})) == 0xE3069283U);
   const std::array<std::uint8_t, 32> zeros{};
   CHECK(detail::crc32c(std::as_bytes(std::span{zeros})) == 0x8A9136AAU);
+  // A key and a value give what their bytes in one piece give.
+  std::array<std::uint64_t, 40> words{};
+  for (std::size_t i = 0; i < words.size(); ++i)
+    words[i] = (i + 1) * 0x9e3779b97f4a7c15;
+  const auto bytes = std::as_bytes(std::span{words});
+  for (std::size_t key = 0; key < bytes.size(); key += 8)
+    CHECK(detail::crc32c(bytes.first(key), bytes.subspan(key)) == detail::crc32c(bytes));
 }
