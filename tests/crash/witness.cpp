@@ -19,11 +19,6 @@ static std::ostream& operator<<(std::ostream& out, const report& told) {
 
 namespace {
 
-std::ostream& operator<<(std::ostream& out, const report& told) {
-  return out << "command " << told.id << " on cart-" << told.cart << " (version " << told.version
-             << ", position " << told.position << ")";
-}
-
 template <class... Parts>
 [[noreturn]] void contradict(const Parts&... parts) {
   std::ostringstream text;
