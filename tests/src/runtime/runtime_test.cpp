@@ -5,8 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <optional>
 #include <string>
@@ -151,15 +151,25 @@ TEST_CASE("threads that close a runtime at once all find it closed") {
   }
 }
 
-TEST_CASE("a runtime closes while a thread that activated aggregates lives on") {
-  std::promise<void> asked, closed;
+TEST_CASE("a runtime closes in another thread than the one that opened it") {
   auto runtime = cairn::runtime::open({}).value();
-  std::thread client{[&, accounts = runtime.host<account>()] {
+  auto accounts = runtime.host<account>();
+  CHECK(accounts.ask("a", put(1)).get().value().accepted());
+  std::thread closing{[&] { CHECK(runtime.close()); }};
+  closing.join();
+}
+
+TEST_CASE("a runtime closes while the threads that activated its aggregates live on") {
+  auto runtime = cairn::runtime::open({}).value();
+  const auto accounts = runtime.host<account>();
+  std::promise<void> activated;
+  std::promise<void> closed;
+  std::thread client{[&] {
     CHECK(accounts.ask("a", put(1)).get().value().accepted());
-    asked.set_value();
-    closed.get_future().wait();
+    activated.set_value();
+    closed.get_future().get();
   }};
-  asked.get_future().wait();
+  activated.get_future().get();
   CHECK(runtime.close());
   closed.set_value();
   client.join();
