@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <pthread.h>
+
 namespace cairn::detail {
 namespace {
 
@@ -154,6 +156,7 @@ void head_flush::freeze(std::uint64_t position) {
     sort_by_key(frozen_);
     sorted_.store(true, std::memory_order_release);
   }};
+  pthread_setname_np(sorter_.native_handle(), "cairn-sort");
 }
 
 void head_flush::finish_cycle() {

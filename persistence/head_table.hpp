@@ -77,7 +77,11 @@ public:
   /// Two steps of a look-up to come: start fetching its bucket; then, with the bucket here, the
   /// entry that it will compare first.
   void prefetch_bucket(std::uint64_t hash) const noexcept { __builtin_prefetch(&bucket_of(hash)); }
-  void prefetch_entry(std::uint64_t hash) const noexcept { __builtin_prefetch(bucket_of(hash)); }
+  void prefetch_entry(std::uint64_t hash) const noexcept {
+    const head_entry* const entry = bucket_of(hash);
+    __builtin_prefetch(entry);
+    __builtin_prefetch(entry + 1); // its name
+  }
 
   /// Moves the pending head, for the commit that is being written.
   void touch(head_entry& entry, stream_head pending) {

@@ -268,8 +268,7 @@ int lmdb_writer::append_one(MDB_txn* txn, MDB_cursor* log, append_operation& ope
   return 0;
 }
 
-int lmdb_writer::put(MDB_cursor* log, std::span<const capnp::word> record,
-                     const event_header& header) {
+int lmdb_writer::put(MDB_cursor* log, std::span<capnp::word> record, const event_header& header) {
   CAIRN_ASSERT(record.size() > words_of<event_header>);
   std::uint64_t position = next_position_;
   MDB_val key{sizeof(position), &position};
@@ -277,11 +276,11 @@ int lmdb_writer::put(MDB_cursor* log, std::span<const capnp::word> record,
   if (const int rc = mdb_cursor_put(log, &key, &value, MDB_RESERVE | MDB_APPEND))
     return rc;
   CAIRN_ASSERT(reinterpret_cast<std::uintptr_t>(value.mv_data) % sizeof(std::uint64_t) == 0);
-  auto* const bytes = static_cast<std::byte*>(value.mv_data);
-  std::memcpy(bytes, &header, sizeof(header));
-  std::memcpy(bytes + sizeof(header), record.data() + words_of<event_header>,
-              record.size_bytes() - sizeof(header));
-  seal_value(key_bytes(position), bytes, record.size_bytes());
+  // Sealed where it lies, then copied: summing the copy would wait for its stores.
+  void* const source = record.data();
+  std::memcpy(source, &header, sizeof(header));
+  seal_value(key_bytes(position), source, record.size_bytes());
+  std::memcpy(value.mv_data, source, record.size_bytes());
   return 0;
 }
 

@@ -63,7 +63,7 @@ private:
   void prefetch(const std::vector<std::unique_ptr<append_operation>>& operations,
                 std::size_t current) const noexcept;
   int append_one(MDB_txn* txn, MDB_cursor* log, append_operation& operation);
-  int put(MDB_cursor* log, std::span<const capnp::word> record, const event_header& header);
+  int put(MDB_cursor* log, std::span<capnp::word> record, const event_header& header);
   int find_head(MDB_txn* txn, const stream_id& stream, head_entry*& entry);
   int write_snapshots(MDB_txn* txn, const append_batch& batch);
   int check_owner(MDB_txn* txn) const;

@@ -77,7 +77,9 @@ public:
 
   /// Starts bringing the first records into the processor's cache.
   void prefetch() const noexcept {
-    __builtin_prefetch(words_.data());
+    constexpr std::size_t cache_line_words = 8, most_words = 10 * cache_line_words;
+    for (std::size_t i = 0; i < words_.size() && i < most_words; i += cache_line_words)
+      __builtin_prefetch(words_.data() + i);
     __builtin_prefetch(ends_.data());
   }
 

@@ -3,6 +3,7 @@
 #include <cairn/journal.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -54,5 +55,22 @@ result<std::unique_ptr<journal>> open_lmdb_journal(lmdb_journal_options options)
 /// Opens it for reading only, beside a process that may be writing it. `submit` fails with
 /// `journal_stopped`. Errors: as above, without `locked`.
 result<std::unique_ptr<journal>> open_lmdb_journal_for_reading(lmdb_journal_options options);
+
+/// What `verify_lmdb_journal` found.
+struct lmdb_verification {
+  std::uint64_t events = 0;
+  std::uint64_t streams = 0;
+  std::uint64_t snapshots = 0;
+  std::uint64_t damaged_snapshots = 0; ///< No error: they are ignored and rebuilt.
+};
+
+/// Reads the whole journal, beside a process that may be writing it, and checks what opening and
+/// replaying take on trust: that every record follows its predecessor, and that the heads are those
+/// of the log. Needs memory for one head a stream.
+///
+/// Errors: as for opening; `corrupt_record` with its position or `corrupt_journal` for the first
+/// damage found. A file damaged in its tree can still end the process with a signal: run it in a
+/// child where that matters.
+result<lmdb_verification> verify_lmdb_journal(lmdb_journal_options options);
 
 } // namespace cairn

@@ -276,3 +276,52 @@ TEST_CASE("a journal of a later format is refused") {
   CHECK(failure_of(open_lmdb_journal(small_options(directory / "j"))).code()
         == errc::incompatible_format);
 }
+
+TEST_CASE("verifying reads everything and finds nothing wrong with a sound journal") {
+  const temporary_directory directory;
+  make_journal(directory / "j");
+  const auto sound = must(verify_lmdb_journal(small_options(directory / "j")));
+  CHECK(sound.events == 20);
+  CHECK(sound.streams == 2);
+  CHECK(sound.snapshots == 1);
+  CHECK(sound.damaged_snapshots == 0);
+}
+
+TEST_CASE("verifying finds damage that no replay would meet") {
+  const auto a = stream("a");
+  const detail::stream_key key{a.name()};
+  const auto verdict = [&](database where, std::span<const std::byte> row, auto change) {
+    const temporary_directory directory;
+    make_journal(directory / "j");
+    alter(directory / "j", where, row, change);
+    return verify_lmdb_journal(small_options(directory / "j"));
+  };
+  const auto remove = [](byte_vector& bytes) { bytes.clear(); };
+  const auto lag = [&](byte_vector& bytes) { // a sound row of an older head
+    bytes[8] = 9;
+    bytes[16] = 17;
+    detail::seal_value(key.bytes(), bytes.data(), bytes.size());
+  };
+  CHECK(failure_of(verdict(database::log, detail::key_bytes(position_9), flip(80))).position()
+        == 9);
+  CHECK(failure_of(verdict(database::heads, key.bytes(), flip(9))).code() == errc::corrupt_journal);
+  CHECK(failure_of(verdict(database::heads, key.bytes(), remove)).code() == errc::corrupt_journal);
+  CHECK(failure_of(verdict(database::heads, key.bytes(), lag)).code() == errc::corrupt_journal);
+  CHECK(must(verdict(database::snapshots, key.bytes(), flip(30))).damaged_snapshots == 1);
+}
+
+TEST_CASE("a journal that was not closed verifies, whatever its heads lack") {
+  const temporary_directory directory;
+  auto options = small_options(directory / "j");
+  const auto journal = must(open_lmdb_journal(options));
+  std::filesystem::create_directory(directory / "copy");
+  std::filesystem::permissions(directory / "copy", std::filesystem::perms::owner_all);
+  options.directory = directory / "copy";
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    const auto id = stream(std::to_string(i * i % 13));
+    must(journal->append(id, expected_version::any(), notes(id, i)));
+    std::filesystem::copy_file(directory / "j" / "journal.mdb", directory / "copy" / "journal.mdb",
+                               std::filesystem::copy_options::overwrite_existing);
+    CHECK(must(verify_lmdb_journal(options)).events == i + 1);
+  }
+}

@@ -1,0 +1,163 @@
+#include <cairn/lmdb_journal.hpp>
+
+#include "head_rows.hpp"
+#include "journal_meta.hpp"
+#include "lmdb_store.hpp"
+#include "reader_pool.hpp"
+#include "stream_walk.hpp"
+
+#include <cstring>
+#include <string>
+#include <unordered_map>
+
+namespace cairn {
+namespace {
+
+using detail::reader_pool;
+using detail::words_view;
+
+/// Where a stream begins and ends in the log.
+struct stream_extent {
+  std::uint64_t first_position;
+  stream_head head;
+};
+
+error contradiction(std::string text) {
+  return {errc::corrupt_journal, std::move(text)};
+}
+
+/// One pass over the log, then one over the rows that are made of it.
+class verification {
+public:
+  explicit verification(reader_pool& readers) : readers_{readers} {}
+
+  result<lmdb_verification> run() {
+    if (auto checked = check_log(); !checked)
+      return std::move(checked).error();
+    auto reader = readers_.acquire();
+    if (!reader)
+      return std::move(reader).error();
+    auto checkpoint = detail::read_checkpoint(reader->txn(), reader->dbs());
+    if (!checkpoint)
+      return std::move(checkpoint).error();
+    if (auto checked = check_heads(*reader, *checkpoint); !checked)
+      return std::move(checked).error();
+    if (auto checked = check_snapshots(*reader); !checked)
+      return std::move(checked).error();
+    return counted_;
+  }
+
+private:
+  result<void> check_log() {
+    auto reader = readers_.acquire();
+    if (!reader)
+      return std::move(reader).error();
+    std::uint64_t last = 0;
+    if (const int rc = detail::last_log_position(reader->txn(), reader->dbs(), last))
+      return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
+    std::optional<error> broken;
+    auto read = detail::replay_log(*reader, 1, last, [&](const event_view& event) {
+      broken = take_in(event);
+      return broken ? visit::stop : visit::go_on;
+    });
+    if (!read)
+      return std::move(read).error();
+    if (broken)
+      return *std::move(broken);
+    counted_.events = last;
+    counted_.streams = streams_.size();
+    return {};
+  }
+
+  std::optional<error> take_in(const event_view& event) {
+    const auto [found, fresh] = streams_.try_emplace(
+        std::string{event.stream()}, stream_extent{event.position(), stream_head{}});
+    stream_head& head = found->second.head;
+    if (event.version() != head.version + 1 || event.previous() != head.position)
+      return contradiction("the record at position " + std::to_string(event.position())
+                           + " does not continue stream " + found->first);
+    head = {event.version(), event.position()};
+    return std::nullopt;
+  }
+
+  /// A row may trail the log, but not behind the checkpoint, and it must lie on its stream.
+  result<void> check_heads(const reader_pool::lease& reader, std::uint64_t checkpoint) {
+    for (const auto& [name, extent] : streams_) {
+      stream_head row;
+      const int rc = detail::read_head_row(reader.txn(), reader.dbs(), name, row);
+      if (rc == MDB_CORRUPTED)
+        return contradiction("the head of stream " + name + " is damaged");
+      if (rc != 0)
+        return detail::lmdb_error(errc::io_failed, "cannot read the head of " + name, rc);
+      const bool missing = row.version == 0 && extent.first_position <= checkpoint;
+      const bool behind = extent.head.position <= checkpoint && row.version < extent.head.version;
+      const bool beside =
+          (row.version == extent.head.version) != (row.position == extent.head.position);
+      if (missing || behind || beside)
+        return contradiction("the head of stream " + name + " is at version "
+                             + std::to_string(row.version) + ", its log at version "
+                             + std::to_string(extent.head.version));
+      heads_found_ += row.version != 0 ? 1 : 0;
+    }
+    return check_row_count(reader);
+  }
+
+  /// Rows of streams that began while this was running are new; any other is of no stream.
+  result<void> check_row_count(const reader_pool::lease& reader) const {
+    MDB_stat rows{}, log{};
+    mdb_stat(reader.txn(), reader.dbs().heads, &rows);
+    mdb_stat(reader.txn(), reader.dbs().log, &log);
+    if (log.ms_entries == counted_.events && rows.ms_entries != heads_found_)
+      return contradiction("there are " + std::to_string(rows.ms_entries) + " heads for "
+                           + std::to_string(heads_found_) + " streams");
+    return {};
+  }
+
+  result<void> check_snapshots(const reader_pool::lease& reader) {
+    detail::cursor rows;
+    if (const int rc = rows.open(reader.txn(), reader.dbs().snapshots))
+      return detail::lmdb_error(errc::io_failed, "cannot read the snapshots", rc);
+    MDB_val key{}, value{};
+    int rc = 0;
+    while ((rc = mdb_cursor_get(rows.get(), &key, &value, MDB_NEXT)) == 0) {
+      const std::span bytes{static_cast<const std::byte*>(key.mv_data), key.mv_size};
+      words_view words;
+      const bool whole =
+          detail::as_words(value, words)
+          && detail::is_intact(bytes, words, detail::words_of<detail::snapshot_header>);
+      ++counted_.snapshots;
+      counted_.damaged_snapshots += whole && is_known(bytes, words) ? 0 : 1;
+    }
+    if (rc != MDB_NOTFOUND)
+      return detail::lmdb_error(errc::io_failed, "cannot read the snapshots", rc);
+    return {};
+  }
+
+  /// Whether the snapshot stands for a version that its stream has (or began to have meanwhile).
+  bool is_known(std::span<const std::byte> key, words_view words) const {
+    detail::snapshot_header header;
+    std::memcpy(&header, words.data(), sizeof(header));
+    const std::string_view padded{reinterpret_cast<const char*>(key.data()), key.size()};
+    const auto found = streams_.find(std::string{padded.substr(0, padded.find('\0'))});
+    if (header.position > counted_.events)
+      return true;
+    return found != streams_.end() && header.version <= found->second.head.version;
+  }
+
+  reader_pool& readers_;
+  std::unordered_map<std::string, stream_extent> streams_;
+  std::uint64_t heads_found_ = 0;
+  lmdb_verification counted_;
+};
+
+} // namespace
+
+result<lmdb_verification> verify_lmdb_journal(lmdb_journal_options options) {
+  auto store = detail::open_store(options, true);
+  if (!store)
+    return std::move(store).error();
+  reader_pool readers{store->env, store->dbs, options.max_readers};
+  return verification{readers}.run();
+}
+
+} // namespace cairn
