@@ -103,6 +103,7 @@ cairn::result<contents> contents_of(const cairn::journal& journal) {
     auto replayed = journal.replay(stream, 1, std::numeric_limits<std::uint64_t>::max(),
                                    [&](const cairn::event_view& event) {
                                      found.streams = mix(found.streams, event);
+                                     ++found.replayed;
                                      return cairn::visit::go_on;
                                    });
     if (!replayed)

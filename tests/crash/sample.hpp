@@ -38,6 +38,7 @@ struct contents {
   std::vector<std::uint64_t> log;
   /// Of each stream its head, its events as a replay shows them, and its snapshot.
   std::uint64_t streams = 0;
+  std::uint64_t replayed = 0;  ///< Events that the replays of all streams showed.
   std::uint64_t snapshots = 0; ///< How many.
 
   bool operator==(const contents&) const = default;
