@@ -62,6 +62,10 @@ struct lmdb_verification {
   std::uint64_t streams = 0;
   std::uint64_t snapshots = 0;
   std::uint64_t damaged_snapshots = 0; ///< No error: they are ignored and rebuilt.
+  /// The file holds one more commit, which is undone: it failed, its outcome was unknown, and the
+  /// journal has not been opened for writing since. If no commit failed, then a root page is
+  /// damaged and the last commit is lost.
+  bool unfinished_commit = false;
 };
 
 /// Reads the whole journal, beside a process that may be writing it, and checks what opening and
