@@ -3,6 +3,7 @@
 #include "admission.hpp"
 #include "completer.hpp"
 #include "rehydration_gate.hpp"
+#include "run_queue.hpp"
 
 #include <cairn/journal.hpp>
 
@@ -79,6 +80,7 @@ public:
   rehydration_gate& gate() noexcept { return gate_; }
   engine_counts& counts() noexcept { return counts_; }
   append_pool& appends() noexcept { return *appends_; }
+  run_queue& runs() noexcept { return runs_; }
   bool closing() const noexcept { return closing_.load(); }
   std::chrono::steady_clock::time_point now() const {
     return options_.now ? options_.now() : std::chrono::steady_clock::now();
@@ -117,6 +119,7 @@ private:
   std::size_t live_runners_ = 0;
   std::map<std::string, std::shared_ptr<type_host>, std::less<>> hosts_;
 
+  run_queue runs_;
   intrusive_ptr<completer> completer_;
   std::unique_ptr<append_pool> appends_;
   caf::actor passivation_actor_;
