@@ -32,7 +32,8 @@ private:
 engine::engine(caf::actor_system& system, journal& events, engine_options options)
   : system_{system}, journal_{events}, options_{std::move(options)},
     admission_{options_.max_outstanding, options_.max_outstanding_bytes},
-    gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)} {}
+    gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)},
+    subscriptions_{std::make_shared<subscription_hub>(events)} {}
 
 engine::~engine() = default;
 
@@ -65,6 +66,7 @@ std::shared_ptr<aggregate_host> engine::host(std::unique_ptr<aggregate_model> mo
 }
 
 void engine::close() {
+  subscriptions_->close(); // first: a handler may be waiting for an answer
   admission_.close_and_drain();
   if (!closing_.exchange(true)) {
     for (const auto& host : all_hosts())

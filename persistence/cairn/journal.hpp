@@ -110,8 +110,10 @@ public:
     std::uint64_t epoch = 0;
   };
 
-  event_view(const header& fixed, format::EventRecord::Reader record) noexcept
-    : header_{fixed}, record_{record} {}
+  /// `message`: the words that `record` is read from.
+  event_view(const header& fixed, format::EventRecord::Reader record,
+             std::span<const std::uint64_t> message) noexcept
+    : header_{fixed}, record_{record}, message_{message} {}
 
   /// Place in the journal, from 1, without gaps, in commit order.
   std::uint64_t position() const noexcept { return header_.position; }
@@ -139,9 +141,14 @@ public:
   capnp::AnyPointer::Reader payload() const { return record_.getPayload(); }
   format::EventRecord::Reader record() const noexcept { return record_; }
 
+  /// What a copy is made of: the fixed part, and the one segment of the record's message.
+  const header& fixed() const noexcept { return header_; }
+  std::span<const std::uint64_t> message() const noexcept { return message_; }
+
 private:
   header header_;
   format::EventRecord::Reader record_;
+  std::span<const std::uint64_t> message_;
 };
 
 /// A visitor's answer.
