@@ -210,7 +210,7 @@ std::optional<error> activation::rehydrate() {
     if (!replayed)
       failure = replayed.error();
   } catch (const unknown_event_type& unknown) {
-    failure = describe(unknown, stream_, at.position);
+    failure = describe(unknown, stream_.name(), at.position);
   }
   if (failure) {
     state_.reset();

@@ -38,7 +38,8 @@ engine::engine(caf::actor_system& system, journal& events, engine_options option
     runs_{seam::thread_count(system), [this](std::size_t lane) {
             seam::schedule(system_,
                            [self = shared_from_this(), lane] { return self->runs_.work(lane); });
-          }} {}
+          }},
+    subscriptions_{std::make_shared<subscription_hub>(events)} {}
 
 engine::~engine() = default;
 
@@ -71,6 +72,7 @@ std::shared_ptr<aggregate_host> engine::host(std::unique_ptr<aggregate_model> mo
 }
 
 void engine::close() {
+  subscriptions_->close(); // first: a handler may be waiting for an answer
   admission_.close_and_drain();
   if (!closing_.exchange(true)) {
     for (const auto& host : all_hosts())

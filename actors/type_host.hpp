@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -27,6 +28,9 @@ public:
   std::size_t max_event_bytes() const noexcept override;
   result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
                                std::uint64_t to_version, event_visitor visitor) const override;
+  result<subscription> subscribe(const event_selection& selection,
+                                 const subscription_options& options,
+                                 std::function<void(const event_view&)> handler) const override;
 
   engine& owner() noexcept { return *engine_; }
 
