@@ -2,7 +2,7 @@
 
 #include <cairn/journal.capnp.h>
 
-#include "message_in_place.hpp"
+#include "append_message.hpp"
 #include "record.hpp"
 #include "text_check.hpp"
 

@@ -1,6 +1,6 @@
 #include <cairn/journal.hpp>
 
-#include "message_in_place.hpp"
+#include "append_message.hpp"
 
 #include <condition_variable>
 #include <mutex>

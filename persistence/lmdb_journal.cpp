@@ -200,7 +200,7 @@ private:
 
 result<std::unique_ptr<journal>> detail::open_lmdb_journal(lmdb_journal_options options,
                                                            message_id new_id) {
-  auto store = open_store(options, false, new_id);
+  auto store = open_store(options, {.new_id = new_id});
   if (!store)
     return std::move(store).error();
   auto opened = std::make_unique<lmdb_journal>(*std::move(store), options);

@@ -189,7 +189,7 @@ private:
 } // namespace
 
 result<std::unique_ptr<journal>> open_lmdb_journal_for_reading(lmdb_journal_options options) {
-  auto store = detail::open_store(options, true);
+  auto store = detail::open_store(options, {.read_only = true});
   if (!store)
     return std::move(store).error();
   return std::unique_ptr<journal>{

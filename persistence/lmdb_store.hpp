@@ -15,11 +15,16 @@ struct lmdb_store {
   databases dbs;
 };
 
+struct store_options {
+  bool read_only = false;
+  bool check_pages = false; ///< Look at every page before anything else is read.
+  /// Names the journal if it is created; golden files need a fixed one.
+  message_id new_id = message_id::random();
+};
+
 /// Opens the store, for writing (creating it if the options say so) or for reading, and checks what
-/// can be checked without reading the log. `new_id` names the journal if it is created; golden
-/// files need a fixed one. Errors: those of opening a journal.
-result<lmdb_store> open_store(const lmdb_journal_options& options, bool read_only,
-                              message_id new_id = message_id::random());
+/// can be checked without reading the log. Errors: those of opening a journal.
+result<lmdb_store> open_store(const lmdb_journal_options& options, const store_options& how);
 
 /// `open_lmdb_journal` with the id that the journal gets if it is created.
 result<std::unique_ptr<journal>> open_lmdb_journal(lmdb_journal_options options, message_id new_id);

@@ -1,4 +1,4 @@
-#include "message_in_place.hpp"
+#include "append_message.hpp"
 
 #include <cairn/error.hpp>
 
