@@ -4,6 +4,7 @@
 #include "caf_seam.hpp"
 #include "describe.hpp"
 #include "engine.hpp"
+#include "prefetch.hpp"
 #include "type_host.hpp"
 
 #include <kj/exception.h>
@@ -29,7 +30,8 @@ constexpr std::size_t activation_overhead_bytes = 1536;
 
 activation::activation(type_host& host, stream_id stream)
   : host_{host}, engine_{host.owner()}, stream_{std::move(stream)},
-    window_{host.model().options.deduplication_window} {
+    self_{seam::spawn_body(host.owner().system())}, window_{
+                                                        host.model().options.deduplication_window} {
   engine_.runner_begins();
   engine_.counts().resident.fetch_add(1, std::memory_order_relaxed);
   accounted_bytes_ = activation_overhead_bytes;
@@ -79,7 +81,19 @@ void activation::append_finished() noexcept {
 }
 
 void activation::wake() noexcept {
-  seam::wake(self_);
+  engine_.runs().wake(*this);
+}
+
+void activation::prefetch(unsigned step) const noexcept {
+  if (step == 0)
+    return prefetch_own();
+  if (const auto* const waiting = inbox_.newest())
+    prefetch_bytes(waiting, request_bytes_to_fetch);
+  prefetch_bytes(state_.get(), 128);
+}
+
+void activation::prefetch_own() const noexcept {
+  prefetch_bytes(this, sizeof(*this));
 }
 
 // --- The actor's own -----------------------------------------------------------------------------
@@ -196,7 +210,7 @@ std::optional<error> activation::rehydrate() {
     if (!replayed)
       failure = replayed.error();
   } catch (const unknown_event_type& unknown) {
-    failure = describe(unknown, stream_, at.position);
+    failure = describe(unknown, stream_.name(), at.position);
   }
   if (failure) {
     state_.reset();
@@ -239,6 +253,7 @@ void activation::retire() {
   closed_ = true;
   state_.reset();
   host_.remove(*this);
+  seam::retire(self_);
   auto& counts = engine_.counts();
   counts.passivations.fetch_add(1, std::memory_order_relaxed);
   counts.resident.fetch_sub(1, std::memory_order_relaxed);

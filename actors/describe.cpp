@@ -20,7 +20,7 @@ std::string describe_current_exception() {
   }
 }
 
-error describe(const unknown_event_type& unknown, const stream_id& stream, std::uint64_t position) {
+error describe(const unknown_event_type& unknown, std::string_view stream, std::uint64_t position) {
   std::ostringstream text;
   text << "stream " << stream << " holds an event of the type 0x" << std::hex << std::setw(16)
        << std::setfill('0') << unknown.type << ", which its aggregate does not list";

@@ -2,10 +2,10 @@
 
 #include <cairn/detail/request.hpp>
 #include <cairn/error.hpp>
-#include <cairn/ids.hpp>
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace cairn::detail {
 
@@ -13,6 +13,6 @@ namespace cairn::detail {
 std::string describe_current_exception();
 
 /// The error for an event that the aggregate does not list.
-error describe(const unknown_event_type& unknown, const stream_id& stream, std::uint64_t position);
+error describe(const unknown_event_type& unknown, std::string_view stream, std::uint64_t position);
 
 } // namespace cairn::detail

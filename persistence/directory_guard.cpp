@@ -93,7 +93,7 @@ result<directory_guard> directory_guard::enter(const directory_options& options)
     return error{errc::not_found, "there is no directory " + options.directory.string()};
   if (!handle)
     return system_error("cannot open the directory", options.directory);
-  directory_guard guard{options.directory, std::move(handle)};
+  directory_guard guard{options.directory, options.file, std::move(handle)};
   if (auto checked = guard.check_directory(options.allow_fuse); !checked)
     return std::move(checked).error();
   struct stat status {};
@@ -119,22 +119,22 @@ void directory_guard::leave() noexcept {
   claimed_.clear();
 }
 
-bool directory_guard::has_journal() const {
+bool directory_guard::has_file() const {
   struct stat status {};
-  return fstatat(handle_.get(), journal_file_name.data(), &status, 0) == 0;
+  return fstatat(handle_.get(), file_.data(), &status, 0) == 0;
 }
 
-result<void> directory_guard::admit_journal_file() {
+result<void> directory_guard::admit_file() {
   struct stat status {};
-  if (fstatat(handle_.get(), journal_file_name.data(), &status, 0) != 0)
-    return system_error("cannot look at", journal_file());
-  if (auto checked = check_private(status, journal_file()); !checked)
+  if (fstatat(handle_.get(), file_.data(), &status, 0) != 0)
+    return system_error("cannot look at", file());
+  if (auto checked = check_private(status, file()); !checked)
     return checked;
   if (status.st_size == 0) // LMDB would take it for a new environment
-    return error{errc::corrupt_journal, journal_file().string() + " is empty"};
+    return error{errc::corrupt_journal, file().string() + " is empty"};
   if (!claim({status.st_dev, status.st_ino}))
     return error{errc::already_open,
-                 "this process has " + journal_file().string() + " open under another name"};
+                 "this process has " + file().string() + " open under another name"};
   return {};
 }
 

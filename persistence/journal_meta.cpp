@@ -1,48 +1,15 @@
 #include "journal_meta.hpp"
 
-#include <array>
-#include <cstring>
+#include "meta_record.hpp"
+
 #include <string>
-#include <string_view>
 
 namespace cairn::detail {
 namespace {
 
-using meta_key = std::array<std::byte, 8>;
-
-meta_key key_named(std::string_view name) noexcept {
-  meta_key key{};
-  std::memcpy(key.data(), name.data(), name.size());
-  return key;
-}
-
 const meta_key format_key = key_named("format");
 const meta_key owner_key = key_named("owner");
 const meta_key checkpoint_key = key_named("heads");
-
-template <class Record>
-result<Record> read_record(MDB_txn* txn, const databases& dbs, const meta_key& key,
-                           std::string_view what) {
-  words_view value;
-  const int rc = get_words(txn, dbs.meta, key, value);
-  if (rc == MDB_NOTFOUND)
-    return error{errc::corrupt_journal, "the journal has no " + std::string{what}};
-  if (rc != 0 && rc != MDB_CORRUPTED)
-    return lmdb_error(errc::io_failed, "cannot read the journal's " + std::string{what}, rc);
-  if (rc == MDB_CORRUPTED || !is_intact(key, value, words_of<Record>))
-    return error{errc::corrupt_journal, "the journal's " + std::string{what} + " is damaged"};
-  Record record;
-  std::memcpy(&record, value.data(), sizeof(record));
-  return record;
-}
-
-template <class Record>
-int write_record(MDB_txn* txn, const databases& dbs, const meta_key& key, Record record) noexcept {
-  seal_value(key, &record, sizeof(record));
-  MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
-  MDB_val value{sizeof(record), &record};
-  return mdb_put(txn, dbs.meta, &lmdb_key, &value, 0);
-}
 
 int write_new_journal(const lmdb_env& env, message_id id) noexcept {
   transaction txn;
@@ -52,7 +19,7 @@ int write_new_journal(const lmdb_env& env, message_id id) noexcept {
   if (const int rc = open_databases(txn.get(), true, dbs))
     return rc;
   const format_record format{{}, journal_magic, journal_format_version, id.high(), id.low()};
-  if (const int rc = write_record(txn.get(), dbs, format_key, format))
+  if (const int rc = write_meta(txn.get(), dbs.meta, format_key, format))
     return rc;
   if (const int rc = write_owner_epoch(txn.get(), dbs, 0))
     return rc;
@@ -64,7 +31,7 @@ int write_new_journal(const lmdb_env& env, message_id id) noexcept {
 } // namespace
 
 result<format_record> read_format(MDB_txn* txn, const databases& dbs) {
-  auto record = read_record<format_record>(txn, dbs, format_key, "format record");
+  auto record = read_meta<format_record>(txn, dbs.meta, format_key, "the journal's format record");
   if (!record)
     return record;
   if (record->magic != journal_magic)
@@ -77,50 +44,30 @@ result<format_record> read_format(MDB_txn* txn, const databases& dbs) {
 }
 
 result<std::uint64_t> read_owner_epoch(MDB_txn* txn, const databases& dbs) {
-  auto record = read_record<owner_record>(txn, dbs, owner_key, "owner epoch");
+  auto record = read_meta<owner_record>(txn, dbs.meta, owner_key, "the journal's owner epoch");
   if (!record)
     return std::move(record).error();
   return record->epoch;
 }
 
 result<std::uint64_t> read_checkpoint(MDB_txn* txn, const databases& dbs) {
-  auto record = read_record<checkpoint_record>(txn, dbs, checkpoint_key, "checkpoint of heads");
+  auto record = read_meta<checkpoint_record>(txn, dbs.meta, checkpoint_key,
+                                             "the journal's checkpoint of heads");
   if (!record)
     return std::move(record).error();
   return record->position;
 }
 
 int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) noexcept {
-  return write_record(txn, dbs, owner_key, owner_record{{}, epoch});
+  return write_meta(txn, dbs.meta, owner_key, owner_record{{}, epoch});
 }
 
 int write_checkpoint(MDB_txn* txn, const databases& dbs, std::uint64_t position) noexcept {
-  return write_record(txn, dbs, checkpoint_key, checkpoint_record{{}, position});
+  return write_meta(txn, dbs.meta, checkpoint_key, checkpoint_record{{}, position});
 }
 
 result<void> create_journal_file(const env_options& options, message_id id) {
-  env_options draft = options;
-  draft.file += ".new";
-  std::filesystem::path draft_lock = draft.file;
-  draft_lock += "-lock";
-  std::error_code failure;
-  std::filesystem::remove(draft.file, failure); // left by a crash while creating
-  std::filesystem::remove(draft_lock, failure);
-  {
-    auto env = lmdb_env::open(draft);
-    if (!env)
-      return std::move(env).error();
-    if (const int rc = write_new_journal(*env, id))
-      return lmdb_error(errc::io_failed, "cannot write a new journal", rc);
-    if (const int rc = mdb_env_sync(env->get(), 1))
-      return lmdb_error(errc::io_failed, "cannot sync a new journal", rc);
-  }
-  std::filesystem::remove(draft_lock, failure);
-  std::filesystem::rename(draft.file, options.file, failure);
-  if (failure)
-    return error{errc::io_failed,
-                 "cannot name the new journal " + options.file.string() + ": " + failure.message()};
-  return {};
+  return create_env_file(options, [&](const lmdb_env& env) { return write_new_journal(env, id); });
 }
 
 } // namespace cairn::detail

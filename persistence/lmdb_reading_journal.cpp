@@ -1,12 +1,14 @@
 #include <cairn/lmdb_journal.hpp>
 
 #include "append_outcomes.hpp"
+#include "commit_signal.hpp"
 #include "lmdb_store.hpp"
 #include "process_identity.hpp"
 #include "snapshot_rows.hpp"
 #include "stream_walk.hpp"
 #include "tail_overlay.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -69,10 +71,10 @@ public:
     auto reader = acquire();
     if (!reader)
       return std::move(reader).error();
-    std::uint64_t last = 0;
-    if (const int rc = detail::last_log_position(reader->txn(), reader->dbs(), last))
-      return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
-    return detail::replay_log(*reader, from_position, last, visitor);
+    auto last = last_in(*reader);
+    if (!last)
+      return last;
+    return detail::replay_log(*reader, from_position, *last, visitor);
   }
 
   void submit_snapshot(snapshot_draft) override {}
@@ -92,12 +94,28 @@ public:
 
   /// Costs a read transaction here: nobody tells this process what the writer commits.
   std::uint64_t last_position() const noexcept override {
-    std::uint64_t last = 0;
-    if (auto reader = acquire();
-        !reader || detail::last_log_position(reader->txn(), reader->dbs(), last) != 0)
-      return last_seen_;
-    last_seen_ = last;
-    return last;
+    if (const auto last = look_for_last())
+      last_seen_ = *last;
+    return last_seen_;
+  }
+
+  /// Looks again and again. What the writer could tell instead (a counter with a futex in shared
+  /// memory) would cost each commit a system call or a shared count of those who wait, which a
+  /// killed process leaves wrong; a look costs about a microsecond.
+  result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                    std::chrono::steady_clock::time_point deadline,
+                                    const std::stop_token& interrupt) const override {
+    using clock = std::chrono::steady_clock;
+    constexpr std::chrono::microseconds longest_pause{4'000};
+    for (std::chrono::microseconds pause{100};; pause = std::min(2 * pause, longest_pause)) {
+      auto last = look_for_last();
+      const auto now = clock::now();
+      if (!last || *last > position || now >= deadline || interrupt.stop_requested())
+        return last;
+      const auto wake_at = deadline - now > pause ? now + pause : deadline;
+      if (!closing_.wait(wake_at, interrupt, [] { return false; }))
+        return detail::shut_down_error();
+    }
   }
 
   journal_status status() const override {
@@ -115,6 +133,7 @@ public:
     const std::lock_guard lock{close_mutex_};
     if (closed_.exchange(true))
       return {};
+    closing_.close();
     parts_->readers.close();
     parts_->store.env.close();
     parts_->store.guard.leave();
@@ -138,6 +157,20 @@ private:
     return parts_->readers.acquire();
   }
 
+  static result<std::uint64_t> last_in(const reader_pool::lease& reader) {
+    std::uint64_t last = 0;
+    if (const int rc = detail::last_log_position(reader.txn(), reader.dbs(), last))
+      return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
+    return last;
+  }
+
+  result<std::uint64_t> look_for_last() const {
+    auto reader = acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return last_in(*reader);
+  }
+
   result<detail::tail_overlay::located> locate(const stream_id& stream) const {
     if (auto usable = check_usable(); !usable)
       return std::move(usable).error();
@@ -148,6 +181,7 @@ private:
   std::unique_ptr<reading_parts> parts_;
   mutable std::atomic<std::uint64_t> damaged_snapshots_ = 0;
   mutable std::atomic<std::uint64_t> last_seen_ = 0;
+  mutable detail::commit_signal closing_; // nobody announces: it ends the waiting
   std::mutex close_mutex_;
   std::atomic<bool> closed_ = false;
 };

@@ -82,11 +82,11 @@ result<lmdb_store> open_store(const lmdb_journal_options& options, const store_o
                                        .exclusive = !how.read_only});
   if (!guard)
     return std::move(guard).error();
-  const env_options env_opts{.file = guard->journal_file(),
+  const env_options env_opts{.file = guard->file(),
                              .map_bytes = map_bytes_here(options.map_bytes),
                              .max_readers = options.max_readers,
                              .read_only = how.read_only};
-  if (!guard->has_journal()) {
+  if (!guard->has_file()) {
     if (!create)
       return error{errc::not_found, "there is no journal in " + options.directory.string()};
     if (auto created = create_journal_file(env_opts, how.new_id); !created)
@@ -94,7 +94,7 @@ result<lmdb_store> open_store(const lmdb_journal_options& options, const store_o
     if (auto synced = guard->sync(); !synced)
       return std::move(synced).error();
   }
-  if (auto admitted = guard->admit_journal_file(); !admitted)
+  if (auto admitted = guard->admit_file(); !admitted)
     return std::move(admitted).error();
   if (auto checked = check_root_pages(env_opts.file); !checked)
     return std::move(checked).error();

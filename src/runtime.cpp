@@ -98,6 +98,17 @@ runtime::host(std::unique_ptr<detail::aggregate_model> model) {
   return parts_->engine->host(std::move(model));
 }
 
+result<subscription> runtime::subscribe(const event_selection& selection,
+                                        std::function<void(const event_view&)> handler,
+                                        const subscription_options& options) {
+  return parts_->engine->subscriptions().subscribe(selection, options, std::move(handler));
+}
+
+result<event_feed> runtime::follow(const event_selection& selection,
+                                   const subscription_options& options) {
+  return parts_->engine->subscriptions().follow(selection, options);
+}
+
 const journal& runtime::journal() const noexcept {
   return *parts_->events;
 }

@@ -91,6 +91,7 @@ private:
   std::vector<std::uint64_t> words_; // capnp::word, which clang does not let a vector hold
   std::vector<std::size_t> ends_;    // one past each record, in words
   std::size_t max_event_bytes_;
+  std::size_t expected_words_; // of the next message
 };
 
 } // namespace cairn

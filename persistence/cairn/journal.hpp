@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string_view>
 #include <vector>
 
@@ -109,8 +110,10 @@ public:
     std::uint64_t epoch = 0;
   };
 
-  event_view(const header& fixed, format::EventRecord::Reader record) noexcept
-    : header_{fixed}, record_{record} {}
+  /// `message`: the words that `record` is read from.
+  event_view(const header& fixed, format::EventRecord::Reader record,
+             std::span<const std::uint64_t> message) noexcept
+    : header_{fixed}, record_{record}, message_{message} {}
 
   /// Place in the journal, from 1, without gaps, in commit order.
   std::uint64_t position() const noexcept { return header_.position; }
@@ -138,9 +141,14 @@ public:
   capnp::AnyPointer::Reader payload() const { return record_.getPayload(); }
   format::EventRecord::Reader record() const noexcept { return record_; }
 
+  /// What a copy is made of: the fixed part, and the one segment of the record's message.
+  const header& fixed() const noexcept { return header_; }
+  std::span<const std::uint64_t> message() const noexcept { return message_; }
+
 private:
   header header_;
   format::EventRecord::Reader record_;
+  std::span<const std::uint64_t> message_;
 };
 
 /// A visitor's answer.
@@ -248,11 +256,29 @@ public:
   /// The last durable position. Cheap: one atomic read.
   virtual std::uint64_t last_position() const noexcept = 0;
 
+  /// Waits until the last durable position is beyond `position`, but not after `deadline`, and not
+  /// once `interrupt` has been requested to stop. Returns the last durable position: not beyond
+  /// `position` if the deadline or the interruption came first.
+  ///
+  /// A journal that is open for writing wakes those who wait with each commit, which costs the
+  /// commit nothing while nobody waits. One that is open for reading looks by itself, first after
+  /// 0.1 ms, then at longer and longer intervals up to 4 ms. Not from within an `append_target` or
+  /// a visitor. Errors: `shut_down` (also when the journal is closed meanwhile), `io_failed`.
+  virtual result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                            std::chrono::steady_clock::time_point deadline,
+                                            const std::stop_token& interrupt) const = 0;
+
+  /// The same, not to be interrupted.
+  result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                    std::chrono::steady_clock::time_point deadline) const {
+    return wait_beyond(position, deadline, std::stop_token{});
+  }
+
   virtual journal_status status() const = 0;
 
   /// Finishes what is queued, flushes what trails, and closes: every later call fails with
-  /// `shut_down`. Replays that are running are waited for. The destructor does the same and drops
-  /// the error. Errors: `io_failed`, `journal_stopped`.
+  /// `shut_down`. Replays that are running are waited for; who waits for a position is woken. The
+  /// destructor does the same and drops the error. Errors: `io_failed`, `journal_stopped`.
   virtual result<void> close() = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <cairn/aggregates.hpp>
 #include <cairn/lmdb_journal.hpp>
 #include <cairn/result.hpp>
+#include <cairn/subscription.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -82,13 +83,27 @@ public:
     return aggregates<T>{host(std::make_unique<detail::typed_model<T>>(options))};
   }
 
+  /// Calls `handler` for the selected durable events, those there are and those to come, in the
+  /// order of positions, on a thread of the subscription's own. For events as the structs of an
+  /// aggregate see `aggregates::subscribe`. Errors: `invalid_argument` (an option, a type or tag
+  /// that cannot be one, a start beyond the journal's end), `io_failed`, `corrupt_journal`,
+  /// `shut_down`.
+  result<subscription> subscribe(const event_selection& selection,
+                                 std::function<void(const event_view&)> handler,
+                                 const subscription_options& options = {});
+
+  /// The same by pull: the caller asks for the events, batch by batch.
+  result<event_feed> follow(const event_selection& selection,
+                            const subscription_options& options = {});
+
   /// The journal beneath, for reading. Valid as long as the runtime.
   const cairn::journal& journal() const noexcept;
 
   runtime_status status() const;
 
-  /// Refuses new requests with `shut_down`, answers every accepted one, lets the aggregates leave
-  /// memory, and closes the journal. Not from a continuation. Errors: those of `journal::close`.
+  /// Ends subscriptions and feeds, refuses new requests with `shut_down`, answers every accepted
+  /// one, lets the aggregates leave memory, and closes the journal. Not from a continuation or the
+  /// handler of a subscription. Errors: those of `journal::close`.
   result<void> close();
 
 private:

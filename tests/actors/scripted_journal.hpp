@@ -75,6 +75,9 @@ public:
   load_snapshot(const cairn::stream_id& stream,
                 cairn::function_ref<void(const cairn::snapshot_view&)> visitor) const override;
   std::uint64_t last_position() const noexcept override;
+  cairn::result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                           std::chrono::steady_clock::time_point deadline,
+                                           const std::stop_token& interrupt) const override;
   cairn::journal_status status() const override;
   cairn::result<void> close() override;
 
