@@ -55,17 +55,17 @@ void record(recording& into, const std::filesystem::path& directory, int session
             std::uint64_t seed) {
   watch_io(directory, &into.io);
   std::mutex mutex;
+  const auto acknowledge = [&](std::uint64_t position) { into.io.acknowledged(position); };
   into.bounds.insert(0);
   for (int session = 0; session < sessions; ++session) {
     const auto journal = must(cairn::open_lmdb_journal(sample_options(directory)));
     std::vector<std::thread> clients;
     for (std::uint64_t client = 0; client < 3; ++client)
-      clients.emplace_back([&, writer = sample_writer{*journal, seed++}]() mutable {
+      clients.emplace_back([&, writer = sample_writer{*journal, seed++, acknowledge}]() mutable {
         for (int i = 0; i < appends; ++i) {
           const auto position = writer.append();
           if (!position)
             std::terminate();
-          into.io.acknowledged(*position);
           const std::lock_guard lock{mutex};
           into.bounds.insert(*position);
         }

@@ -2,7 +2,11 @@
 
 #include <capnp/blob.h>
 
+#include <condition_variable>
 #include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
 
 namespace crash {
 namespace {
@@ -36,8 +40,34 @@ std::uint64_t mix(std::uint64_t digest, const cairn::event_view& event) {
 
 } // namespace
 
-sample_writer::sample_writer(cairn::journal& journal, std::uint64_t seed)
-  : journal_{journal}, random_{seed} {}
+sample_writer::sample_writer(cairn::journal& journal, std::uint64_t seed,
+                             std::function<void(std::uint64_t)> on_durable)
+  : journal_{journal}, on_durable_{std::move(on_durable)}, random_{seed} {}
+
+cairn::result<cairn::commit> sample_writer::append_and_wait(const cairn::stream_id& stream,
+                                                            cairn::event_batch events) {
+  struct receiver final : cairn::append_target {
+    void completed(std::vector<std::unique_ptr<cairn::append_operation>> done) noexcept override {
+      const std::lock_guard lock{mutex};
+      answer = done.front()->outcome;
+      if (*answer && tell)
+        tell((*answer)->first_position + (*answer)->count - 1);
+      answered.notify_one(); // under the lock: who waits destroys this object
+    }
+    std::function<void(std::uint64_t)> tell;
+    std::mutex mutex;
+    std::condition_variable answered;
+    std::optional<cairn::result<cairn::commit>> answer;
+  } waiting;
+  waiting.tell = on_durable_;
+  auto operation =
+      std::make_unique<cairn::append_operation>(stream, cairn::expected_version::any(), waiting);
+  operation->events = std::move(events);
+  journal_.submit(std::move(operation));
+  std::unique_lock lock{waiting.mutex};
+  waiting.answered.wait(lock, [&] { return waiting.answer.has_value(); });
+  return *std::move(waiting.answer);
+}
 
 cairn::result<std::uint64_t> sample_writer::append() {
   const auto& stream = sample_streams()[random_() % sample_streams().size()];
@@ -54,7 +84,7 @@ cairn::result<std::uint64_t> sample_writer::append() {
     if (!added)
       return added.error();
   }
-  const auto landed = journal_.append(stream, cairn::expected_version::any(), std::move(events));
+  const auto landed = append_and_wait(stream, std::move(events));
   if (!landed)
     return landed.error();
   const cairn::stream_head at{landed->first_version + landed->count - 1,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -15,14 +16,21 @@ namespace crash {
 /// of several events, values that lie within a page and beyond, snapshots, heads that trail.
 class sample_writer {
 public:
-  sample_writer(cairn::journal& journal, std::uint64_t seed);
+  /// `on_durable` is told of the last position of each append, by the journal itself, at the moment
+  /// in which the journal answers.
+  sample_writer(cairn::journal& journal, std::uint64_t seed,
+                std::function<void(std::uint64_t)> on_durable = {});
 
   /// One append of 1 to 3 events to some stream and, now and then, a snapshot of it. Returns the
   /// last position that is durable now.
   cairn::result<std::uint64_t> append();
 
 private:
+  cairn::result<cairn::commit> append_and_wait(const cairn::stream_id& stream,
+                                               cairn::event_batch events);
+
   cairn::journal& journal_;
+  std::function<void(std::uint64_t)> on_durable_;
   std::mt19937_64 random_;
 };
 
