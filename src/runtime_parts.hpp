@@ -4,6 +4,7 @@
 
 #include "caf_seam.hpp"
 #include "engine.hpp"
+#include "projection_set.hpp"
 
 #include <memory>
 #include <mutex>
@@ -14,6 +15,7 @@ namespace cairn {
 /// What a runtime is made of, in the order of making; closing goes backwards.
 struct runtime::parts {
   std::unique_ptr<cairn::journal> events;
+  std::unique_ptr<detail::projection_set> projections;
   std::optional<detail::seam::owned_system> own_system; ///< Empty if the application's is used.
   std::shared_ptr<detail::engine> engine;
   std::mutex closing; ///< Held while closing, so that everyone who closes waits for the end of it.

@@ -3,7 +3,9 @@
 #include <cairn/aggregate.hpp>
 #include <cairn/detail/calls.hpp>
 #include <cairn/detail/host.hpp>
+#include <cairn/event_info.hpp>
 #include <cairn/future.hpp>
+#include <cairn/projection.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -12,6 +14,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace cairn {
 
@@ -32,22 +35,24 @@ struct ask_options {
   /// A command that has not been decided by then fails with `deadline_exceeded`, and nothing is
   /// written. Once it is decided, its reply is waited for: it can no longer be taken back.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+
+  /// The reply of an accepted command arrives when its events are in the rows of all of these, or
+  /// when the deadline has passed: then, and when one of them has stopped, with `not_visible`,
+  /// though the command is accepted and durable.
+  std::vector<projection_ref> visible_in = {};
 };
+
+namespace detail {
+
+/// The same reply, once its events are in the rows that `options` names.
+future<reply> reply_when_visible(future<reply> answer, const ask_options& options);
+
+} // namespace detail
 
 /// What goes along with a query.
 struct query_options {
   /// A query that has not been evaluated by then fails with `deadline_exceeded`.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-};
-
-/// What the journal knows about an event, beside the event.
-struct event_info {
-  std::uint64_t position = 0;
-  std::uint64_t version = 0;
-  std::chrono::sys_time<std::chrono::nanoseconds> recorded_at;
-  message_id command_id;
-  message_id correlation_id;
-  message_id causation_id;
 };
 
 /// The aggregates of type `T` in a runtime: a handle, cheap to copy, usable from any thread. It may
@@ -72,6 +77,7 @@ public:
   ///   `storage_full`, `shut_down`;
   /// - `outcome_unknown`: send it again with the same command id, once the journal has been
   ///   reopened;
+  /// - `not_visible`: accepted and durable; see `ask_options::visible_in`;
   /// - the aggregate could not be rebuilt: `corrupt_record`, `corrupt_journal`, `evolve_failed`
   ///   (each with the event's position), `io_failed`, `journal_stopped`.
   template <alternative_of<typename T::command> Command>
@@ -83,6 +89,8 @@ public:
     queued->expected = options.expected;
     queued->deadline = options.deadline;
     host_->post(id, std::move(queued));
+    if (!options.visible_in.empty())
+      return detail::reply_when_visible(std::move(answer), options);
     return std::move(answer);
   }
 
@@ -119,9 +127,7 @@ public:
                                 std::uint64_t from_version = 1,
                                 std::uint64_t to_version = max_version) const {
     return host_->replay(id, from_version, to_version, [&](const event_view& event) {
-      const event_info info{event.position(),   event.version(),        event.recorded_at(),
-                            event.command_id(), event.correlation_id(), event.causation_id()};
-      visitor(info, detail::event_dispatch<typename T::event>::read(event));
+      visitor(detail::info_of(event), detail::event_dispatch<typename T::event>::read(event));
       return visit::go_on;
     });
   }
