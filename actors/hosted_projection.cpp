@@ -122,6 +122,8 @@ hosted_projection::open_tables(const table_generation& of) const {
   auto with = options_.tables;
   with.directory = home_.empty() ? home_ : of.directory;
   with.shape = model_->shape;
+  if (!home_.empty())
+    make_folders(of);
   with.create = true;
   with.visibility = is_inlined() ? row_visibility::at_once : row_visibility::committed;
   auto store = table_store::open(std::move(with));

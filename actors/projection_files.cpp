@@ -5,6 +5,8 @@
 #include <optional>
 #include <tuple>
 
+#include <sys/stat.h>
+
 namespace cairn::detail {
 namespace {
 
@@ -45,6 +47,13 @@ std::vector<table_generation> find_generations(const std::filesystem::path& home
 table_generation make_generation(const std::filesystem::path& home, std::uint32_t version,
                                  std::uint32_t generation) {
   return {version, generation, home / std::to_string(version) / std::to_string(generation)};
+}
+
+void make_folders(const table_generation& of) noexcept {
+  const auto version = of.directory.parent_path();
+  const auto home = version.parent_path();
+  for (const auto& folder : {home.parent_path(), home, version})
+    (void)mkdir(folder.c_str(), S_IRWXU);
 }
 
 void remove_generation(const table_generation& of) noexcept {

@@ -21,6 +21,9 @@ std::vector<table_generation> find_generations(const std::filesystem::path& home
 table_generation make_generation(const std::filesystem::path& home, std::uint32_t version,
                                  std::uint32_t generation);
 
+/// Makes the folders around it, for the owner alone. What is wrong shows when its files are made.
+void make_folders(const table_generation& of) noexcept;
+
 /// Removes its files. What cannot be removed now is removed at the next start.
 void remove_generation(const table_generation& of) noexcept;
 

@@ -307,3 +307,36 @@ TEST_CASE("an import into carts that refuse it ends with status 1 and names the 
   CHECK(contains(ended.err, file + ":2: adding milk was rejected: already_checked_out"));
   CHECK(shop.read({"show", "b-1"})["state"] == "checked-out");
 }
+
+TEST_CASE("the best sellers are listed, the most wanted first, as of the last command") {
+  const program shop;
+  shop.run(0, {"import", SAMPLE});
+  CHECK(shop.run(0, {"top", "3"}).out
+        == "        22  fleece\n"
+           "        20  insect repellent\n"
+           "        20  seam sealer\n");
+  CHECK(shop.read({"top"}).size() == 10);
+  shop.run(0, {"add", "mine", "seam sealer", "--quantity", "5000"});
+  CHECK(shop.run(0, {"top", "2", "--json"}).out
+        == "[{\"sku\":\"seam sealer\",\"quantity\":5020},{\"sku\":\"fleece\",\"quantity\":22}]\n");
+  shop.run(0, {"remove", "mine", "seam sealer"});
+  CHECK(shop.read({"top", "2"})[0]["sku"] == "fleece");
+  shop.run(2, {"top", "0"});
+}
+
+TEST_CASE("carts are listed and counted by their state") {
+  const program shop;
+  for (const auto* cart : {"b", "a", "c"})
+    shop.run(0, {"add", cart, "tea"});
+  shop.run(0, {"remove", "c", "tea"});
+  shop.run(0, {"checkout", "b"});
+  CHECK(shop.run(0, {"carts", "--state", "open"}).out == "open        a\nopen        c\n");
+  CHECK(shop.run(0, {"carts", "--state", "checked-out"}).out == "checked-out b\n");
+  CHECK(shop.run(0, {"carts", "--state", "open", "--count"}).out == "2\n");
+  CHECK(shop.run(0, {"carts", "--count"}).out == "3\n");
+  CHECK(shop.read({"carts", "--state", "checked-out"})
+        == json::parse(R"([{"cart":"b","state":"checked-out"}])"));
+  CHECK(shop.read({"carts"}).size() == 3);
+  CHECK(shop.read({"carts", "--count"}) == json{{"count", 3}});
+  shop.run(2, {"carts", "--state", "lost"});
+}

@@ -182,13 +182,16 @@ TEST_CASE("tables of another history than the journal's are refused") {
   CHECK(refused.error().code() == errc::corrupt_journal);
 }
 
-TEST_CASE("another process's program can read the tables where they lie") {
+TEST_CASE("the tables lie where it says, for the owner alone") {
   const temporary_directory directory;
   auto runtime = open_runtime(directory / "data");
   REQUIRE(runtime.host<account>().ask("a", put(5)).get());
   REQUIRE(runtime.project<ledger<0>>().value().wait_for(1));
   const auto lies = directory / "data" / "projections" / "ledger" / "1" / "1";
   CHECK(std::filesystem::exists(lies / "tables.mdb"));
+  using std::filesystem::perms;
+  for (auto folder = lies; folder != directory / "data"; folder = folder.parent_path())
+    CHECK(std::filesystem::status(folder).permissions() == perms::owner_all);
   CHECK(cairn::table_store::open_for_reading({.directory = lies}).error().code()
         == errc::already_open); // not this one
 }
