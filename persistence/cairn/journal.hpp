@@ -229,15 +229,18 @@ public:
   /// reclaiming of pages.
   ///
   /// Returns the version of the last event visited, or `from_version - 1` if there was none.
-  /// Errors: `corrupt_record` with its position (events before it have been visited),
-  /// `corrupt_journal` if the chain of the stream is broken, `io_failed`, `shut_down`. What the
-  /// visitor throws passes through, except that `kj::Exception` becomes `corrupt_record`.
+  /// Errors: `corrupt_record` with its position, `corrupt_journal` if the chain of the stream is
+  /// broken, `io_failed`, `shut_down`. The stream is found by walking back from its end: what lies
+  /// before a damaged record is visited all the same if the record's back pointer still leads to
+  /// the event before; if not, or if the chain is broken, nothing is. What the visitor throws
+  /// passes through, except that `kj::Exception` becomes `corrupt_record`.
   virtual result<std::uint64_t> replay(const stream_id& stream, std::uint64_t from_version,
                                        std::uint64_t to_version, event_visitor visitor) const = 0;
 
   /// Calls `visitor` for all events from `from_position` (at least 1) on, in the order of
   /// positions, up to the last that was durable when the call began. Returns the last position
-  /// visited, or `from_position - 1`. Errors and slices as for `replay`.
+  /// visited, or `from_position - 1`. Errors and slices as for `replay`, but that everything before
+  /// the damage has been visited.
   virtual result<std::uint64_t> replay_all(std::uint64_t from_position,
                                            event_visitor visitor) const = 0;
 

@@ -13,7 +13,8 @@ namespace cairn {
 /// How an LMDB journal is opened. Sizes are in bytes.
 struct lmdb_journal_options {
   std::filesystem::path
-      directory; ///< Created (mode 0700) with the journal in it if it does not exist.
+      directory; ///< Created (mode 0700) with the journal in it if it does not exist; one that
+                 ///< is there, is ours and empty becomes 0700.
 
   bool create = true; ///< false: `not_found` instead of creating.
 

@@ -69,6 +69,17 @@ public:
   /// Errors: `invalid_argument` naming the option, and those of `open_lmdb_journal`.
   static result<runtime> open(runtime_options options);
 
+  /// Opens the journal in `options.directory` for reading only, beside a process that may be
+  /// writing it, and sees what that one has made durable. `history`, `state_at`, `journal` and
+  /// subscriptions are as ever; `query` rebuilds the aggregate's durable state in the thread that
+  /// asks; `ask` fails with `journal_stopped`. Of the options those of the journal count. Takes no
+  /// lock that a writer needs, and no thread but those of subscriptions.
+  ///
+  /// Errors: `invalid_argument` (an option; also a directory without a name), and those of
+  /// `open_lmdb_journal_for_reading`: `not_found` if there is no journal, `already_open` if this
+  /// very process has it open.
+  static result<runtime> open_for_reading(runtime_options options);
+
   runtime(runtime&&) noexcept;
   runtime& operator=(runtime&&) noexcept;
 
