@@ -5,6 +5,8 @@
 #include "lmdb_store.hpp"
 #include "lmdb_writer.hpp"
 #include "process_identity.hpp"
+#include "schema_history.hpp"
+#include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
 #include "stream_walk.hpp"
 
@@ -133,6 +135,25 @@ public:
     return *state == detail::snapshot_state::visited;
   }
 
+  result<void> declare_schemas(const schema_declaration& used) override {
+    if (auto usable = check_usable(); !usable)
+      return usable;
+    const std::lock_guard one_at_a_time{schemas_mutex_};
+    auto words = detail::judge_schemas(*this, used);
+    if (!words)
+      return std::move(words).error();
+    return words->empty() ? result<void>{} : parts_->writer.append_schemas(*words);
+  }
+
+  result<void> visit_schemas(function_ref<void(const schema_generation&)> visitor) const override {
+    if (auto usable = check_usable(); !usable)
+      return usable;
+    auto reader = parts_->readers.acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return detail::visit_schema_rows(reader->txn(), reader->dbs(), visitor);
+  }
+
   std::uint64_t last_position() const noexcept override { return parts_->writer.last_position(); }
 
   journal_status status() const override {
@@ -180,6 +201,7 @@ private:
   const std::uint64_t process_ = detail::process_token();
   std::unique_ptr<journal_parts> parts_;
   mutable std::atomic<std::uint64_t> damaged_snapshots_ = 0;
+  std::mutex schemas_mutex_;
   std::mutex close_mutex_;
   std::atomic<bool> closed_ = false;
 };

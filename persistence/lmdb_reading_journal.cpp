@@ -3,6 +3,8 @@
 #include "append_outcomes.hpp"
 #include "lmdb_store.hpp"
 #include "process_identity.hpp"
+#include "schema_history.hpp"
+#include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
 #include "stream_walk.hpp"
 #include "tail_overlay.hpp"
@@ -88,6 +90,18 @@ public:
     if (*state == detail::snapshot_state::damaged)
       damaged_snapshots_.fetch_add(1, std::memory_order_relaxed);
     return *state == detail::snapshot_state::visited;
+  }
+
+  result<void> declare_schemas(const schema_declaration& used) override {
+    auto words = detail::judge_schemas(*this, used);
+    return words ? result<void>{} : std::move(words).error();
+  }
+
+  result<void> visit_schemas(function_ref<void(const schema_generation&)> visitor) const override {
+    auto reader = acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return detail::visit_schema_rows(reader->txn(), reader->dbs(), visitor);
   }
 
   /// Costs a read transaction here: nobody tells this process what the writer commits.

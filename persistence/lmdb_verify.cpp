@@ -4,6 +4,8 @@
 #include "journal_meta.hpp"
 #include "lmdb_store.hpp"
 #include "reader_pool.hpp"
+#include "schema_history.hpp"
+#include "schema_rows.hpp"
 #include "stream_walk.hpp"
 
 #include <cstring>
@@ -43,6 +45,8 @@ public:
     if (auto checked = check_heads(*reader, *checkpoint); !checked)
       return std::move(checked).error();
     if (auto checked = check_snapshots(*reader); !checked)
+      return std::move(checked).error();
+    if (auto checked = check_schemas(*reader); !checked)
       return std::move(checked).error();
     return counted_;
   }
@@ -131,6 +135,14 @@ private:
     if (rc != MDB_NOTFOUND)
       return detail::lmdb_error(errc::io_failed, "cannot read the snapshots", rc);
     return {};
+  }
+
+  result<void> check_schemas(const reader_pool::lease& reader) {
+    detail::schema_history history;
+    auto read = detail::visit_schema_rows(
+        reader.txn(), reader.dbs(), [&](const schema_generation& next) { history.add(next); });
+    counted_.schema_generations = history.last();
+    return read;
   }
 
   /// Whether the snapshot stands for a version that its stream has (or began to have meanwhile).

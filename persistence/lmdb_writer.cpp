@@ -4,6 +4,7 @@
 #include "head_rows.hpp"
 #include "journal_meta.hpp"
 #include "log_tail.hpp"
+#include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
 
 #include <pthread.h>
@@ -18,8 +19,9 @@ namespace {
 constexpr std::chrono::seconds reader_check_interval{30};
 constexpr std::size_t rows_per_closing_commit = 16'384;
 
-/// LMDB's codes are negative and the system's positive; this one is ours.
+/// LMDB's codes are below -30000 and the system's positive; these are ours.
 constexpr int rc_not_owner = -1;
+constexpr int rc_stopped = -2;
 
 error stopped_error(const error& why) {
   return {errc::journal_stopped, "the journal has stopped writing: " + why.message()};
@@ -139,7 +141,7 @@ void lmdb_writer::run() {
 
 void lmdb_writer::commit(append_batch& batch) {
   if (stopped_)
-    return fail_all(batch, stopped_error(*stopped_by_));
+    return fail_all(batch, why_stopped());
   if (batch.events > 0)
     if (const auto full = storage_->objection(batch.bytes))
       return fail_all(batch, *full);
@@ -148,7 +150,7 @@ void lmdb_writer::commit(append_batch& batch) {
       barrier->outcome.emplace(cairn::commit{});
     return;
   }
-  commit_time_ns_ = static_cast<std::uint64_t>(options_.wall_clock().time_since_epoch().count());
+  commit_time_ns_ = now_ns();
   // Heads and snapshots may wait: if there is no room for them, the events go alone.
   if (!commit_appends(batch, trailing::with))
     (void)commit_appends(batch, trailing::without);
@@ -193,7 +195,10 @@ int lmdb_writer::fill_transaction(MDB_txn* txn, append_batch& batch, trailing tr
   return flush_.write_slice(txn, dbs_, next_position_ - 1, appended);
 }
 
+/// Asked within each write transaction: one that failed in another thread must not be followed.
 int lmdb_writer::check_owner(MDB_txn* txn) const {
+  if (stopped_)
+    return rc_stopped;
   const auto owner = read_owner_epoch(txn, dbs_);
   return owner && *owner == epoch_ ? 0 : rc_not_owner;
 }
@@ -325,6 +330,8 @@ void lmdb_writer::publish(const append_batch& batch) {
 void lmdb_writer::abandon(append_batch& batch, int rc) {
   if (rc == MDB_MAP_FULL)
     return fail_all(batch, lmdb_error(errc::storage_full, "the journal's map is full", rc));
+  if (rc == rc_stopped)
+    return fail_all(batch, why_stopped());
   error why = rc == rc_not_owner ? error{errc::locked, "another process has taken the journal over"}
                                  : lmdb_error(errc::io_failed, "cannot append to the journal", rc);
   fail_all(batch, rc == rc_not_owner ? stopped_error(why) : why);
@@ -346,6 +353,37 @@ void lmdb_writer::stop_writing(error why) {
   stopped_ = true;
 }
 
+error lmdb_writer::why_stopped() const {
+  const std::lock_guard lock{stopped_mutex_};
+  return stopped_error(*stopped_by_);
+}
+
+result<void> lmdb_writer::append_schemas(std::span<const std::uint64_t> message) {
+  transaction txn;
+  int rc = txn.begin(env_, 0);
+  if (rc == 0)
+    rc = check_owner(txn.get());
+  if (rc == 0)
+    rc = append_schema_row(txn.get(), dbs_, now_ns(), message);
+  if (rc == rc_stopped)
+    return why_stopped();
+  if (rc == rc_not_owner)
+    return stopped_error({errc::locked, "another process has taken the journal over"});
+  if (rc == MDB_MAP_FULL)
+    return lmdb_error(errc::storage_full, "the journal's map is full", rc);
+  if (rc != 0)
+    return lmdb_error(errc::io_failed, "cannot append to the journal's schemas", rc);
+  if (const int failed = txn.commit()) {
+    stop_writing(lmdb_error(errc::outcome_unknown, "a commit of the journal failed", failed));
+    return why_stopped();
+  }
+  return {};
+}
+
+std::uint64_t lmdb_writer::now_ns() const {
+  return static_cast<std::uint64_t>(options_.wall_clock().time_since_epoch().count());
+}
+
 void lmdb_writer::flush_all_heads() {
   while (!stopped_ && flush_.unflushed() > 0) {
     flush_.hurry(last_position_);
@@ -359,6 +397,8 @@ void lmdb_writer::flush_all_heads() {
       return flush_.aborted(); // no room: the next opening replays the tail
     if (rc == 0)
       rc = txn.commit();
+    if (rc == rc_stopped)
+      return flush_.aborted();
     if (rc != 0)
       return stop_writing(lmdb_error(errc::io_failed, "cannot flush the heads", rc));
     flush_.committed(last_position_, 0);

@@ -40,6 +40,11 @@ public:
 
   append_queue& queue() noexcept { return queue_; }
 
+  /// Appends a generation of schemas (the words of its message), in a transaction of its own, which
+  /// waits for the commit that is being written. Any thread. Errors: `storage_full`, `io_failed`,
+  /// `journal_stopped`.
+  result<void> append_schemas(std::span<const std::uint64_t> message);
+
   /// As of the last durable commit. `nullopt`: look into the database, in a transaction that begins
   /// afterwards.
   std::optional<stream_head> head(const stream_id& stream) const {
@@ -67,10 +72,12 @@ private:
   int find_head(MDB_txn* txn, const stream_id& stream, head_entry*& entry);
   int write_snapshots(MDB_txn* txn, const append_batch& batch);
   int check_owner(MDB_txn* txn) const;
+  std::uint64_t now_ns() const;
   void publish(const append_batch& batch);
   void abandon(append_batch& batch, int rc);
   void commit_failed(append_batch& batch, int rc);
   void stop_writing(error why);
+  error why_stopped() const;
   void flush_all_heads();
 
   const lmdb_env& env_;

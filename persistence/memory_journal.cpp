@@ -2,6 +2,7 @@
 
 #include "append_outcomes.hpp"
 #include "record.hpp"
+#include "schema_history.hpp"
 
 #include <condition_variable>
 #include <cstring>
@@ -105,6 +106,34 @@ public:
     }
   }
 
+  result<void> declare_schemas(const schema_declaration& used) override {
+    const std::lock_guard one_at_a_time{schemas_mutex_};
+    auto words = detail::judge_schemas(*this, used);
+    if (!words)
+      return std::move(words).error();
+    if (words->empty())
+      return {};
+    const auto now = options_.wall_clock();
+    const std::lock_guard lock{mutex_};
+    schemas_.push_back({now, *std::move(words)});
+    return {};
+  }
+
+  result<void> visit_schemas(function_ref<void(const schema_generation&)> visitor) const override {
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    for (std::uint64_t number = 1; const kept_schemas* const kept = schemas_at(number); ++number) {
+      try {
+        detail::message_in_place message{words_view{kept->message}, 0};
+        visitor({number, kept->recorded_at, message.root<format::SchemaGeneration>()});
+      } catch (const kj::Exception& damage) {
+        return error{errc::corrupt_journal, damage.getDescription().cStr()};
+      }
+    }
+    return {};
+  }
+
   std::uint64_t last_position() const noexcept override {
     const std::lock_guard lock{mutex_};
     return records_.size();
@@ -131,6 +160,11 @@ public:
 
 private:
   static constexpr std::uint64_t epoch = 1;
+
+  struct kept_schemas {
+    std::chrono::sys_time<std::chrono::nanoseconds> recorded_at;
+    std::vector<std::uint64_t> message;
+  };
 
   /// Keeps `close` waiting while a visitor may be running.
   class running_replay {
@@ -226,6 +260,11 @@ private:
     return {found->second.size(), found->second.back()};
   }
 
+  const kept_schemas* schemas_at(std::uint64_t number) const {
+    const std::lock_guard lock{mutex_};
+    return number <= schemas_.size() ? &schemas_[number - 1] : nullptr; // stays where it is
+  }
+
   std::shared_ptr<const snapshot_draft> snapshot_of(const stream_id& stream) const {
     const std::lock_guard lock{mutex_};
     const auto found = snapshots_.find(stream.name());
@@ -233,7 +272,8 @@ private:
   }
 
   memory_journal_options options_;
-  std::mutex submit_mutex_; // taken before mutex_
+  std::mutex submit_mutex_;  // taken before mutex_
+  std::mutex schemas_mutex_; // taken before mutex_
   mutable std::mutex mutex_;
   mutable std::condition_variable no_replays_;
   mutable std::size_t replays_ = 0;
@@ -241,6 +281,7 @@ private:
   std::deque<std::vector<std::uint64_t>> records_;                      // position 1 first
   std::unordered_map<std::string, std::vector<std::uint64_t>> streams_; // positions by version
   std::unordered_map<std::string, std::shared_ptr<const snapshot_draft>> snapshots_;
+  std::deque<kept_schemas> schemas_; // generation 1 first
   std::uint64_t commits_ = 0;
   std::uint64_t appended_bytes_ = 0;
   bool closed_ = false;

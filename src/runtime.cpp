@@ -93,7 +93,7 @@ runtime::~runtime() {
   (void)close();
 }
 
-std::shared_ptr<detail::aggregate_host>
+result<std::shared_ptr<detail::aggregate_host>>
 runtime::host(std::unique_ptr<detail::aggregate_model> model) {
   return parts_->engine->host(std::move(model));
 }

@@ -3,6 +3,7 @@
 #include <cairn/event_batch.hpp>
 #include <cairn/function_ref.hpp>
 #include <cairn/ids.hpp>
+#include <cairn/journal_schemas.hpp>
 #include <cairn/result.hpp>
 
 #include <cairn/journal.capnp.h>
@@ -244,6 +245,23 @@ public:
   /// `kj::Exception` counts as damaged. Errors: `io_failed`, `shut_down`.
   virtual result<bool> load_snapshot(const stream_id& stream,
                                      function_ref<void(const snapshot_view&)> visitor) const = 0;
+
+  /// Compares the schemas that a program uses with those that the journal knows. What is new, or
+  /// has grown by the rules of evolution (`schemas/README.md`), is recorded durably as one
+  /// generation; what the journal has known before, in whichever generation, is not recorded again.
+  /// So an older version of a program may take over from a newer one.
+  ///
+  /// Errors, with nothing recorded: `incompatible_schema` naming type and field, old and new (or the
+  /// event type that occurs in the journal and that `used` lacks: for it the whole log is searched,
+  /// once); `invalid_argument` (the owner), `storage_full`, `io_failed`, `corrupt_journal`,
+  /// `corrupt_record`, `journal_stopped`, `shut_down`. A journal open for reading only compares.
+  virtual result<void> declare_schemas(const schema_declaration& used) = 0;
+
+  /// Calls `visitor` with all generations of schemas, oldest first. Errors: `corrupt_journal`,
+  /// `io_failed`, `shut_down`. What the visitor throws passes through, except that `kj::Exception`
+  /// becomes `corrupt_journal`.
+  virtual result<void>
+  visit_schemas(function_ref<void(const schema_generation&)> visitor) const = 0;
 
   /// The last durable position. Cheap: one atomic read.
   virtual std::uint64_t last_position() const noexcept = 0;

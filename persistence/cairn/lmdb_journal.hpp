@@ -62,6 +62,7 @@ struct lmdb_verification {
   std::uint64_t streams = 0;
   std::uint64_t snapshots = 0;
   std::uint64_t damaged_snapshots = 0; ///< No error: they are ignored and rebuilt.
+  std::uint64_t schema_generations = 0;
 };
 
 /// Reads the whole journal, beside a process that may be writing it, and checks what opening and

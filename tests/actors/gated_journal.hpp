@@ -61,6 +61,13 @@ public:
                 cairn::function_ref<void(const cairn::snapshot_view&)> visitor) const override {
     return inner_->load_snapshot(stream, visitor);
   }
+  cairn::result<void> declare_schemas(const cairn::schema_declaration& used) override {
+    return inner_->declare_schemas(used);
+  }
+  cairn::result<void>
+  visit_schemas(cairn::function_ref<void(const cairn::schema_generation&)> visitor) const override {
+    return inner_->visit_schemas(visitor);
+  }
   std::uint64_t last_position() const noexcept override { return inner_->last_position(); }
   cairn::journal_status status() const override { return inner_->status(); }
   cairn::result<void> close() override { return inner_->close(); }

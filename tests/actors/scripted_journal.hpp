@@ -74,6 +74,13 @@ public:
   cairn::result<bool>
   load_snapshot(const cairn::stream_id& stream,
                 cairn::function_ref<void(const cairn::snapshot_view&)> visitor) const override;
+  cairn::result<void> declare_schemas(const cairn::schema_declaration& used) override {
+    return inner_->declare_schemas(used);
+  }
+  cairn::result<void>
+  visit_schemas(cairn::function_ref<void(const cairn::schema_generation&)> visitor) const override {
+    return inner_->visit_schemas(visitor);
+  }
   std::uint64_t last_position() const noexcept override;
   cairn::journal_status status() const override;
   cairn::result<void> close() override;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 namespace cairn::detail {
 
@@ -25,6 +26,9 @@ public:
   virtual ~aggregate_model() = default;
 
   virtual std::unique_ptr<aggregate_state> make_state() const = 0;
+
+  /// What the journal is told before the first event.
+  virtual schema_declaration schemas() const = 0;
 
   const std::string type_name;
   const void* const identity; ///< Distinguishes C++ types that claim the same name.
@@ -58,6 +62,10 @@ struct event_dispatch<std::variant<Events...>> {
       T::evolve(state, wire);
     else
       T::evolve(state, schema_of<E>::read(wire));
+  }
+
+  static std::vector<capnp::StructSchema> schemas() {
+    return {capnp::Schema::from<typename schema_of<Events>::wire>()...};
   }
 
   /// The value of the event; throws `unknown_event_type`.
@@ -118,6 +126,13 @@ public:
 
   std::unique_ptr<aggregate_state> make_state() const override {
     return std::make_unique<typed_state<T>>();
+  }
+
+  schema_declaration schemas() const override {
+    return {.owner = type_name,
+            .events = event_dispatch<typename T::event>::schemas(),
+            .states = {capnp::Schema::from<typename typed_state<T>::wire>()},
+            .rows = {}};
   }
 };
 
