@@ -27,6 +27,12 @@ error describe(const unknown_event_type& unknown, const stream_id& stream, std::
   return error{errc::evolve_failed, text.str()}.with_position(position);
 }
 
+error describe(const upcast_failure& failure, const stream_id& stream, std::uint64_t position) {
+  return error{errc::evolve_failed,
+               std::string{failure.what()} + " (aggregate " + stream.name() + ")"}
+      .with_position(position);
+}
+
 std::optional<error> try_evolve(aggregate_state& state, const event_view& event) {
   try {
     state.evolve(event);

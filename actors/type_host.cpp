@@ -117,6 +117,8 @@ result<std::uint64_t> type_host::replay(std::string_view id, std::uint64_t from_
                                     });
   } catch (const unknown_event_type& unknown) {
     return describe(unknown, *stream, position);
+  } catch (const upcast_failure& failure) {
+    return describe(failure, *stream, position);
   }
 }
 
