@@ -35,7 +35,9 @@ int open_added(MDB_txn* txn, unsigned flags, databases& opened) noexcept {
     database = absent_database;
     return 0;
   };
-  return open("schemas", MDB_INTEGERKEY, opened.schemas);
+  if (const int rc = open("schemas", MDB_INTEGERKEY, opened.schemas))
+    return rc;
+  return open("tags", 0, opened.tags);
 }
 
 int configure(MDB_env* env, const env_options& options) noexcept {

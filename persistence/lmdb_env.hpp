@@ -23,6 +23,7 @@ struct databases {
   MDB_dbi heads = 0;
   MDB_dbi snapshots = 0;
   MDB_dbi schemas = absent_database;
+  MDB_dbi tags = absent_database;
 };
 
 struct env_options {

@@ -9,6 +9,8 @@
 #include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
 #include "stream_walk.hpp"
+#include "tag_rows.hpp"
+#include "text_check.hpp"
 
 #include <atomic>
 #include <limits>
@@ -113,6 +115,21 @@ public:
     if (!reader)
       return std::move(reader).error();
     return detail::replay_log(*reader, from_position, last, visitor);
+  }
+
+  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                   event_visitor visitor) const override {
+    CAIRN_ASSERT(from_position >= 1);
+    if (auto usable = check_usable(); !usable)
+      return std::move(usable).error();
+    if (auto checked = detail::check_tag(tag); !checked)
+      return std::move(checked).error();
+    const std::uint64_t last = last_position();
+    const auto in_memory = parts_->writer.tagged(tag, from_position); // before the transaction
+    auto reader = parts_->readers.acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return detail::replay_tagged(*reader, tag, from_position, last, in_memory, visitor);
   }
 
   void submit_snapshot(snapshot_draft snapshot) override {

@@ -7,7 +7,9 @@
 #include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
 #include "stream_walk.hpp"
+#include "tag_rows.hpp"
 #include "tail_overlay.hpp"
+#include "text_check.hpp"
 
 #include <atomic>
 #include <mutex>
@@ -75,6 +77,20 @@ public:
     if (const int rc = detail::last_log_position(reader->txn(), reader->dbs(), last))
       return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
     return detail::replay_log(*reader, from_position, last, visitor);
+  }
+
+  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                   event_visitor visitor) const override {
+    CAIRN_ASSERT(from_position >= 1);
+    if (auto usable = check_usable(); !usable)
+      return std::move(usable).error();
+    if (auto checked = detail::check_tag(tag); !checked)
+      return std::move(checked).error();
+    auto found = parts_->tail.locate_tagged(parts_->readers, tag, from_position);
+    if (!found)
+      return std::move(found).error();
+    return detail::replay_tagged(found->reader, tag, from_position, found->last, found->positions,
+                                 visitor);
   }
 
   void submit_snapshot(snapshot_draft) override {}

@@ -40,7 +40,9 @@ std::uint64_t hash_of(std::string_view name) noexcept {
 
 lmdb_writer::lmdb_writer(const lmdb_env& env, const databases& dbs, writer_options options)
   : env_{env}, dbs_{dbs}, options_{std::move(options)}, queue_{options_.limits},
-    heads_{2 * options_.flush_interval_events}, flush_{heads_, options_.flush_interval_events} {}
+    heads_{2 * options_.flush_interval_events}, head_rows_{heads_, &databases::heads,
+                                                           options_.flush_interval_events},
+    flush_{{&head_rows_, &tags_}, options_.flush_interval_events} {}
 
 lmdb_writer::~lmdb_writer() {
   (void)stop();
@@ -76,23 +78,18 @@ result<void> lmdb_writer::replay_tail() {
   transaction txn;
   if (const int rc = txn.begin(env_, MDB_RDONLY))
     return lmdb_error(errc::io_failed, "cannot begin to read the journal", rc);
-  auto checkpoint = read_checkpoint(txn.get(), dbs_);
-  if (!checkpoint)
-    return std::move(checkpoint).error();
+  const auto from = read_checkpoints(txn.get(), dbs_);
+  if (!from)
+    return from.error();
   const auto take_in = [&](const tail_record& record) {
-    const stream_head head{record.header.version, record.position};
-    const std::uint64_t hash = hash_of(record.stream);
-    head_entry* entry = heads_.find(record.stream, hash);
-    if (!entry)
-      entry = &heads_.insert(record.stream, hash, head);
-    else if (entry->committed.version + 1 != head.version
-             || entry->committed.position != record.header.previous)
+    if (record.position > from->heads && !take_in_head(record))
       return false;
-    entry->pending = entry->committed = head;
-    flush_.mark(*entry);
+    if (record.position > from->tags)
+      for (const auto tag : record.event.tags())
+        tags_.stage({tag.begin(), tag.size()}, record.position);
     return true;
   };
-  auto last = read_tail(txn.get(), dbs_, *checkpoint, take_in);
+  auto last = read_tail(txn.get(), dbs_, from->lowest(), take_in);
   if (!last)
     return std::move(last).error();
   MDB_stat stat{};
@@ -100,12 +97,27 @@ result<void> lmdb_writer::replay_tail() {
   if (stat.ms_entries != *last)
     return error{errc::corrupt_journal, "the log has " + std::to_string(stat.ms_entries)
                                             + " records up to position " + std::to_string(*last)};
-  replayed_at_open_ = *last - *checkpoint;
+  tags_.publish();
+  replayed_at_open_ = *last - from->lowest();
   last_position_ = *last;
   next_position_ = *last + 1;
-  flush_.start_at(*checkpoint);
+  flush_.start_at(from->lowest());
   flush_.committed(*last, 0);
   return {};
+}
+
+/// False: the record does not continue its stream.
+bool lmdb_writer::take_in_head(const tail_record& record) {
+  const std::uint64_t hash = hash_of(record.stream);
+  head_entry* entry = heads_.find(record.stream, hash);
+  if (!entry)
+    entry = &heads_.insert(record.stream, hash, record.head());
+  else if (entry->committed.version + 1 != record.header.version
+           || entry->committed.position != record.header.previous)
+    return false;
+  entry->pending = entry->committed = record.head();
+  head_rows_.mark(*entry);
+  return true;
 }
 
 result<void> lmdb_writer::stop() {
@@ -136,7 +148,7 @@ void lmdb_writer::run() {
       next_reader_check = now + reader_check_interval;
     }
   }
-  flush_all_heads();
+  flush_all();
 }
 
 void lmdb_writer::commit(append_batch& batch) {
@@ -151,7 +163,7 @@ void lmdb_writer::commit(append_batch& batch) {
     return;
   }
   commit_time_ns_ = now_ns();
-  // Heads and snapshots may wait: if there is no room for them, the events go alone.
+  // What trails and snapshots may wait: if there is no room for them, the events go alone.
   if (!commit_appends(batch, trailing::with))
     (void)commit_appends(batch, trailing::without);
 }
@@ -165,16 +177,14 @@ bool lmdb_writer::commit_appends(append_batch& batch, trailing trail) {
     rc = fill_transaction(txn.get(), batch, trail);
   if (rc != 0) {
     txn.abort();
-    heads_.roll_back();
-    flush_.aborted();
+    roll_back();
     if (rc == MDB_MAP_FULL && trail == trailing::with)
       return false;
     abandon(batch, rc);
     return true;
   }
   if (const int failed = txn.commit()) {
-    heads_.roll_back();
-    flush_.aborted();
+    roll_back();
     commit_failed(batch, failed);
   } else {
     publish(batch);
@@ -270,6 +280,8 @@ int lmdb_writer::append_one(MDB_txn* txn, MDB_cursor* log, append_operation& ope
     head = {header.version, next_position_++};
   }
   heads_.touch(*entry, head);
+  for (const auto& tagged : operation.events.tags())
+    tags_.stage(tagged.tag, operation.outcome->value().first_position + tagged.record);
   return 0;
 }
 
@@ -297,7 +309,7 @@ int lmdb_writer::find_head(MDB_txn* txn, const stream_id& stream, head_entry*& e
   if (const int rc = read_head_row(txn, dbs_, stream.name(), head))
     return rc;
   entry = &heads_.insert(stream.name(), stream.hash(), head);
-  flush_.note_loaded(*entry);
+  head_rows_.note_loaded(*entry);
   return 0;
 }
 
@@ -318,12 +330,19 @@ int lmdb_writer::write_snapshots(MDB_txn* txn, const append_batch& batch) {
 void lmdb_writer::publish(const append_batch& batch) {
   const std::uint64_t events = next_position_ - 1 - last_position_;
   for (head_entry* entry : heads_.publish())
-    flush_.mark(*entry);
+    head_rows_.mark(*entry);
+  tags_.publish(); // first: who sees the position finds the tag
   last_position_.store(next_position_ - 1, std::memory_order_release);
   commits_.fetch_add(1, std::memory_order_relaxed);
   appended_events_.fetch_add(events, std::memory_order_relaxed);
   appended_bytes_.fetch_add(batch.bytes, std::memory_order_relaxed);
   flush_.committed(last_position_, events);
+}
+
+void lmdb_writer::roll_back() noexcept {
+  heads_.roll_back();
+  tags_.roll_back();
+  flush_.aborted();
 }
 
 /// The transaction was aborted: nothing was written.
@@ -384,9 +403,8 @@ std::uint64_t lmdb_writer::now_ns() const {
   return static_cast<std::uint64_t>(options_.wall_clock().time_since_epoch().count());
 }
 
-void lmdb_writer::flush_all_heads() {
-  while (!stopped_ && flush_.unflushed() > 0) {
-    flush_.hurry(last_position_);
+void lmdb_writer::flush_all() {
+  while (!stopped_ && flush_.hurry(last_position_)) {
     transaction txn;
     int rc = txn.begin(env_, 0);
     if (rc == 0)
@@ -400,7 +418,7 @@ void lmdb_writer::flush_all_heads() {
     if (rc == rc_stopped)
       return flush_.aborted();
     if (rc != 0)
-      return stop_writing(lmdb_error(errc::io_failed, "cannot flush the heads", rc));
+      return stop_writing(lmdb_error(errc::io_failed, "cannot flush what trails the log", rc));
     flush_.committed(last_position_, 0);
   }
 }

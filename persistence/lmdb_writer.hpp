@@ -1,8 +1,10 @@
 #pragma once
 
 #include "append_queue.hpp"
-#include "head_flush.hpp"
+#include "log_tail.hpp"
 #include "storage_watch.hpp"
+#include "trailing_heads.hpp"
+#include "trailing_tags.hpp"
 
 #include <atomic>
 #include <functional>
@@ -50,6 +52,13 @@ public:
   std::optional<stream_head> head(const stream_id& stream) const {
     return heads_.committed(stream.name(), stream.hash());
   }
+  /// The positions of events with the tag that no row says yet, as of the last durable commit. Look
+  /// for the others in a transaction that begins afterwards.
+  std::vector<std::uint64_t> tagged(std::string_view tag, std::uint64_t from) const {
+    std::vector<std::uint64_t> positions;
+    tags_.positions(tag, from, positions);
+    return positions;
+  }
   std::uint64_t last_position() const noexcept {
     return last_position_.load(std::memory_order_acquire);
   }
@@ -60,6 +69,7 @@ private:
 
   result<void> take_over();
   result<void> replay_tail();
+  bool take_in_head(const tail_record& record);
   void run();
   void commit(append_batch& batch);
   bool commit_appends(append_batch& batch, trailing trail);
@@ -74,18 +84,21 @@ private:
   int check_owner(MDB_txn* txn) const;
   std::uint64_t now_ns() const;
   void publish(const append_batch& batch);
+  void roll_back() noexcept;
   void abandon(append_batch& batch, int rc);
   void commit_failed(append_batch& batch, int rc);
   void stop_writing(error why);
   error why_stopped() const;
-  void flush_all_heads();
+  void flush_all();
 
   const lmdb_env& env_;
   const databases dbs_;
   const writer_options options_;
   append_queue queue_;
   head_table heads_;
-  head_flush flush_;
+  trailing_heads head_rows_;
+  trailing_tags tags_;
+  trailing_flush flush_;
   std::optional<storage_watch> storage_;
 
   // The thread's own.

@@ -3,7 +3,9 @@
 #include "append_outcomes.hpp"
 #include "record.hpp"
 #include "schema_history.hpp"
+#include "text_check.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -71,6 +73,25 @@ public:
         return position;
     }
     return position - 1;
+  }
+
+  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                   event_visitor visitor) const override {
+    CAIRN_ASSERT(from_position >= 1);
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    if (auto checked = detail::check_tag(tag); !checked)
+      return std::move(checked).error();
+    std::uint64_t last = 0;
+    for (const std::uint64_t position : tagged(tag, from_position, last)) {
+      auto went = show(position, visitor);
+      if (!went)
+        return std::move(went).error();
+      if (*went == visit::stop)
+        return position;
+    }
+    return std::max(last, from_position - 1);
   }
 
   void submit_snapshot(snapshot_draft snapshot) override {
@@ -211,6 +232,8 @@ private:
       append_record(header, operation.events.record(i));
       positions.push_back(records_.size());
     }
+    for (const auto& [tag, record] : operation.events.tags())
+      tags_[tag].push_back(landed.first_position + record);
     ++commits_;
     return landed;
   }
@@ -248,6 +271,17 @@ private:
     return streams_.at(stream.name())[version - 1];
   }
 
+  /// With the last position as of the same moment.
+  std::vector<std::uint64_t> tagged(std::string_view tag, std::uint64_t from,
+                                    std::uint64_t& last) const {
+    const std::lock_guard lock{mutex_};
+    last = records_.size();
+    const auto found = tags_.find(std::string{tag});
+    if (found == tags_.end())
+      return {};
+    return {std::ranges::lower_bound(found->second, from), found->second.end()};
+  }
+
   stream_head locked_head(const stream_id& stream) const {
     const std::lock_guard lock{mutex_};
     return head_of(stream);
@@ -280,6 +314,7 @@ private:
   mutable std::uint64_t damaged_snapshots_ = 0;
   std::deque<std::vector<std::uint64_t>> records_;                      // position 1 first
   std::unordered_map<std::string, std::vector<std::uint64_t>> streams_; // positions by version
+  std::unordered_map<std::string, std::vector<std::uint64_t>> tags_;    // positions
   std::unordered_map<std::string, std::shared_ptr<const snapshot_draft>> snapshots_;
   std::deque<kept_schemas> schemas_; // generation 1 first
   std::uint64_t commits_ = 0;

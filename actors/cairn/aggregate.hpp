@@ -178,11 +178,11 @@ struct require_overloads<Aggregate, std::variant<Commands...>, std::variant<Even
 /// is today:
 ///
 ///       using older_event = std::variant<item_added_v1, items_swapped_v1>;
-///       static item_added upcast(const item_added_v1&);                // renamed, or means another
-///       static std::vector<event> upcast(const items_swapped_v1&);     // split; an empty one: gone
+///       static item_added upcast(const item_added_v1&);             // renamed, or means another
+///       static std::vector<event> upcast(const items_swapped_v1&);  // split; an empty one: gone
 ///
-/// It returns one of `event`, one of `older_event` that has its own upcaster in turn (no circles), a
-/// variant of these, or a range of them, in their order. What was several types may become one.
+/// It returns one of `event`, one of `older_event` that has its own upcaster in turn (no circles),
+/// a variant of these, or a range of them, in their order. What was several types may become one.
 /// Whoever reads events sees the current ones, under the version and position of the older one; the
 /// journal keeps it as it is. `upcast` is pure; what it throws is reported as what evolve throws.
 /// Snapshots are not upcast: raise `state_version` if the state means something else than before.

@@ -234,6 +234,17 @@ public:
   virtual result<std::uint64_t> replay_all(std::uint64_t from_position,
                                            event_visitor visitor) const = 0;
 
+  /// Calls `visitor` for the events with this tag from `from_position` (at least 1) on, in the
+  /// order of positions, up to the last that was durable when the call began. Costs a look-up for
+  /// each of them, whatever lies between.
+  ///
+  /// Returns the position up to which the journal has been searched: the last durable one (at least
+  /// `from_position - 1`), or that of the event that the visitor stopped at. Errors and slices as
+  /// for `replay`; `invalid_argument` (no tag can be like this), `corrupt_journal` (the index is
+  /// damaged).
+  virtual result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                           event_visitor visitor) const = 0;
+
   /// Keeps `snapshot` as the newest of its stream, some time soon: snapshots trail the log as heads
   /// do, and one that is lost in a crash costs a longer replay, nothing else. A snapshot of a
   /// version beyond the stream's head, or older than the kept one, is dropped.
@@ -251,8 +262,8 @@ public:
   /// generation; what the journal has known before, in whichever generation, is not recorded again.
   /// So an older version of a program may take over from a newer one.
   ///
-  /// Errors, with nothing recorded: `incompatible_schema` naming type and field, old and new (or the
-  /// event type that occurs in the journal and that `used` lacks: for it the whole log is searched,
+  /// Errors, with nothing recorded: `incompatible_schema` naming type and field, old and new (or
+  /// the event type that occurs in the journal and that `used` lacks: for it the whole log is searched,
   /// once); `invalid_argument` (the owner), `storage_full`, `io_failed`, `corrupt_journal`,
   /// `corrupt_record`, `journal_stopped`, `shut_down`. A journal open for reading only compares.
   virtual result<void> declare_schemas(const schema_declaration& used) = 0;

@@ -31,9 +31,10 @@ public:
 
   /// The event as one JSON object in one line:
   ///
-  ///     {"position":3,"stream":"cart/42","version":2,"recordedAt":"2023-11-14T22:13:20.123456789Z",
-  ///      "type":"ItemAdded","commandId":"...","correlationId":"...","causationId":"...",
-  ///      "tags":["..."],"event":{"sku":"tea","quantity":2,"unitPriceCents":"350"}}
+  ///     {"position":3,"stream":"cart/42","version":2,
+  ///      "recordedAt":"2023-11-14T22:13:20.123456789Z","type":"ItemAdded",
+  ///      "commandId":"...","correlationId":"...","causationId":"...","tags":["..."],
+  ///      "event":{"sku":"tea","quantity":2,"unitPriceCents":"350"}}
   ///
   /// Ids and tags that are not there are left out. Errors: as for `payload_as_json`.
   result<std::string> event_as_json(const event_view& event) const;

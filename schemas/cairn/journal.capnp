@@ -73,8 +73,8 @@ struct RecentCommand {
 }
 
 struct SchemaGeneration {
-  # One change of the schemas of what a journal holds. Its number and the time stand in the header in
-  # front of this message.
+  # One change of the schemas of what a journal holds. Its number and the time stand in the header
+  # in front of this message.
 
   owner @0 :Text;
   # Whose types they are: an aggregate type, or what keeps rows.

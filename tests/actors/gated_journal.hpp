@@ -61,6 +61,10 @@ public:
                 cairn::function_ref<void(const cairn::snapshot_view&)> visitor) const override {
     return inner_->load_snapshot(stream, visitor);
   }
+  cairn::result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                          cairn::event_visitor visitor) const override {
+    return inner_->replay_tag(tag, from_position, visitor);
+  }
   cairn::result<void> declare_schemas(const cairn::schema_declaration& used) override {
     return inner_->declare_schemas(used);
   }

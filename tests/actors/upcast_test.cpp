@@ -125,7 +125,8 @@ TEST_CASE("a scenario is given older events as a journal gives them") {
   CHECK(now == golden_state);
 }
 
-// Run by hand, to write the journal anew: CAIRN_GOLDEN_DIRECTORY=DIR test-actors -ns -tc="write ..."
+// Run by hand, to write the journal anew:
+//   CAIRN_GOLDEN_DIRECTORY=DIR test-actors -ns -tc="write the golden ledger"
 TEST_CASE("write the golden ledger" * doctest::skip()) {
   const char* const directory = std::getenv("CAIRN_GOLDEN_DIRECTORY");
   REQUIRE(directory != nullptr);

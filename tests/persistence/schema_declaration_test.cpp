@@ -35,7 +35,8 @@ struct refused_change {
 
 const std::string before = R"(
   struct Added @0xa000000000000001 {
-    sku @0 :Text; quantity @1 :UInt32 = 1; kind @2 :Kind; lines @3 :List(Line); codes @4 :List(UInt16);
+    sku @0 :Text; quantity @1 :UInt32 = 1; kind @2 :Kind;
+    lines @3 :List(Line); codes @4 :List(UInt16);
   }
   enum Kind @0xa000000000000002 { tea @0; milk @1; }
   struct Line @0xa000000000000003 { note @0 :Text; weight @1 :UInt64; }

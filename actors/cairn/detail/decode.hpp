@@ -63,8 +63,8 @@ void take_upcast(const Given& given, Take& take) {
 }
 
 /// Calls `take(std::type_identity<E>, form)` for each current event that the event in the journal
-/// stands for: usually once, with its `Reader`; for an older event with as many values `const E&` as
-/// its upcasters make of it. Throws `unknown_event_type`, `upcast_failure` and
+/// stands for: usually once, with its `Reader`; for an older event with as many values `const E&`
+/// as its upcasters make of it. Throws `unknown_event_type`, `upcast_failure` and
 /// `kj::Exception`.
 template <aggregate T, class Take>
 void decode_event(const event_view& event, Take&& take) {
