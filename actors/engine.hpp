@@ -28,6 +28,7 @@ namespace cairn::detail {
 class append_pool;
 class aggregate_host;
 class aggregate_model;
+class commit_listener;
 class type_host;
 
 /// The bounds of one engine. Each is explained at `runtime_options`, where the application sets it.
@@ -75,7 +76,11 @@ public:
   /// alive.
   void detach() noexcept;
 
+  /// Who is told before replies leave; null: nobody. It must live until `close` has returned.
+  void tell(commit_listener* listener) noexcept { listener_.store(listener); }
+
   // For the parts of the engine.
+  commit_listener* listener() const noexcept { return listener_.load(); }
   caf::actor_system& system() noexcept { return system_; }
   journal& events() noexcept { return journal_; }
   const engine_options& options() const noexcept { return options_; }
@@ -116,6 +121,7 @@ private:
   admission admission_;
   rehydration_gate gate_;
   engine_counts counts_;
+  std::atomic<commit_listener*> listener_{nullptr};
   std::atomic<bool> closing_{false};
   std::atomic<bool> relieving_{false};
 

@@ -20,6 +20,7 @@ std::string_view to_string(errc code) noexcept {
     case errc::shut_down: return "shut_down";
     case errc::storage_full: return "storage_full";
     case errc::outcome_unknown: return "outcome_unknown";
+    case errc::not_visible: return "not_visible";
     case errc::io_failed: return "io_failed";
     case errc::journal_stopped: return "journal_stopped";
     case errc::corrupt_record: return "corrupt_record";
@@ -30,6 +31,7 @@ std::string_view to_string(errc code) noexcept {
     case errc::insecure_permissions: return "insecure_permissions";
     case errc::unsupported_file_system: return "unsupported_file_system";
     case errc::incompatible_schema: return "incompatible_schema";
+    case errc::projection_stopped: return "projection_stopped";
   }
   return "unknown error code";
 }

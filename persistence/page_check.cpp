@@ -348,7 +348,7 @@ result<page_verdict> check_pages_as_of(const lmdb_env& env, MDB_txn* txn, page_v
   const std::uint64_t pages_there = map.size() / page_bytes;
   if (std::max(newer.last_page, older.last_page) >= pages_there
       && mapped_file{env}.bytes().size() > map.size())
-    return verdict::overtaken; // the roots were read after the file had grown
+    return page_verdict::overtaken; // the roots were read after the file had grown
   if (newer.transaction != id || (older.transaction + 1 != id && older.transaction != id + 1)
       || newer.last_page >= pages_there || older.last_page >= pages_there)
     return unless_overtaken("its root pages contradict each other");

@@ -68,9 +68,13 @@ result<runtime> runtime_access::open(runtime_options options, caf::actor_system*
     return std::move(events).error();
   auto parts = std::make_unique<runtime::parts>();
   parts->events = *std::move(events);
+  parts->projections = std::make_unique<detail::projection_set>(
+      *parts->events,
+      options.directory.empty() ? std::filesystem::path{} : options.directory / "projections");
   if (!system)
     system = &parts->own_system.emplace(thread_count(options)).get();
   parts->engine = detail::engine::start(*system, *parts->events, engine_options_of(options));
+  parts->engine->tell(parts->projections.get());
   return runtime{std::move(parts)};
 }
 
@@ -124,6 +128,11 @@ result<event_feed> runtime::follow(const event_selection& selection,
   return parts_->subscriptions().follow(selection, options);
 }
 
+result<std::shared_ptr<detail::projection_host>>
+runtime::project(std::unique_ptr<detail::projection_model> model, projection_options options) {
+  return parts_->projections->project(std::move(model), std::move(options));
+}
+
 const journal& runtime::journal() const noexcept {
   return *parts_->events;
 }
@@ -156,10 +165,11 @@ result<void> runtime::close() {
     return parts_->events->close();
   }
   parts_->engine->close();
+  auto flushed = parts_->projections->close();
   auto closed = parts_->events->close();
   parts_->engine->detach();
   parts_->own_system.reset();
-  return closed;
+  return closed ? std::move(flushed) : std::move(closed);
 }
 
 } // namespace cairn

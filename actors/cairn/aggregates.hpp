@@ -6,6 +6,7 @@
 #include <cairn/detail/host.hpp>
 #include <cairn/event_info.hpp>
 #include <cairn/future.hpp>
+#include <cairn/projection.hpp>
 #include <cairn/subscription.hpp>
 
 #include <chrono>
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace cairn {
 
@@ -36,7 +38,19 @@ struct ask_options {
   /// A command that has not been decided by then fails with `deadline_exceeded`, and nothing is
   /// written. Once it is decided, its reply is waited for: it can no longer be taken back.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+
+  /// The reply of an accepted command arrives when its events are in the rows of all of these, or
+  /// when the deadline has passed: then, and when one of them has stopped, with `not_visible`,
+  /// though the command is accepted and durable.
+  std::vector<projection_ref> visible_in = {};
 };
+
+namespace detail {
+
+/// The same reply, once its events are in the rows that `options` names.
+future<reply> reply_when_visible(future<reply> answer, const ask_options& options);
+
+} // namespace detail
 
 /// What goes along with a query.
 struct query_options {
@@ -66,6 +80,7 @@ public:
   ///   `storage_full`, `shut_down`;
   /// - `outcome_unknown`: send it again with the same command id, once the journal has been
   ///   reopened;
+  /// - `not_visible`: accepted and durable; see `ask_options::visible_in`;
   /// - the aggregate could not be rebuilt: `corrupt_record`, `corrupt_journal`, `evolve_failed`
   ///   (each with the event's position), `io_failed`, `journal_stopped`.
   template <alternative_of<typename T::command> Command>
@@ -77,6 +92,8 @@ public:
     queued->expected = options.expected;
     queued->deadline = options.deadline;
     host_->post(id, std::move(queued));
+    if (!options.visible_in.empty())
+      return detail::reply_when_visible(std::move(answer), options);
     return std::move(answer);
   }
 

@@ -2,6 +2,7 @@
 
 #include <cairn/aggregates.hpp>
 #include <cairn/lmdb_journal.hpp>
+#include <cairn/projection.hpp>
 #include <cairn/result.hpp>
 #include <cairn/subscription.hpp>
 
@@ -115,14 +116,33 @@ public:
   result<event_feed> follow(const event_selection& selection,
                             const subscription_options& options = {});
 
+  /// The projection `P`, whose tables are in `projections/` below the runtime's directory, or in
+  /// memory if that is. Returns once its tables can be read; with `projection_mode::inlined`, once
+  /// they have caught up (building them from a large journal takes its time: build them first with
+  /// `projection_mode::async`, which keeps the same tables). Asking again gives the same
+  /// projection, and the options of the first time count. Two types with the same `name` in one
+  /// runtime are a bug and stop the program.
+  ///
+  /// Errors: `invalid_argument` (an option); `incompatible_format` (the tables on disk have other
+  /// keys or rows: raise the version); `corrupt_journal` (they were folded from another history, or
+  /// are damaged); `shut_down`; and those of `open_lmdb_journal`.
+  template <projection_definition P>
+  result<projection<P>> project(projection_options options = {}) {
+    auto opened = project(std::make_unique<detail::typed_projection<P>>(), std::move(options));
+    if (!opened)
+      return std::move(opened).error();
+    return projection<P>{*std::move(opened)};
+  }
+
   /// The journal beneath, for reading. Valid as long as the runtime.
   const cairn::journal& journal() const noexcept;
 
   runtime_status status() const;
 
   /// Ends subscriptions and feeds, refuses new requests with `shut_down`, answers every accepted
-  /// one, lets the aggregates leave memory, and closes the journal. Not from a continuation or the
-  /// handler of a subscription. Errors: those of `journal::close`.
+  /// one, lets the aggregates leave memory, ends the projections, and closes the journal. Not from
+  /// a continuation or the handler of a subscription. Errors: those of `journal::close`, and of a
+  /// projection whose rows could not be flushed.
   result<void> close();
 
 private:
@@ -132,6 +152,8 @@ private:
   explicit runtime(std::unique_ptr<parts> made) noexcept;
   result<std::shared_ptr<detail::aggregate_host>>
   host(std::unique_ptr<detail::aggregate_model> model);
+  result<std::shared_ptr<detail::projection_host>>
+  project(std::unique_ptr<detail::projection_model> model, projection_options options);
 
   std::unique_ptr<parts> parts_;
 };
