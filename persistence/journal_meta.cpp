@@ -20,6 +20,7 @@ const meta_key format_key = key_named("format");
 const meta_key owner_key = key_named("owner");
 const meta_key heads_key = key_named("heads");
 const meta_key tags_key = key_named("tags");
+const meta_key reservations_key = key_named("reserved");
 
 template <class Record>
 result<Record> read_record(MDB_txn* txn, const databases& dbs, const meta_key& key,
@@ -107,7 +108,11 @@ result<checkpoints> read_checkpoints(MDB_txn* txn, const databases& dbs) {
   auto tags = read_added_checkpoint(txn, dbs, dbs.tags, tags_key, "checkpoint of tags");
   if (!tags)
     return std::move(tags).error();
-  return checkpoints{heads->position, *tags};
+  auto reservations = read_added_checkpoint(txn, dbs, dbs.reservations, reservations_key,
+                                            "checkpoint of reservations");
+  if (!reservations)
+    return std::move(reservations).error();
+  return checkpoints{heads->position, *tags, *reservations};
 }
 
 int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) noexcept {
@@ -115,7 +120,7 @@ int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) n
 }
 
 int write_checkpoints(MDB_txn* txn, const databases& dbs, std::uint64_t position) noexcept {
-  for (const meta_key* key : {&heads_key, &tags_key})
+  for (const meta_key* key : {&heads_key, &tags_key, &reservations_key})
     if (const int rc = write_record(txn, dbs, *key, checkpoint_record{{}, position}))
       return rc;
   return 0;

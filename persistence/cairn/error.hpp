@@ -27,6 +27,8 @@ enum class errc : std::uint8_t {
   decide_failed = 4, ///< The application's decide (or query function) threw; nothing was written.
   evolve_failed =
       5, ///< The application's evolve threw; `error::position()` names the event if it is durable.
+  key_held =
+      7, ///< Another stream holds a key that was to be reserved or released; nothing was written.
 
   // Try again later; nothing was written.
   overloaded = 10,        ///< A bounded queue is full.

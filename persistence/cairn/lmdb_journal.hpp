@@ -63,12 +63,13 @@ struct lmdb_verification {
   std::uint64_t snapshots = 0;
   std::uint64_t damaged_snapshots = 0; ///< No error: they are ignored and rebuilt.
   std::uint64_t schema_generations = 0;
+  std::uint64_t reservations = 0;  ///< Keys that are held.
   std::uint64_t tagged_events = 0; ///< Rows in the index of tags: each tag of an event counts.
 };
 
 /// Reads the whole journal, beside a process that may be writing it, and checks what opening and
-/// replaying take on trust: that every record follows its predecessor, and that heads and tags are
-/// those of the log. Needs memory for one head a stream.
+/// replaying take on trust: that every record follows its predecessor, and that heads, reservations
+/// and tags are those of the log. Needs memory for one head a stream.
 ///
 /// Errors: as for opening; `corrupt_record` with its position or `corrupt_journal` for the first
 /// damage found. A file damaged in its tree can still end the process with a signal: run it in a
