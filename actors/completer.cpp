@@ -38,9 +38,13 @@ bool completer::run() noexcept {
         static_cast<aggregate_append*>(operation.release())); // only aggregates name this target
     // First out of the bounds, then the answers: who sends its next request from a continuation
     // finds room.
-    append.owner->leave(append.answers.size());
-    engine_.admitted().leave(append.answers.size(), append.answer_bytes());
-    append.deliver_all(engine_.events());
+    if (append.turned_back()) {
+      append.give_back_all();
+    } else {
+      append.owner->leave(append.answers.size());
+      engine_.admitted().leave(append.answers.size(), append.answer_bytes());
+      append.deliver_all(engine_.events());
+    }
     append.owner->append_finished();
   }
   engine_.appends().give_back(spent);
