@@ -2,7 +2,7 @@
 
 #include "deduplication_window.hpp"
 #include "inbox.hpp"
-#include "runner.hpp"
+#include "run_queue.hpp"
 
 #include <cairn/detail/model.hpp>
 #include <cairn/detail/request.hpp>
@@ -30,9 +30,9 @@ class type_host;
 /// append fails, all later answers in flight fail with it, the state is dropped, and the aggregate
 /// is rebuilt from the journal.
 ///
-/// `run` is called by its actor only. `post`, `request_passivation`, `grant_rehydration`, `leave`
-/// and `landed` come from any thread.
-class activation final : public runner {
+/// `run` is called by its actor only, in turns that the engine's `run_queue` gives. `post`,
+/// `request_passivation`, `grant_rehydration`, `leave` and `landed` come from any thread.
+class activation final : public queued_runner {
 public:
   activation(type_host& host, stream_id stream);
   ~activation() override;
@@ -44,6 +44,8 @@ public:
   inbox::pushed post(request_ptr& work);
 
   bool run() noexcept override;
+  void prefetch(unsigned step) const noexcept override;
+  void prefetch_own() const noexcept;
 
   /// Asks it to leave memory once nothing is queued and nothing is in flight.
   void request_passivation();
@@ -105,8 +107,6 @@ public:
 
   /// Whether it has done something since this was asked last.
   bool used_since_last_look() noexcept { return used_.exchange(false, std::memory_order_relaxed); }
-
-  void start(caf::actor self) { self_ = std::move(self); }
 
 private:
   bool take_inbox();

@@ -1,5 +1,7 @@
 #include "aggregate_append.hpp"
 
+#include "prefetch.hpp"
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -20,7 +22,7 @@ void aggregate_append::begin(intrusive_ptr<activation> by, std::uint64_t version
   ticket = 0;
 }
 
-bool aggregate_append::reusable() noexcept {
+bool aggregate_append::make_reusable() noexcept {
   const bool small = events.bytes() <= largest_kept_bytes && answers.size() <= most_answers_kept;
   owner = {};
   outcome.reset();
@@ -28,6 +30,20 @@ bool aggregate_append::reusable() noexcept {
   answers.clear();
   events.clear();
   return small;
+}
+
+void aggregate_append::prefetch() const noexcept {
+  prefetch_bytes(this, sizeof(*this));
+}
+
+void aggregate_append::prefetch_owner() const noexcept {
+  owner->prefetch_own();
+  prefetch_bytes(answers.data(), sizeof(answer));
+}
+
+void aggregate_append::prefetch_answers() const noexcept {
+  if (!answers.empty())
+    prefetch_bytes(answers.front().work.get(), request_bytes_to_fetch);
 }
 
 std::size_t aggregate_append::answer_bytes() const noexcept {

@@ -45,7 +45,12 @@ public:
   void begin(intrusive_ptr<activation> by, std::uint64_t version);
 
   /// Lets go of everything but its buffers; false: they have grown too large to be kept.
-  bool reusable() noexcept;
+  bool make_reusable() noexcept;
+
+  /// Steps of bringing into the cache what handing out the answers touches, one after the other.
+  void prefetch() const noexcept;
+  void prefetch_owner() const noexcept;
+  void prefetch_answers() const noexcept;
 
   /// Whether it was refused because another stream holds a key, or because of one before it that
   /// was: it had no effect, and its requests can be executed again. Asked after `outcome` is set.

@@ -32,7 +32,15 @@ private:
 engine::engine(caf::actor_system& system, journal& events, engine_options options)
   : system_{system}, journal_{events}, options_{std::move(options)},
     admission_{options_.max_outstanding, options_.max_outstanding_bytes},
-    gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)} {}
+    gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)},
+    // A lane that is scheduled keeps the engine: it may look at its queue after the last activation
+    // has gone.
+    runs_{seam::thread_count(system),
+          [this](std::size_t lane) {
+            seam::schedule(system_,
+                           [self = shared_from_this(), lane] { return self->runs_.work(lane); });
+          }},
+    subscriptions_{std::make_shared<subscription_hub>(events)} {}
 
 engine::~engine() = default;
 
@@ -80,6 +88,7 @@ result<std::shared_ptr<aggregate_host>> engine::host(std::unique_ptr<aggregate_m
 }
 
 void engine::close() {
+  subscriptions_->close(); // first: a handler may be waiting for an answer
   admission_.close_and_drain();
   if (!closing_.exchange(true)) {
     for (const auto& host : all_hosts())

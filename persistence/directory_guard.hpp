@@ -21,15 +21,17 @@ struct directory_options {
   std::filesystem::path directory;
   bool create = true;
   bool allow_fuse = false;
-  bool exclusive = true; ///< For writing: at most one in the machine.
+  bool exclusive = true;                     ///< For writing: at most one in the machine.
+  std::string_view file = journal_file_name; ///< A literal: the LMDB file in the directory.
 };
 
 /// Why a journal must not lie on the file system with this `statfs` magic; nothing if it may.
 /// LMDB needs coherent maps and working locks, which network file systems do not give.
 std::optional<std::string_view> file_system_objection(long magic, bool allow_fuse) noexcept;
 
-/// Holds a journal's directory: nobody else in this process has the journal open (LMDB breaks if
-/// the same file is opened twice), and, if exclusive, no other process does for writing.
+/// Holds the directory of an LMDB file, a journal's or that of tables: nobody else in this process
+/// has it open (LMDB breaks if the same file is opened twice), and, if exclusive, no other process
+/// does for writing.
 class directory_guard {
 public:
   /// Errors: `invalid_argument`, `not_found`, `io_failed`, `insecure_permissions`,
@@ -40,17 +42,17 @@ public:
   directory_guard& operator=(directory_guard&&) = delete;
   ~directory_guard() { leave(); }
 
-  /// Lets others have the journal.
+  /// Lets others have it.
   void leave() noexcept;
 
-  std::filesystem::path journal_file() const { return directory_ / journal_file_name; }
+  std::filesystem::path file() const { return directory_ / file_; }
   const std::filesystem::path& directory() const noexcept { return directory_; }
 
-  bool has_journal() const;
+  bool has_file() const;
 
-  /// Checks the journal's file: private, not empty, not open in this process under another name.
+  /// Checks the file: private, not empty, not open in this process under another name.
   /// Errors: `insecure_permissions`, `corrupt_journal`, `already_open`, `io_failed`.
-  result<void> admit_journal_file();
+  result<void> admit_file();
 
   /// Makes the directory's entries durable.
   result<void> sync() const;
@@ -58,14 +60,15 @@ public:
 private:
   using file_identity = std::pair<dev_t, ino_t>;
 
-  directory_guard(std::filesystem::path directory, descriptor handle)
-    : directory_{std::move(directory)}, handle_{std::move(handle)} {}
+  directory_guard(std::filesystem::path directory, std::string_view file, descriptor handle)
+    : directory_{std::move(directory)}, file_{file}, handle_{std::move(handle)} {}
 
   result<void> check_directory(bool allow_fuse) const;
   result<void> lock_for_writing();
   bool claim(file_identity identity);
 
   std::filesystem::path directory_;
+  std::string_view file_;
   descriptor handle_;
   descriptor owner_lock_;
   std::vector<file_identity> claimed_;

@@ -1,50 +1,17 @@
 #include "journal_meta.hpp"
 
-#include <array>
-#include <cstring>
+#include "meta_record.hpp"
+
 #include <string>
-#include <string_view>
 
 namespace cairn::detail {
 namespace {
-
-using meta_key = std::array<std::byte, 8>;
-
-meta_key key_named(std::string_view name) noexcept {
-  meta_key key{};
-  std::memcpy(key.data(), name.data(), name.size());
-  return key;
-}
 
 const meta_key format_key = key_named("format");
 const meta_key owner_key = key_named("owner");
 const meta_key heads_key = key_named("heads");
 const meta_key tags_key = key_named("tags");
 const meta_key reservations_key = key_named("reserved");
-
-template <class Record>
-result<Record> read_record(MDB_txn* txn, const databases& dbs, const meta_key& key,
-                           std::string_view what) {
-  words_view value;
-  const int rc = get_words(txn, dbs.meta, key, value);
-  if (rc == MDB_NOTFOUND)
-    return error{errc::corrupt_journal, "the journal has no " + std::string{what}};
-  if (rc != 0 && rc != MDB_CORRUPTED)
-    return lmdb_error(errc::io_failed, "cannot read the journal's " + std::string{what}, rc);
-  if (rc == MDB_CORRUPTED || !is_intact(key, value, words_of<Record>))
-    return error{errc::corrupt_journal, "the journal's " + std::string{what} + " is damaged"};
-  Record record;
-  std::memcpy(&record, value.data(), sizeof(record));
-  return record;
-}
-
-template <class Record>
-int write_record(MDB_txn* txn, const databases& dbs, const meta_key& key, Record record) noexcept {
-  seal_value(key, &record, sizeof(record));
-  MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
-  MDB_val value{sizeof(record), &record};
-  return mdb_put(txn, dbs.meta, &lmdb_key, &value, 0);
-}
 
 int write_new_journal(const lmdb_env& env, message_id id) noexcept {
   transaction txn;
@@ -54,7 +21,7 @@ int write_new_journal(const lmdb_env& env, message_id id) noexcept {
   if (const int rc = open_databases(txn.get(), true, dbs))
     return rc;
   const format_record format{{}, journal_magic, journal_format_version, id.high(), id.low()};
-  if (const int rc = write_record(txn.get(), dbs, format_key, format))
+  if (const int rc = write_meta(txn.get(), dbs.meta, format_key, format))
     return rc;
   if (const int rc = write_owner_epoch(txn.get(), dbs, 0))
     return rc;
@@ -66,7 +33,7 @@ int write_new_journal(const lmdb_env& env, message_id id) noexcept {
 } // namespace
 
 result<format_record> read_format(MDB_txn* txn, const databases& dbs) {
-  auto record = read_record<format_record>(txn, dbs, format_key, "format record");
+  auto record = read_meta<format_record>(txn, dbs.meta, format_key, "the journal's format record");
   if (!record)
     return record;
   if (record->magic != journal_magic)
@@ -79,7 +46,7 @@ result<format_record> read_format(MDB_txn* txn, const databases& dbs) {
 }
 
 result<std::uint64_t> read_owner_epoch(MDB_txn* txn, const databases& dbs) {
-  auto record = read_record<owner_record>(txn, dbs, owner_key, "owner epoch");
+  auto record = read_meta<owner_record>(txn, dbs.meta, owner_key, "the journal's owner epoch");
   if (!record)
     return std::move(record).error();
   return record->epoch;
@@ -93,7 +60,7 @@ result<std::uint64_t> read_added_checkpoint(MDB_txn* txn, const databases& dbs, 
   words_view value;
   if (database == absent_database || get_words(txn, dbs.meta, key, value) == MDB_NOTFOUND)
     return std::uint64_t{0};
-  auto record = read_record<checkpoint_record>(txn, dbs, key, what);
+  auto record = read_meta<checkpoint_record>(txn, dbs.meta, key, what);
   if (!record)
     return std::move(record).error();
   return record->position;
@@ -102,53 +69,34 @@ result<std::uint64_t> read_added_checkpoint(MDB_txn* txn, const databases& dbs, 
 } // namespace
 
 result<checkpoints> read_checkpoints(MDB_txn* txn, const databases& dbs) {
-  auto heads = read_record<checkpoint_record>(txn, dbs, heads_key, "checkpoint of heads");
+  auto heads =
+      read_meta<checkpoint_record>(txn, dbs.meta, heads_key, "the journal's checkpoint of heads");
   if (!heads)
     return std::move(heads).error();
-  auto tags = read_added_checkpoint(txn, dbs, dbs.tags, tags_key, "checkpoint of tags");
+  auto tags =
+      read_added_checkpoint(txn, dbs, dbs.tags, tags_key, "the journal's checkpoint of tags");
   if (!tags)
     return std::move(tags).error();
   auto reservations = read_added_checkpoint(txn, dbs, dbs.reservations, reservations_key,
-                                            "checkpoint of reservations");
+                                            "the journal's checkpoint of reservations");
   if (!reservations)
     return std::move(reservations).error();
   return checkpoints{heads->position, *tags, *reservations};
 }
 
 int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) noexcept {
-  return write_record(txn, dbs, owner_key, owner_record{{}, epoch});
+  return write_meta(txn, dbs.meta, owner_key, owner_record{{}, epoch});
 }
 
 int write_checkpoints(MDB_txn* txn, const databases& dbs, std::uint64_t position) noexcept {
   for (const meta_key* key : {&heads_key, &tags_key, &reservations_key})
-    if (const int rc = write_record(txn, dbs, *key, checkpoint_record{{}, position}))
+    if (const int rc = write_meta(txn, dbs.meta, *key, checkpoint_record{{}, position}))
       return rc;
   return 0;
 }
 
 result<void> create_journal_file(const env_options& options, message_id id) {
-  env_options draft = options;
-  draft.file += ".new";
-  std::filesystem::path draft_lock = draft.file;
-  draft_lock += "-lock";
-  std::error_code failure;
-  std::filesystem::remove(draft.file, failure); // left by a crash while creating
-  std::filesystem::remove(draft_lock, failure);
-  {
-    auto env = lmdb_env::open(draft);
-    if (!env)
-      return std::move(env).error();
-    if (const int rc = write_new_journal(*env, id))
-      return lmdb_error(errc::io_failed, "cannot write a new journal", rc);
-    if (const int rc = mdb_env_sync(env->get(), 1))
-      return lmdb_error(errc::io_failed, "cannot sync a new journal", rc);
-  }
-  std::filesystem::remove(draft_lock, failure);
-  std::filesystem::rename(draft.file, options.file, failure);
-  if (failure)
-    return error{errc::io_failed,
-                 "cannot name the new journal " + options.file.string() + ": " + failure.message()};
-  return {};
+  return create_env_file(options, [&](const lmdb_env& env) { return write_new_journal(env, id); });
 }
 
 } // namespace cairn::detail

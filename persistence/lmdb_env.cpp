@@ -1,5 +1,7 @@
 #include "lmdb_env.hpp"
 
+#include "meta_record.hpp"
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -100,6 +102,31 @@ int lmdb_env::check_readers() const noexcept {
   int dead = 0;
   mdb_reader_check(get(), &dead);
   return dead;
+}
+
+result<void> create_env_file(const env_options& options, function_ref<int(const lmdb_env&)> fill) {
+  env_options draft = options;
+  draft.file += ".new";
+  std::filesystem::path draft_lock = draft.file;
+  draft_lock += "-lock";
+  std::error_code failure;
+  std::filesystem::remove(draft.file, failure); // left by a crash while creating
+  std::filesystem::remove(draft_lock, failure);
+  {
+    auto env = lmdb_env::open(draft);
+    if (!env)
+      return std::move(env).error();
+    if (const int rc = fill(*env))
+      return lmdb_error(errc::io_failed, "cannot write " + draft.file.string(), rc);
+    if (const int rc = mdb_env_sync(env->get(), 1))
+      return lmdb_error(errc::io_failed, "cannot sync " + draft.file.string(), rc);
+  }
+  std::filesystem::remove(draft_lock, failure);
+  std::filesystem::rename(draft.file, options.file, failure);
+  if (failure)
+    return error{errc::io_failed,
+                 "cannot name the new " + options.file.string() + ": " + failure.message()};
+  return {};
 }
 
 int open_databases(MDB_txn* txn, bool create, databases& opened) noexcept {

@@ -2,6 +2,8 @@
 
 #include "record.hpp"
 
+#include <cairn/function_ref.hpp>
+
 #include <lmdb.h>
 
 #include <algorithm>

@@ -189,6 +189,17 @@ public:
 
   std::uint64_t last_position() const noexcept override { return parts_->writer.last_position(); }
 
+  result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                    std::chrono::steady_clock::time_point deadline,
+                                    const std::stop_token& interrupt) const override {
+    if (auto usable = check_usable(); !usable)
+      return std::move(usable).error();
+    const auto passed = [&] { return last_position() > position; };
+    if (!passed() && !parts_->writer.committed().wait(deadline, interrupt, passed))
+      return detail::shut_down_error();
+    return last_position();
+  }
+
   journal_status status() const override {
     journal_status status;
     parts_->writer.add_to(status);
@@ -204,6 +215,7 @@ public:
     const std::lock_guard lock{close_mutex_};
     if (closed_.exchange(true))
       return {};
+    parts_->writer.committed().close();
     auto stopped = parts_->writer.stop();
     parts_->readers.close();
     parts_->store.env.close();
@@ -243,7 +255,7 @@ private:
 
 result<std::unique_ptr<journal>> detail::open_lmdb_journal(lmdb_journal_options options,
                                                            message_id new_id) {
-  auto store = open_store(options, false, new_id);
+  auto store = open_store(options, {.new_id = new_id});
   if (!store)
     return std::move(store).error();
   auto opened = std::make_unique<lmdb_journal>(*std::move(store), options);

@@ -1,6 +1,7 @@
 #include <cairn/lmdb_journal.hpp>
 
 #include "append_outcomes.hpp"
+#include "commit_signal.hpp"
 #include "head_rows.hpp"
 #include "lmdb_store.hpp"
 #include "process_identity.hpp"
@@ -12,6 +13,7 @@
 #include "tail_overlay.hpp"
 #include "text_check.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -74,10 +76,10 @@ public:
     auto reader = acquire();
     if (!reader)
       return std::move(reader).error();
-    std::uint64_t last = 0;
-    if (const int rc = detail::last_log_position(reader->txn(), reader->dbs(), last))
-      return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
-    return detail::replay_log(*reader, from_position, last, visitor);
+    auto last = last_in(*reader);
+    if (!last)
+      return last;
+    return detail::replay_log(*reader, from_position, *last, visitor);
   }
 
   result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
@@ -134,12 +136,28 @@ public:
 
   /// Costs a read transaction here: nobody tells this process what the writer commits.
   std::uint64_t last_position() const noexcept override {
-    std::uint64_t last = 0;
-    if (auto reader = acquire();
-        !reader || detail::last_log_position(reader->txn(), reader->dbs(), last) != 0)
-      return last_seen_;
-    last_seen_ = last;
-    return last;
+    if (const auto last = look_for_last())
+      last_seen_ = *last;
+    return last_seen_;
+  }
+
+  /// Looks again and again. What the writer could tell instead (a counter with a futex in shared
+  /// memory) would cost each commit a system call or a shared count of those who wait, which a
+  /// killed process leaves wrong; a look costs about a microsecond.
+  result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                    std::chrono::steady_clock::time_point deadline,
+                                    const std::stop_token& interrupt) const override {
+    using clock = std::chrono::steady_clock;
+    constexpr std::chrono::microseconds longest_pause{4'000};
+    for (std::chrono::microseconds pause{100};; pause = std::min(2 * pause, longest_pause)) {
+      auto last = look_for_last();
+      const auto now = clock::now();
+      if (!last || *last > position || now >= deadline || interrupt.stop_requested())
+        return last;
+      const auto wake_at = deadline - now > pause ? now + pause : deadline;
+      if (!closing_.wait(wake_at, interrupt, [] { return false; }))
+        return detail::shut_down_error();
+    }
   }
 
   journal_status status() const override {
@@ -157,6 +175,7 @@ public:
     const std::lock_guard lock{close_mutex_};
     if (closed_.exchange(true))
       return {};
+    closing_.close();
     parts_->readers.close();
     parts_->store.env.close();
     parts_->store.guard.leave();
@@ -180,6 +199,20 @@ private:
     return parts_->readers.acquire();
   }
 
+  static result<std::uint64_t> last_in(const reader_pool::lease& reader) {
+    std::uint64_t last = 0;
+    if (const int rc = detail::last_log_position(reader.txn(), reader.dbs(), last))
+      return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
+    return last;
+  }
+
+  result<std::uint64_t> look_for_last() const {
+    auto reader = acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return last_in(*reader);
+  }
+
   result<detail::tail_overlay::located> locate(const stream_id& stream) const {
     if (auto usable = check_usable(); !usable)
       return std::move(usable).error();
@@ -190,6 +223,7 @@ private:
   std::unique_ptr<reading_parts> parts_;
   mutable std::atomic<std::uint64_t> damaged_snapshots_ = 0;
   mutable std::atomic<std::uint64_t> last_seen_ = 0;
+  mutable detail::commit_signal closing_; // nobody announces: it ends the waiting
   std::mutex close_mutex_;
   std::atomic<bool> closed_ = false;
 };
@@ -197,7 +231,7 @@ private:
 } // namespace
 
 result<std::unique_ptr<journal>> open_lmdb_journal_for_reading(lmdb_journal_options options) {
-  auto store = detail::open_store(options, true);
+  auto store = detail::open_store(options, {.read_only = true});
   if (!store)
     return std::move(store).error();
   return std::unique_ptr<journal>{

@@ -258,11 +258,14 @@ private:
 } // namespace
 
 result<lmdb_verification> verify_lmdb_journal(lmdb_journal_options options) {
-  auto store = detail::open_store(options, true);
+  auto store = detail::open_store(options, {.read_only = true, .check_pages = true});
   if (!store)
     return std::move(store).error();
   reader_pool readers{store->env, store->dbs, options.max_readers};
-  return verification{readers}.run();
+  auto found = verification{readers}.run();
+  if (found)
+    found->unfinished_commit = store->pages == detail::page_verdict::unfinished_commit;
+  return found;
 }
 
 } // namespace cairn

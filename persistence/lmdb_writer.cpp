@@ -162,6 +162,7 @@ void lmdb_writer::run() {
       commit(batch);
       complete_all(std::move(batch.operations));
       queue_.release(operations, bytes);
+      committed_.announce();
     }
     if (const auto now = std::chrono::steady_clock::now(); now >= next_reader_check) {
       env_.check_readers(); // slots of killed processes would keep their pages for ever

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "append_queue.hpp"
+#include "commit_signal.hpp"
 #include "log_tail.hpp"
 #include "storage_watch.hpp"
 #include "trailing_heads.hpp"
@@ -64,6 +65,8 @@ public:
   std::uint64_t last_position() const noexcept {
     return last_position_.load(std::memory_order_acquire);
   }
+  /// Tells of every commit, once its operations have been handed back: replies go first.
+  commit_signal& committed() noexcept { return committed_; }
   void add_to(journal_status& status) const;
 
 private:
@@ -115,6 +118,7 @@ private:
   std::uint64_t next_position_ = 1; // in the commit that is being written
   std::uint64_t commit_time_ns_ = 0;
 
+  commit_signal committed_;
   std::atomic<std::uint64_t> last_position_ = 0;
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> appended_events_ = 0;

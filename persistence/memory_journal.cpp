@@ -1,6 +1,7 @@
 #include <cairn/memory_journal.hpp>
 
 #include "append_outcomes.hpp"
+#include "commit_signal.hpp"
 #include "record.hpp"
 #include "schema_history.hpp"
 #include "text_check.hpp"
@@ -29,6 +30,7 @@ public:
   void submit(std::unique_ptr<append_operation> operation) override {
     const std::lock_guard one_at_a_time{submit_mutex_}; // completions keep the order of positions
     auto outcome = apply(*operation);
+    appended_.announce();
     detail::complete(std::move(operation), std::move(outcome));
   }
 
@@ -170,6 +172,14 @@ public:
     return records_.size();
   }
 
+  result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                    std::chrono::steady_clock::time_point deadline,
+                                    const std::stop_token& interrupt) const override {
+    if (!appended_.wait(deadline, interrupt, [&] { return last_position() > position; }))
+      return detail::shut_down_error();
+    return last_position();
+  }
+
   journal_status status() const override {
     const std::lock_guard lock{mutex_};
     journal_status status;
@@ -182,6 +192,7 @@ public:
   }
 
   result<void> close() override {
+    appended_.close();
     const std::lock_guard one_at_a_time{submit_mutex_};
     std::unique_lock lock{mutex_};
     closed_ = true;
@@ -338,6 +349,7 @@ private:
   std::mutex schemas_mutex_; // taken before mutex_
   mutable std::mutex mutex_;
   mutable std::condition_variable no_replays_;
+  mutable detail::commit_signal appended_;
   mutable std::size_t replays_ = 0;
   mutable std::uint64_t damaged_snapshots_ = 0;
   std::deque<std::vector<std::uint64_t>> records_;                      // position 1 first

@@ -20,7 +20,10 @@ std::int64_t now_ms() noexcept {
 } // namespace
 
 reader_pool::reader_pool(const lmdb_env& env, const databases& dbs, std::size_t max_readers)
-  : env_{env}, dbs_{dbs}, max_readers_{max_readers} {}
+  : env_{env}, dbs_{dbs}, scanned_{dbs.log}, max_readers_{max_readers} {}
+
+reader_pool::reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers)
+  : env_{env}, dbs_{}, scanned_{scanned}, max_readers_{max_readers} {}
 
 bool reader_pool::lease::due() const noexcept {
   return now_ms() - slot_->since_ms.load(std::memory_order_relaxed) >= longest_reader_ms;
@@ -41,10 +44,10 @@ result<reader_pool::slot*> reader_pool::idle_slot() {
   const auto available = [&] { return closed_ || !idle_.empty() || slots_.size() < max_readers_; };
   if (!changed_.wait_for(lock, patience, available))
     return error{errc::io_failed, "all " + std::to_string(max_readers_)
-                                      + " readers of the journal have been in use for 10 s; raise "
+                                      + " readers have been in use for 10 s; raise "
                                         "max_readers"};
   if (closed_)
-    return error{errc::shut_down, "the journal is closed"};
+    return error{errc::shut_down, "it is closed"};
   if (idle_.empty()) {
     idle_.reserve(slots_.size() + 1); // so that giving back never allocates
     slots_.push_back(std::make_unique<slot>());
@@ -71,7 +74,7 @@ result<void> reader_pool::start(slot& reader) {
     if (rc == MDB_MAP_RESIZED)
       rc = adopt_grown_map();
     if (rc != 0)
-      return lmdb_error(errc::io_failed, "cannot begin to read the journal", rc);
+      return lmdb_error(errc::io_failed, "cannot begin to read", rc);
   }
 }
 
@@ -87,8 +90,8 @@ int reader_pool::open_or_renew(slot& reader) noexcept {
   } else if (const int rc = mdb_txn_renew(reader.txn)) {
     return rc;
   }
-  return reader.log ? mdb_cursor_renew(reader.txn, reader.log)
-                    : mdb_cursor_open(reader.txn, dbs_.log, &reader.log);
+  return reader.cursor ? mdb_cursor_renew(reader.txn, reader.cursor)
+                       : mdb_cursor_open(reader.txn, scanned_, &reader.cursor);
 }
 
 void reader_pool::stop(slot& reader) noexcept {
@@ -128,8 +131,8 @@ void reader_pool::close() {
   changed_.notify_all();
   changed_.wait(lock, [&] { return idle_.size() == slots_.size(); });
   for (const auto& reader : slots_) {
-    if (reader->log)
-      mdb_cursor_close(reader->log);
+    if (reader->cursor)
+      mdb_cursor_close(reader->cursor);
     if (reader->txn)
       mdb_txn_abort(reader->txn);
   }

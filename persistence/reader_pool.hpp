@@ -19,13 +19,15 @@ namespace cairn::detail {
 class reader_pool {
   struct slot {
     MDB_txn* txn = nullptr;
-    MDB_cursor* log = nullptr;
+    MDB_cursor* cursor = nullptr;
     std::atomic<std::int64_t> since_ms = 0; // 0: not reading
   };
 
 public:
   /// `max_readers`: as given to the environment.
   reader_pool(const lmdb_env& env, const databases& dbs, std::size_t max_readers);
+  /// Of another file than a journal, with a cursor on its database `scanned`.
+  reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers);
   ~reader_pool() { close(); }
   reader_pool(const reader_pool&) = delete;
   reader_pool& operator=(const reader_pool&) = delete;
@@ -43,7 +45,10 @@ public:
     }
 
     MDB_txn* txn() const noexcept { return slot_->txn; }
-    MDB_cursor* log() const noexcept { return slot_->log; }
+    MDB_cursor* cursor() const noexcept { return slot_->cursor; }
+
+    // Of a journal's reader.
+    MDB_cursor* log() const noexcept { return cursor(); }
     const databases& dbs() const noexcept { return pool_->dbs_; }
 
     /// Whether it has been held for so long that it must be renewed (50 ms).
@@ -79,6 +84,7 @@ private:
 
   const lmdb_env& env_;
   const databases dbs_;
+  const MDB_dbi scanned_;
   const std::size_t max_readers_;
 
   mutable std::mutex mutex_;

@@ -98,7 +98,8 @@ class event_in_place {
 public:
   event_in_place(std::uint64_t position, words_view value)
     : message_{value, words_of<event_header>}, view_{fixed_part(position, header_of(value)),
-                                                     message_.root<format::EventRecord>()} {}
+                                                     message_.root<format::EventRecord>(),
+                                                     value.subspan(words_of<event_header>)} {}
 
   const event_view& view() const noexcept { return view_; }
 

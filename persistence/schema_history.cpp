@@ -1,6 +1,6 @@
 #include "schema_history.hpp"
 
-#include "message_scratch.hpp"
+#include "append_message.hpp"
 #include "schema_change.hpp"
 
 #include <algorithm>
@@ -184,7 +184,8 @@ result<std::vector<std::uint64_t>> schema_history::judge(const schema_declaratio
   const auto owner = owners_.find(used.owner);
   if (changed.empty() && owner != owners_.end() && owner->second == types)
     return words;
-  append_message(words, [&](capnp::MessageBuilder& message) {
+  constexpr std::size_t usual_words = 1024;
+  append_message(words, usual_words, [&](capnp::MessageBuilder& message) {
     auto record = message.initRoot<format::SchemaGeneration>();
     record.setOwner(used.owner);
     set_ids(record.initEvents(size_of(types.events)), types.events);

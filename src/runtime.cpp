@@ -78,6 +78,20 @@ result<runtime> runtime::open(runtime_options options) {
   return runtime_access::open(std::move(options), nullptr);
 }
 
+result<runtime> runtime::open_for_reading(runtime_options options) {
+  if (auto checked = check(options); !checked)
+    return std::move(checked).error();
+  auto with = options.journal;
+  with.directory = options.directory;
+  auto events = open_lmdb_journal_for_reading(std::move(with));
+  if (!events)
+    return std::move(events).error();
+  auto made = std::make_unique<parts>();
+  made->events = *std::move(events);
+  made->reading.emplace(*made->events);
+  return runtime{std::move(made)};
+}
+
 runtime::runtime(std::unique_ptr<parts> made) noexcept : parts_{std::move(made)} {}
 runtime::runtime(runtime&&) noexcept = default;
 
@@ -95,7 +109,19 @@ runtime::~runtime() {
 
 result<std::shared_ptr<detail::aggregate_host>>
 runtime::host(std::unique_ptr<detail::aggregate_model> model) {
-  return parts_->engine->host(std::move(model));
+  return parts_->engine ? parts_->engine->host(std::move(model))
+                        : parts_->reading->host(std::move(model));
+}
+
+result<subscription> runtime::subscribe(const event_selection& selection,
+                                        std::function<void(const event_view&)> handler,
+                                        const subscription_options& options) {
+  return parts_->subscriptions().subscribe(selection, options, std::move(handler));
+}
+
+result<event_feed> runtime::follow(const event_selection& selection,
+                                   const subscription_options& options) {
+  return parts_->subscriptions().follow(selection, options);
 }
 
 const journal& runtime::journal() const noexcept {
@@ -103,6 +129,8 @@ const journal& runtime::journal() const noexcept {
 }
 
 runtime_status runtime::status() const {
+  if (!parts_->engine)
+    return {.journal = parts_->events->status()};
   auto& engine = *parts_->engine;
   const auto& counts = engine.counts();
   return {.journal = parts_->events->status(),
@@ -123,6 +151,10 @@ result<void> runtime::close() {
   const std::lock_guard one_at_a_time{parts_->closing};
   if (std::exchange(parts_->closed, true))
     return {};
+  if (!parts_->engine) {
+    parts_->reading->close();
+    return parts_->events->close();
+  }
   parts_->engine->close();
   auto closed = parts_->events->close();
   parts_->engine->detach();

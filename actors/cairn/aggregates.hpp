@@ -2,13 +2,17 @@
 
 #include <cairn/aggregate.hpp>
 #include <cairn/detail/calls.hpp>
+#include <cairn/detail/event_handler.hpp>
 #include <cairn/detail/host.hpp>
+#include <cairn/event_info.hpp>
 #include <cairn/future.hpp>
+#include <cairn/subscription.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -38,16 +42,6 @@ struct ask_options {
 struct query_options {
   /// A query that has not been evaluated by then fails with `deadline_exceeded`.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-};
-
-/// What the journal knows about an event, beside the event.
-struct event_info {
-  std::uint64_t position = 0;
-  std::uint64_t version = 0;
-  std::chrono::sys_time<std::chrono::nanoseconds> recorded_at;
-  message_id command_id;
-  message_id correlation_id;
-  message_id causation_id;
 };
 
 /// The aggregates of type `T` in a runtime: a handle, cheap to copy, usable from any thread. It may
@@ -120,8 +114,7 @@ public:
                                 std::uint64_t from_version = 1,
                                 std::uint64_t to_version = max_version) const {
     return host_->replay(id, from_version, to_version, [&](const event_view& event) {
-      const event_info info{event.position(),   event.version(),        event.recorded_at(),
-                            event.command_id(), event.correlation_id(), event.causation_id()};
+      const auto info = detail::info_of(event);
       detail::for_each_event<T>(
           event, [&](const typename T::event& happened) { visitor(info, happened); });
       return visit::go_on;
@@ -148,6 +141,30 @@ public:
           .with_version(*reached);
     }
     return std::move(past.value);
+  }
+
+  /// Calls `handler` for the durable events of all aggregates of the type, those there are and
+  /// those to come, in the order of positions, on a thread of the subscription's own.
+  ///
+  /// `handler(const event_info&, event)`, where `event` is any of the structs in `T::event`, as a
+  /// value or as its Cap'n Proto `Reader` (the value where it takes both), or a `const T::event&`
+  /// for all of them. Events that it has no overload for are passed over; `overloaded` makes one
+  /// handler of several functions. Errors: those of `runtime::subscribe`.
+  template <detail::event_handler_of<T> Handler>
+  result<subscription> subscribe(Handler handler, const subscription_options& options = {}) const {
+    return host_->subscribe(event_selection::of_type(std::string{T::type_name}), options,
+                            detail::typed_handler<T, Handler>{std::move(handler)});
+  }
+
+  /// The same for the events of one aggregate. Errors: also `invalid_argument` (the id).
+  template <detail::event_handler_of<T> Handler>
+  result<subscription> subscribe(std::string_view id, Handler handler,
+                                 const subscription_options& options = {}) const {
+    auto stream = stream_id::make(T::type_name, id);
+    if (!stream)
+      return std::move(stream).error();
+    return host_->subscribe(event_selection::of_stream(*std::move(stream)), options,
+                            detail::typed_handler<T, Handler>{std::move(handler)});
   }
 
   static constexpr std::uint64_t max_version = std::numeric_limits<std::uint64_t>::max();

@@ -12,7 +12,7 @@ namespace cairn {
 /// `rejection`, an ordinary reply.
 ///
 /// The codes fall into three groups by what the caller should do:
-/// *mend the call* (`invalid_argument` ... `decide_failed`): repeating it unchanged fails again;
+/// *mend the call* (`invalid_argument` ... `handler_failed`): repeating it unchanged fails again;
 /// *try again later* (`overloaded` ... `aborted`): nothing was written;
 /// *look at the machine* (`io_failed` ...): an operator has to do something first.
 /// `outcome_unknown` stands alone: the events may or may not be durable; send the command again
@@ -27,6 +27,8 @@ enum class errc : std::uint8_t {
   decide_failed = 4, ///< The application's decide (or query function) threw; nothing was written.
   evolve_failed =
       5, ///< The application's evolve threw; `error::position()` names the event if it is durable.
+  handler_failed =
+      6, ///< The application's handler of events threw; `error::position()` names the event.
   key_held =
       7, ///< Another stream holds a key that was to be reserved or released; nothing was written.
 
@@ -76,8 +78,8 @@ public:
   /// `version_conflict`: the actual version of the stream (0: it has no events). Otherwise 0.
   std::uint64_t version() const noexcept { return version_; }
 
-  /// `corrupt_record`, `evolve_failed`: the position of the event in the journal, if it has one.
-  /// Otherwise 0.
+  /// `corrupt_record`, `evolve_failed`, `handler_failed`: the position of the event in the journal,
+  /// if it has one. Otherwise 0.
   std::uint64_t position() const noexcept { return position_; }
 
   error& with_version(std::uint64_t version) & { return version_ = version, *this; }

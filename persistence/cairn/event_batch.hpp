@@ -124,6 +124,7 @@ private:
   std::vector<record_tag> tags_;     // mostly none
   std::vector<record_reservation> reservations_; // mostly none
   std::size_t max_event_bytes_;
+  std::size_t expected_words_; // of the next message
 };
 
 } // namespace cairn

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string_view>
 #include <vector>
 
@@ -116,8 +117,10 @@ public:
     std::uint64_t epoch = 0;
   };
 
-  event_view(const header& fixed, format::EventRecord::Reader record) noexcept
-    : header_{fixed}, record_{record} {}
+  /// `message`: the words that `record` is read from.
+  event_view(const header& fixed, format::EventRecord::Reader record,
+             std::span<const std::uint64_t> message) noexcept
+    : header_{fixed}, record_{record}, message_{message} {}
 
   /// Place in the journal, from 1, without gaps, in commit order.
   std::uint64_t position() const noexcept { return header_.position; }
@@ -148,9 +151,14 @@ public:
   capnp::AnyPointer::Reader payload() const { return record_.getPayload(); }
   format::EventRecord::Reader record() const noexcept { return record_; }
 
+  /// What a copy is made of: the fixed part, and the one segment of the record's message.
+  const header& fixed() const noexcept { return header_; }
+  std::span<const std::uint64_t> message() const noexcept { return message_; }
+
 private:
   header header_;
   format::EventRecord::Reader record_;
+  std::span<const std::uint64_t> message_;
 };
 
 /// A visitor's answer.
@@ -231,15 +239,18 @@ public:
   /// reclaiming of pages.
   ///
   /// Returns the version of the last event visited, or `from_version - 1` if there was none.
-  /// Errors: `corrupt_record` with its position (events before it have been visited),
-  /// `corrupt_journal` if the chain of the stream is broken, `io_failed`, `shut_down`. What the
-  /// visitor throws passes through, except that `kj::Exception` becomes `corrupt_record`.
+  /// Errors: `corrupt_record` with its position, `corrupt_journal` if the chain of the stream is
+  /// broken, `io_failed`, `shut_down`. The stream is found by walking back from its end: what lies
+  /// before a damaged record is visited all the same if the record's back pointer still leads to
+  /// the event before; if not, or if the chain is broken, nothing is. What the visitor throws
+  /// passes through, except that `kj::Exception` becomes `corrupt_record`.
   virtual result<std::uint64_t> replay(const stream_id& stream, std::uint64_t from_version,
                                        std::uint64_t to_version, event_visitor visitor) const = 0;
 
   /// Calls `visitor` for all events from `from_position` (at least 1) on, in the order of
   /// positions, up to the last that was durable when the call began. Returns the last position
-  /// visited, or `from_position - 1`. Errors and slices as for `replay`.
+  /// visited, or `from_position - 1`. Errors and slices as for `replay`, but that everything before
+  /// the damage has been visited.
   virtual result<std::uint64_t> replay_all(std::uint64_t from_position,
                                            event_visitor visitor) const = 0;
 
@@ -292,11 +303,29 @@ public:
   /// The last durable position. Cheap: one atomic read.
   virtual std::uint64_t last_position() const noexcept = 0;
 
+  /// Waits until the last durable position is beyond `position`, but not after `deadline`, and not
+  /// once `interrupt` has been requested to stop. Returns the last durable position: not beyond
+  /// `position` if the deadline or the interruption came first.
+  ///
+  /// A journal that is open for writing wakes those who wait with each commit, which costs the
+  /// commit nothing while nobody waits. One that is open for reading looks by itself, first after
+  /// 0.1 ms, then at longer and longer intervals up to 4 ms. Not from within an `append_target` or
+  /// a visitor. Errors: `shut_down` (also when the journal is closed meanwhile), `io_failed`.
+  virtual result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                            std::chrono::steady_clock::time_point deadline,
+                                            const std::stop_token& interrupt) const = 0;
+
+  /// The same, not to be interrupted.
+  result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                    std::chrono::steady_clock::time_point deadline) const {
+    return wait_beyond(position, deadline, std::stop_token{});
+  }
+
   virtual journal_status status() const = 0;
 
   /// Finishes what is queued, flushes what trails, and closes: every later call fails with
-  /// `shut_down`. Replays that are running are waited for. The destructor does the same and drops
-  /// the error. Errors: `io_failed`, `journal_stopped`.
+  /// `shut_down`. Replays that are running are waited for; who waits for a position is woken. The
+  /// destructor does the same and drops the error. Errors: `io_failed`, `journal_stopped`.
   virtual result<void> close() = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <cairn/aggregates.hpp>
 #include <cairn/lmdb_journal.hpp>
 #include <cairn/result.hpp>
+#include <cairn/subscription.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -68,6 +69,17 @@ public:
   /// Errors: `invalid_argument` naming the option, and those of `open_lmdb_journal`.
   static result<runtime> open(runtime_options options);
 
+  /// Opens the journal in `options.directory` for reading only, beside a process that may be
+  /// writing it, and sees what that one has made durable. `history`, `state_at`, `journal` and
+  /// subscriptions are as ever; `query` rebuilds the aggregate's durable state in the thread that
+  /// asks; `ask` fails with `journal_stopped`. Of the options those of the journal count. Takes no
+  /// lock that a writer needs, and no thread but those of subscriptions.
+  ///
+  /// Errors: `invalid_argument` (an option; also a directory without a name), and those of
+  /// `open_lmdb_journal_for_reading`: `not_found` if there is no journal, `already_open` if this
+  /// very process has it open.
+  static result<runtime> open_for_reading(runtime_options options);
+
   runtime(runtime&&) noexcept;
   runtime& operator=(runtime&&) noexcept;
 
@@ -90,13 +102,27 @@ public:
     return aggregates<T>{*std::move(hosted)};
   }
 
+  /// Calls `handler` for the selected durable events, those there are and those to come, in the
+  /// order of positions, on a thread of the subscription's own. For events as the structs of an
+  /// aggregate see `aggregates::subscribe`. Errors: `invalid_argument` (an option, a type or tag
+  /// that cannot be one, a start beyond the journal's end), `io_failed`, `corrupt_journal`,
+  /// `shut_down`.
+  result<subscription> subscribe(const event_selection& selection,
+                                 std::function<void(const event_view&)> handler,
+                                 const subscription_options& options = {});
+
+  /// The same by pull: the caller asks for the events, batch by batch.
+  result<event_feed> follow(const event_selection& selection,
+                            const subscription_options& options = {});
+
   /// The journal beneath, for reading. Valid as long as the runtime.
   const cairn::journal& journal() const noexcept;
 
   runtime_status status() const;
 
-  /// Refuses new requests with `shut_down`, answers every accepted one, lets the aggregates leave
-  /// memory, and closes the journal. Not from a continuation. Errors: those of `journal::close`.
+  /// Ends subscriptions and feeds, refuses new requests with `shut_down`, answers every accepted
+  /// one, lets the aggregates leave memory, and closes the journal. Not from a continuation or the
+  /// handler of a subscription. Errors: those of `journal::close`.
   result<void> close();
 
 private:

@@ -76,6 +76,11 @@ public:
     return inner_->visit_schemas(visitor);
   }
   std::uint64_t last_position() const noexcept override { return inner_->last_position(); }
+  cairn::result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                           std::chrono::steady_clock::time_point deadline,
+                                           const std::stop_token& interrupt) const override {
+    return inner_->wait_beyond(position, deadline, interrupt);
+  }
   cairn::journal_status status() const override { return inner_->status(); }
   cairn::result<void> close() override { return inner_->close(); }
 

@@ -127,6 +127,13 @@ cairn::result<bool> scripted_journal::load_snapshot(
 std::uint64_t scripted_journal::last_position() const noexcept {
   return inner_->last_position();
 }
+cairn::result<std::uint64_t>
+scripted_journal::wait_beyond(std::uint64_t position,
+                              std::chrono::steady_clock::time_point deadline,
+                              const std::stop_token& interrupt) const {
+  return inner_->wait_beyond(position, deadline, interrupt);
+}
+
 cairn::journal_status scripted_journal::status() const {
   return inner_->status();
 }

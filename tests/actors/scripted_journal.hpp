@@ -89,6 +89,9 @@ public:
     return inner_->visit_schemas(visitor);
   }
   std::uint64_t last_position() const noexcept override;
+  cairn::result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                           std::chrono::steady_clock::time_point deadline,
+                                           const std::stop_token& interrupt) const override;
   cairn::journal_status status() const override;
   cairn::result<void> close() override;
 

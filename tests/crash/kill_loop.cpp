@@ -2,6 +2,7 @@
 // client was told and the journal does not show, or the other way round.
 
 #include "commands.hpp"
+#include "scale.hpp"
 #include "temporary_directory.hpp"
 #include "witness.hpp"
 
@@ -274,8 +275,8 @@ private:
 } // namespace
 
 int main(int argc, char** argv) {
-  std::uint64_t kills = 60;
-  std::uint64_t seed = std::random_device{}();
+  std::uint64_t kills = test::scaled(60, 1'000);
+  std::uint64_t seed = test::fresh_seed();
   std::string program = CRASH_WRITER;
   CLI::App app{"Kills a writing process again and again and checks what it leaves."};
   app.add_option("--kills", kills, "How many times")->capture_default_str();

@@ -101,6 +101,48 @@ TEST_CASE("everything accepted is found again when the directory is opened again
   CHECK(accounts.state_at("a0", 10).value().balance == 10);
 }
 
+TEST_CASE("a runtime that is open for reading answers what reads and refuses what writes") {
+  const temporary_directory directory;
+  const cairn::runtime_options options{.directory = directory / "data"};
+  CHECK(cairn::runtime::open_for_reading(options).error().code() == errc::not_found);
+  CHECK(cairn::runtime::open_for_reading({}).error().code() == errc::invalid_argument);
+  {
+    auto runtime = cairn::runtime::open(options).value();
+    auto accounts = runtime.host<account>({.snapshot_every = 4});
+    for (int i = 0; i < 10; ++i)
+      REQUIRE(accounts.ask("a", put(1)).get());
+    CHECK(cairn::runtime::open_for_reading(options).error().code() == errc::already_open);
+    CHECK(runtime.close());
+  }
+  auto runtime = cairn::runtime::open_for_reading(options).value();
+  auto accounts = runtime.host<account>();
+  const auto refused = accounts.ask("a", put(1)).get();
+  REQUIRE(!refused);
+  CHECK(refused.error().code() == errc::journal_stopped);
+  CHECK(balance_of(accounts, "a").get().value() == 10);
+  CHECK(balance_of(accounts, "nobody").get().value() == 0);
+  CHECK(balance_of(accounts, "").get().error().code() == errc::invalid_argument);
+  CHECK(accounts.state_at("a", 3).value().balance == 3);
+  std::uint64_t told = 0;
+  CHECK(accounts.history("a", [&](const auto&, const auto&) { ++told; }).value() == 10);
+  CHECK(told == 10);
+  std::promise<void> seen;
+  auto follower = accounts
+                      .subscribe("a",
+                                 [&](const cairn::event_info& info, const account::event&) {
+                                   if (info.version == 10)
+                                     seen.set_value();
+                                 })
+                      .value();
+  seen.get_future().wait();
+  CHECK(runtime.status().journal.last_position == 10);
+  CHECK(runtime.close());
+  CHECK(follower.wait());
+  CHECK(balance_of(accounts, "a").get().error().code() == errc::shut_down);
+  CHECK(accounts.history("a", [](const auto&, const auto&) {}).error().code() == errc::shut_down);
+  CHECK(cairn::runtime::open(options)); // it left nothing behind that hinders a writer
+}
+
 TEST_CASE("an option that makes no sense is refused by its name") {
   const auto refused = [](cairn::runtime_options options) {
     const auto opened = cairn::runtime::open(std::move(options));

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <cairn/result.hpp>
+#include <cairn/table.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cairn {
+
+/// When readers in this process see what was written.
+enum class row_visibility : std::uint8_t {
+  committed, ///< Once it is on disk, as other processes do.
+  at_once,   ///< When it is published; the disk follows.
+};
+
+/// Where the tables of one projection are kept, and how.
+struct table_store_options {
+  /// Created (mode 0700) if it does not exist. Empty: the rows are in memory, visible at once, and
+  /// gone with the store.
+  std::filesystem::path directory = {};
+
+  bool create = true; ///< false: `not_found` instead of creating.
+
+  /// What the tables look like, a line each. Rows on disk written with another shape are refused.
+  std::string shape = {};
+
+  row_visibility visibility = row_visibility::committed;
+
+  /// With `at_once`: once so many rows (or `flush_bytes`) are newer in memory than on disk, they
+  /// are due to be written. Four times as many make the writer wait for that.
+  std::size_t flush_rows = 131'072;
+  std::size_t flush_bytes = std::size_t{64} << 20;
+
+  std::size_t map_bytes = std::size_t{64} << 30; ///< Address space, as for a journal.
+  std::size_t free_space_watermark_bytes = std::size_t{64} << 20; ///< As for a journal.
+  std::size_t max_readers = 128; ///< Concurrent views, of all processes together.
+  bool allow_fuse = false;       ///< Open although the directory is on a FUSE file system.
+};
+
+/// The position up to which rows are complete, and what tells whether a journal is the one that
+/// they were folded from.
+struct table_checkpoint {
+  std::uint64_t position = 0;
+  std::uint64_t event_mark = 0; ///< A hash of the event there; see `event_mark`.
+
+  bool operator==(const table_checkpoint&) const = default;
+};
+
+/// A hash of what makes an event itself: its place, time, writer, stream and command. Two histories
+/// that have parted give different ones.
+std::uint64_t event_mark(const event_view& event);
+
+/// What an operator decided about an event that a projection could not apply.
+struct projection_decision {
+  enum class kind : std::uint8_t { retry, park, skip };
+
+  kind what = kind::retry;
+  std::uint64_t position = 0; ///< Of the event.
+  std::uint64_t version = 0;  ///< Of the event, in its stream.
+  std::uint64_t type = 0;     ///< Of the event: the id of its Cap'n Proto type.
+  std::string stream;         ///< Of the event.
+  std::string error;          ///< Why it could not be applied.
+  std::uint32_t attempts = 0; ///< That were made before the decision.
+  std::string reason;         ///< What the operator said.
+  std::chrono::sys_time<std::chrono::nanoseconds> decided_at;
+
+  bool operator==(const projection_decision&) const = default;
+};
+
+/// What a store reports about itself.
+struct table_store_status {
+  std::uint64_t position = 0;   ///< Of the rows that readers see.
+  std::uint64_t checkpoint = 0; ///< Of the rows on disk.
+  std::uint64_t commits = 0;
+  std::size_t rows_in_memory = 0; ///< Newer than on disk.
+  std::size_t bytes_in_memory = 0;
+  std::chrono::milliseconds oldest_reader{0}; ///< Age of the oldest view of this process.
+};
+
+/// The rows of one projection: read by any number of threads, and of other processes, while one
+/// thread writes.
+///
+/// Rows and checkpoint are committed together, so whatever ends the process, the rows are the fold
+/// of the events up to the checkpoint, no more and no less. The functions of the writer are for one
+/// thread at a time; all others for any.
+class table_store {
+public:
+  /// Opens it for writing; at most one such opening on the machine. Errors: those of
+  /// `open_lmdb_journal`; `incompatible_format` if the shape on disk is another.
+  static result<std::unique_ptr<table_store>> open(table_store_options options);
+
+  /// Opens it beside a process that may be writing it. Views show what is on disk. Errors: as
+  /// above, without `locked`; the functions of the writer are bugs. An empty `shape` fits any.
+  static result<std::unique_ptr<table_store>> open_for_reading(table_store_options options);
+
+  virtual ~table_store() = default;
+
+  /// The rows as of now. Errors: `shut_down`, `io_failed`, `corrupt_journal`.
+  virtual result<table_view> read() const = 0;
+
+  /// Of the rows on disk; with rows in memory only, of these. Errors: as for `read`.
+  virtual result<table_checkpoint> checkpoint() const = 0;
+
+  /// Of the rows that readers see. For a store open for reading: 0.
+  virtual std::uint64_t position() const noexcept = 0;
+
+  /// The decisions, oldest first. Errors: `corrupt_journal`, `io_failed`, `shut_down`.
+  virtual result<std::vector<projection_decision>> decisions() const = 0;
+
+  /// Whether `mark_live` has been called. Errors: as for `read`.
+  virtual result<bool> live() const = 0;
+
+  virtual table_store_status status() const = 0;
+
+  // The writer's.
+
+  /// Before the first event of a batch: what its handlers read that they have not written.
+  virtual result<void> begin_batch() = 0;
+  virtual void begin_event() = 0;
+  virtual detail::row_sink& rows() noexcept = 0;
+  /// Why the event that began last cannot be applied, if so.
+  virtual const std::optional<error>& event_failure() const noexcept = 0;
+  /// Takes back what was written since the event began.
+  virtual void roll_back_event() = 0;
+  virtual std::size_t pending_rows() const noexcept = 0;
+  virtual std::size_t pending_bytes() const noexcept = 0;
+
+  /// Ends the batch: readers see its rows from now on, as those of `at`. With `committed`, they and
+  /// the checkpoint are on disk. Errors: `storage_full` and `io_failed`, after which the batch is
+  /// as before; `outcome_unknown` if the commit failed, after which the store writes nothing any
+  /// more (`journal_stopped`) until it is opened again.
+  virtual result<void> publish(table_checkpoint at) = 0;
+
+  /// With `at_once`: writes the rows that are due, with their checkpoint; beside the writer's
+  /// thread. Returns whether there were any. Errors: as for `publish`.
+  virtual result<bool> flush_due() = 0;
+  /// The same for all rows that are newer in memory.
+  virtual result<void> flush_all() = 0;
+
+  /// Records a decision durably, and the checkpoint behind the event with it. Nothing may be
+  /// pending. Errors: as for `publish`.
+  virtual result<void> decide(const projection_decision& decision, table_checkpoint at) = 0;
+
+  /// Notes durably that the rows have caught up and may take the place of older ones. Errors: as
+  /// for `publish`.
+  virtual result<void> mark_live() = 0;
+
+  /// Flushes and closes; every later call fails with `shut_down`. Views must be gone: it waits for
+  /// them. Errors: as for `publish`.
+  virtual result<void> close() = 0;
+};
+
+} // namespace cairn

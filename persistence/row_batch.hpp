@@ -1,0 +1,72 @@
+#pragma once
+
+#include "row_merge.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace cairn::detail {
+
+/// What the handlers of some events have written and nobody else sees yet. Each event is applied
+/// whole or not at all. One thread.
+class row_batch final : public row_sink {
+public:
+  /// A row as the batch leaves it; `words` empty: erased.
+  struct change {
+    std::vector<std::uint64_t> words;
+    std::uint64_t event = 0; ///< The last that touched it.
+  };
+  using changes = std::pair<const std::string, change>;
+
+  /// Where rows are read that the batch has not touched; must stay until the batch is cleared or
+  /// given another.
+  void read_from(const row_source& below) noexcept { below_ = &below; }
+
+  /// The changes that follow belong to one event.
+  void begin_event() noexcept;
+  /// Why the event that began last cannot be applied, if so.
+  const std::optional<error>& failure() const noexcept { return failure_; }
+  /// Takes back what was written since the event began.
+  void roll_back();
+
+  result<row_words> find(key_view key) const override;
+  result<void> scan(key_view from, key_view below, scan_direction direction,
+                    row_visitor visitor) const override;
+  void put(key_view key, std::vector<std::uint64_t> row) override;
+  void erase(key_view key) override;
+  void fail(error why) override;
+
+  bool empty() const noexcept { return rows_.empty(); }
+  std::size_t size() const noexcept { return rows_.size(); }
+  /// Estimate of what it holds in memory.
+  std::size_t bytes() const noexcept { return bytes_; }
+
+  /// All of it, in key order.
+  std::vector<changes*> in_order();
+  void clear() noexcept;
+
+private:
+  struct hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const noexcept;
+  };
+  struct undo {
+    changes* at;
+    change before;
+    bool is_new;
+  };
+
+  void set(key_view key, std::vector<std::uint64_t> row);
+
+  const row_source* below_ = nullptr;
+  std::unordered_map<std::string, change, hash, std::equal_to<>> rows_;
+  std::vector<undo> undo_;
+  std::optional<error> failure_;
+  std::uint64_t event_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+} // namespace cairn::detail

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "row_batch.hpp"
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+namespace cairn::detail {
+
+/// The positions that snapshots in use stand for: what they can see must stay.
+using positions_in_use = std::multiset<std::uint64_t>;
+
+/// Rows in memory that are newer than those on disk, in several versions where snapshots need them.
+///
+/// One thread adds while any number read. A version that is handed out stays where it is as long as
+/// a snapshot that can see it is in use.
+class row_layer {
+public:
+  /// Takes over the rows of a batch, as of `position`. `in_use`: stays unchanged meanwhile.
+  void add(row_batch& batch, std::uint64_t position, const positions_in_use& in_use);
+
+  /// The row that a reader at `position` sees (empty: erased); nothing: the layer does not know it.
+  std::optional<row_words> find(key_view key, std::uint64_t position) const;
+
+  std::size_t rows() const;
+  std::size_t bytes() const;
+
+  /// Calls `use` with the newest version of each row in key order. Only once nothing is added any
+  /// more. `row` may be written to for sealing: readers do not look at the seal.
+  int for_each(function_ref<int(key_view key, std::vector<std::uint64_t>& row)> use);
+
+private:
+  struct version {
+    std::uint64_t position;
+    std::vector<std::uint64_t> words; // empty: erased
+  };
+  using history = std::vector<version>; // newest last, never empty
+  using rows_by_key = std::map<std::string, history, std::less<>>;
+
+public:
+  /// Walks through the rows that a reader at `position` sees.
+  class walk {
+  public:
+    walk(const row_layer& layer, key_view from, key_view below, scan_direction direction,
+         std::uint64_t position);
+    /// See `scan_over`.
+    const override_row* next();
+
+  private:
+    void fill();
+
+    const row_layer& layer_;
+    const scan_direction direction_;
+    const std::uint64_t position_;
+    rows_by_key::const_iterator first_; // what is left: [first_, last_)
+    rows_by_key::const_iterator last_;
+    std::vector<override_row> chunk_;
+    std::size_t used_ = 0;
+  };
+
+private:
+  static const version* seen_by(const history& of, std::uint64_t position) noexcept;
+  static void trim(history& of, const positions_in_use& in_use);
+
+  mutable std::shared_mutex mutex_;
+  rows_by_key rows_;
+  std::size_t bytes_ = 0;
+};
+
+} // namespace cairn::detail

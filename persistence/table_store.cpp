@@ -1,0 +1,410 @@
+#include <cairn/table_store.hpp>
+
+#include "append_outcomes.hpp"
+#include "process_identity.hpp"
+#include "row_batch.hpp"
+#include "row_layer.hpp"
+#include "row_view.hpp"
+#include "table_env.hpp"
+
+#include <xxhash.h>
+
+#include <condition_variable>
+#include <limits>
+#include <mutex>
+
+namespace cairn {
+namespace {
+
+using detail::row_layer;
+using detail::row_view;
+using detail::table_env;
+
+constexpr std::size_t layers_before_waiting = 4;
+
+/// The checkpoint and the layers in memory, and who reads them.
+struct memory_state {
+  std::shared_ptr<row_layer> current; // null unless rows are visible in memory
+  std::shared_ptr<row_layer> frozen;  // is being written; null: none is
+  table_checkpoint position;          // of the rows in `current`
+  table_checkpoint frozen_at;
+  std::uint64_t flushes = 0; // counts the times `frozen` was dropped
+  detail::positions_in_use in_use;
+};
+
+class lmdb_table_store final : public table_store {
+public:
+  /// `env`: null: rows in memory only.
+  lmdb_table_store(std::unique_ptr<table_env> env, table_store_options options)
+    : options_{std::move(options)}, env_{std::move(env)},
+      layered_{!env_ || options_.visibility == row_visibility::at_once} {
+    if (layered_)
+      memory_.current = std::make_shared<row_layer>();
+  }
+
+  ~lmdb_table_store() override {
+    if (detail::process_token() != process_)
+      (void)env_.release(); // the parent's
+    else
+      (void)close();
+  }
+
+  result<void> start() {
+    if (!env_)
+      return {};
+    auto at = checkpoint();
+    if (!at)
+      return std::move(at).error();
+    auto found = decisions();
+    if (!found)
+      return std::move(found).error();
+    memory_.position = *at;
+    durable_ = position_ = at->position;
+    return {};
+  }
+
+  result<table_view> read() const override {
+    auto snapshot = capture(true);
+    if (!snapshot)
+      return std::move(snapshot).error();
+    return table_view{*std::move(snapshot)};
+  }
+
+  result<table_checkpoint> checkpoint() const override {
+    if (!env_) {
+      const std::lock_guard lock{mutex_};
+      return memory_.position;
+    }
+    return on_disk([&](MDB_txn* txn) { return env_->checkpoint(txn); });
+  }
+
+  std::uint64_t position() const noexcept override { return position_; }
+
+  result<std::vector<projection_decision>> decisions() const override {
+    if (!env_) {
+      const std::lock_guard lock{mutex_};
+      return decisions_;
+    }
+    return on_disk([&](MDB_txn* txn) { return env_->decisions(txn); });
+  }
+
+  result<bool> live() const override {
+    if (!env_)
+      return live_.load();
+    return on_disk([&](MDB_txn* txn) { return env_->live(txn); });
+  }
+
+  table_store_status status() const override {
+    table_store_status status;
+    status.position = position_;
+    const std::lock_guard lock{mutex_};
+    status.checkpoint = status.position;
+    for (const auto* layer : {memory_.current.get(), memory_.frozen.get()}) {
+      if (!layer)
+        continue;
+      status.rows_in_memory += layer->rows();
+      status.bytes_in_memory += layer->bytes();
+    }
+    if (env_ && !closed_) {
+      status.checkpoint = layered_ ? durable_.load() : status.position;
+      status.commits = env_->commits();
+      status.oldest_reader = env_->readers().oldest();
+    }
+    return status;
+  }
+
+  result<void> begin_batch() override {
+    if (closed_)
+      return detail::shut_down_error();
+    auto below = capture(false);
+    if (!below)
+      return std::move(below).error();
+    below_ = *std::move(below);
+    batch_.read_from(*below_);
+    return {};
+  }
+
+  void begin_event() override { batch_.begin_event(); }
+  detail::row_sink& rows() noexcept override { return batch_; }
+  const std::optional<error>& event_failure() const noexcept override { return batch_.failure(); }
+  void roll_back_event() override { batch_.roll_back(); }
+  std::size_t pending_rows() const noexcept override { return batch_.size(); }
+  std::size_t pending_bytes() const noexcept override { return batch_.bytes(); }
+
+  result<void> publish(table_checkpoint at) override {
+    if (closed_)
+      return detail::shut_down_error();
+    if (layered_) {
+      add_to_memory(at);
+    } else {
+      below_.reset(); // its transaction would keep pages that the commit frees
+      if (auto committed = commit_batch(at); !committed)
+        return committed;
+      durable_ = at.position;
+    }
+    below_.reset();
+    batch_.clear();
+    position_ = at.position;
+    return {};
+  }
+
+  result<bool> flush_due() override {
+    if (!env_ || !layered_)
+      return false;
+    {
+      const std::lock_guard lock{mutex_};
+      freeze_if_due();
+    }
+    return flush_frozen();
+  }
+
+  result<void> flush_all() override {
+    if (!env_ || !layered_)
+      return {};
+    for (int layer = 0; layer < 2; ++layer) { // the frozen one, then what came after it
+      if (auto flushed = flush_frozen(); !flushed)
+        return std::move(flushed).error();
+      const std::lock_guard lock{mutex_};
+      if (durable_ < memory_.position.position && !memory_.frozen)
+        freeze();
+    }
+    return {};
+  }
+
+  result<void> decide(const projection_decision& decision, table_checkpoint at) override {
+    CAIRN_ASSERT(batch_.empty());
+    if (auto flushed = flush_all(); !flushed)
+      return flushed;
+    if (env_) {
+      auto committed =
+          env_->commit(0, at, [&](MDB_txn* txn) { return env_->write_decision(txn, decision); });
+      if (!committed)
+        return committed;
+    }
+    const std::lock_guard lock{mutex_};
+    if (!env_)
+      decisions_.push_back(decision);
+    memory_.position = at;
+    durable_ = position_ = at.position;
+    return {};
+  }
+
+  result<void> mark_live() override {
+    live_ = true;
+    if (!env_)
+      return {};
+    if (auto flushed = flush_all(); !flushed)
+      return flushed;
+    auto at = checkpoint();
+    if (!at)
+      return std::move(at).error();
+    return env_->commit(0, *at, [&](MDB_txn* txn) { return env_->write_live(txn); });
+  }
+
+  result<void> close() override {
+    const std::lock_guard one_at_a_time{closing_};
+    if (closed_)
+      return {};
+    auto flushed = flush_all();
+    closed_ = true;
+    below_.reset();
+    if (env_)
+      env_->close();
+    return flushed;
+  }
+
+private:
+  template <class Use>
+  auto on_disk(Use use) const -> decltype(use(nullptr)) {
+    if (closed_)
+      return detail::shut_down_error();
+    auto reader = env_->readers().acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return use(reader->txn());
+  }
+
+  /// The rows as of now. A reader's are `registered`, so that what it can see stays; the writer
+  /// sees the newest, and changes nothing while it looks.
+  result<std::unique_ptr<row_view>> capture(bool registered) const {
+    if (closed_)
+      return detail::shut_down_error();
+    std::optional<detail::reader_pool::lease> disk;
+    for (;;) {
+      const auto flushes = count_flushes();
+      if (auto begun = begin_reading(disk); !begun)
+        return std::move(begun).error();
+      if (!layered_) {
+        auto at = env_->checkpoint(disk->txn());
+        if (!at)
+          return std::move(at).error();
+        return std::make_unique<row_view>(std::move(disk), row_view::layers{}, at->position);
+      }
+      const std::lock_guard lock{mutex_};
+      if (flushes != memory_.flushes)
+        continue; // rows left memory that this transaction may not have seen arrive on disk
+      row_view::layers layers{memory_.current};
+      if (memory_.frozen)
+        layers.push_back(memory_.frozen);
+      if (!registered)
+        return std::make_unique<row_view>(std::move(disk), std::move(layers),
+                                          std::numeric_limits<std::uint64_t>::max());
+      const auto at = memory_.in_use.insert(memory_.position.position);
+      return std::make_unique<row_view>(std::move(disk), std::move(layers), *at, [this, at] {
+        const std::lock_guard again{mutex_};
+        memory_.in_use.erase(at);
+      });
+    }
+  }
+
+  std::uint64_t count_flushes() const {
+    const std::lock_guard lock{mutex_};
+    return memory_.flushes;
+  }
+
+  result<void> begin_reading(std::optional<detail::reader_pool::lease>& disk) const {
+    if (!env_)
+      return {};
+    if (disk)
+      return disk->renew();
+    auto reader = env_->readers().acquire();
+    if (!reader)
+      return std::move(reader).error();
+    disk.emplace(*std::move(reader));
+    return {};
+  }
+
+  result<void> commit_batch(table_checkpoint at) {
+    const auto changes = batch_.in_order();
+    return env_->commit(batch_.bytes(), at, [&](MDB_txn* txn) {
+      detail::row_writer rows;
+      if (const int rc = env_->write_rows(txn, rows))
+        return rc;
+      for (auto* change : changes)
+        if (const int rc = rows.write(detail::as_key(change->first), change->second.words))
+          return rc;
+      return 0;
+    });
+  }
+
+  void add_to_memory(table_checkpoint at) {
+    std::unique_lock lock{mutex_};
+    // A disk that cannot follow slows the writer, not memory.
+    flushed_.wait(lock, [&] { return !far_behind() || closed_; });
+    memory_.current->add(batch_, at.position, memory_.in_use);
+    memory_.position = at;
+    freeze_if_due();
+  }
+
+  bool far_behind() const {
+    return env_ && memory_.frozen && !flush_failed_ && is_over(layers_before_waiting);
+  }
+  bool is_over(std::size_t times) const {
+    return memory_.current->rows() >= times * options_.flush_rows
+           || memory_.current->bytes() >= times * options_.flush_bytes;
+  }
+
+  void freeze_if_due() {
+    if (env_ && !memory_.frozen && is_over(1))
+      freeze();
+  }
+  void freeze() {
+    memory_.frozen = std::move(memory_.current);
+    memory_.frozen_at = memory_.position;
+    memory_.current = std::make_shared<row_layer>();
+  }
+
+  /// Writes the frozen layer; beside readers, and beside a writer that fills the next.
+  result<bool> flush_frozen() {
+    const std::lock_guard one_at_a_time{flushing_};
+    std::shared_ptr<row_layer> layer;
+    table_checkpoint at;
+    {
+      const std::lock_guard lock{mutex_};
+      layer = memory_.frozen;
+      at = memory_.frozen_at;
+    }
+    if (!layer)
+      return false;
+    auto committed = env_->commit(layer->bytes(), at, [&](MDB_txn* txn) {
+      detail::row_writer rows;
+      if (const int rc = env_->write_rows(txn, rows))
+        return rc;
+      return layer->for_each([&](detail::key_view key, std::vector<std::uint64_t>& row) {
+        return rows.write(key, row);
+      });
+    });
+    const std::lock_guard lock{mutex_};
+    flush_failed_ = !committed;
+    flushed_.notify_all();
+    if (!committed)
+      return std::move(committed).error();
+    memory_.frozen.reset();
+    ++memory_.flushes;
+    durable_ = at.position;
+    return true;
+  }
+
+  const table_store_options options_;
+  const std::uint64_t process_ = detail::process_token();
+  std::unique_ptr<table_env> env_;
+  const bool layered_; // rows are visible in memory
+
+  // The writer's.
+  std::unique_ptr<row_view> below_;
+  detail::row_batch batch_;
+
+  std::mutex flushing_; // taken before mutex_
+  std::mutex closing_;
+  mutable std::mutex mutex_;
+  mutable memory_state memory_;
+  std::condition_variable flushed_;
+  bool flush_failed_ = false;
+  std::vector<projection_decision> decisions_; // of rows in memory only
+  std::atomic<std::uint64_t> position_ = 0;
+  std::atomic<std::uint64_t> durable_ = 0;
+  std::atomic<bool> live_ = false;
+  std::atomic<bool> closed_ = false;
+};
+
+} // namespace
+
+std::uint64_t event_mark(const event_view& event) {
+  const auto stream = event.stream();
+  const std::uint64_t parts[]{
+      event.position(),
+      event.version(),
+      event.epoch(),
+      static_cast<std::uint64_t>(event.recorded_at().time_since_epoch().count()),
+      event.command_id().high(),
+      event.command_id().low(),
+      XXH3_64bits(stream.data(), stream.size())};
+  return XXH3_64bits(parts, sizeof(parts));
+}
+
+result<std::unique_ptr<table_store>> table_store::open(table_store_options options) {
+  std::unique_ptr<table_env> env;
+  if (!options.directory.empty()) {
+    auto opened = table_env::open(options, false);
+    if (!opened)
+      return std::move(opened).error();
+    env = *std::move(opened);
+  }
+  auto store = std::make_unique<lmdb_table_store>(std::move(env), std::move(options));
+  if (auto started = store->start(); !started)
+    return std::move(started).error();
+  return std::unique_ptr<table_store>{std::move(store)};
+}
+
+result<std::unique_ptr<table_store>> table_store::open_for_reading(table_store_options options) {
+  if (options.directory.empty())
+    return error{errc::invalid_argument, "tables in memory cannot be opened a second time"};
+  options.visibility = row_visibility::committed;
+  auto env = table_env::open(options, true);
+  if (!env)
+    return std::move(env).error();
+  return std::unique_ptr<table_store>{
+      std::make_unique<lmdb_table_store>(*std::move(env), std::move(options))};
+}
+
+} // namespace cairn
