@@ -77,8 +77,16 @@ void activation::grant_rehydration() {
 }
 
 void activation::append_finished() noexcept {
-  if (in_flight_.fetch_sub(1) == 1 && wants_wake_.exchange(false))
+  const bool returned = returned_ != nullptr; // nobody else may be looked at once it is zero
+  if (in_flight_.fetch_sub(1) == 1 && (wants_wake_.exchange(false) || returned))
     wake();
+}
+
+void activation::give_back(request_ptr work) {
+  auto* const again = work.release();
+  again->next = nullptr;
+  (returned_ ? returned_last_->next : returned_) = again;
+  returned_last_ = again;
 }
 
 void activation::wake() noexcept {
@@ -138,6 +146,7 @@ bool activation::rebuild() {
   if (broken_) {
     if (!nothing_in_flight())
       return false;
+    take_returned();
     drop_state();
   }
   if (!pending_)
@@ -158,6 +167,17 @@ bool activation::rebuild() {
     return true;
   give_up(*failure);
   return false;
+}
+
+/// Puts what is to be executed again before what came after it.
+void activation::take_returned() noexcept {
+  turning_back_ = false;
+  if (!returned_)
+    return;
+  returned_last_->next = pending_;
+  if (!pending_)
+    pending_last_ = returned_last_;
+  pending_ = std::exchange(returned_, nullptr);
 }
 
 void activation::drop_state() noexcept {
@@ -203,9 +223,15 @@ bool activation::settle_down() {
     wake(); // others first
     return true;
   }
-  if (wants_passivation_.load() && nothing_in_flight() && inbox_.try_close()) {
-    retire();
-    return false;
+  if (wants_passivation_.load() && nothing_in_flight()) {
+    if (crashed()) { // meanwhile; there may be something to be executed again
+      wake();
+      return true;
+    }
+    if (inbox_.try_close()) {
+      retire();
+      return false;
+    }
   }
   if (!inbox_.try_sleep())
     wake();

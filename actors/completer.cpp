@@ -67,9 +67,13 @@ bool completer::run() noexcept {
     auto& append = *spent.back();
     // First out of the bounds, then the answers: who sends its next request from a continuation
     // finds room.
-    append.owner->leave(append.answers.size());
-    engine_.admitted().leave(append.answers.size(), append.answer_bytes());
-    append.deliver_all(engine_.events());
+    if (append.turned_back()) {
+      append.give_back_all();
+    } else {
+      append.owner->leave(append.answers.size());
+      engine_.admitted().leave(append.answers.size(), append.answer_bytes());
+      append.deliver_all(engine_.events());
+    }
     append.owner->append_finished();
     if (!append.make_reusable()) // now, while it is in the cache
       spent.pop_back();

@@ -11,6 +11,7 @@ const meta_key format_key = key_named("format");
 const meta_key owner_key = key_named("owner");
 const meta_key heads_key = key_named("heads");
 const meta_key tags_key = key_named("tags");
+const meta_key reservations_key = key_named("reserved");
 
 int write_new_journal(const lmdb_env& env, message_id id) noexcept {
   transaction txn;
@@ -76,7 +77,11 @@ result<checkpoints> read_checkpoints(MDB_txn* txn, const databases& dbs) {
       read_added_checkpoint(txn, dbs, dbs.tags, tags_key, "the journal's checkpoint of tags");
   if (!tags)
     return std::move(tags).error();
-  return checkpoints{heads->position, *tags};
+  auto reservations = read_added_checkpoint(txn, dbs, dbs.reservations, reservations_key,
+                                            "the journal's checkpoint of reservations");
+  if (!reservations)
+    return std::move(reservations).error();
+  return checkpoints{heads->position, *tags, *reservations};
 }
 
 int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) noexcept {
@@ -84,7 +89,7 @@ int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) n
 }
 
 int write_checkpoints(MDB_txn* txn, const databases& dbs, std::uint64_t position) noexcept {
-  for (const meta_key* key : {&heads_key, &tags_key})
+  for (const meta_key* key : {&heads_key, &tags_key, &reservations_key})
     if (const int rc = write_meta(txn, dbs.meta, *key, checkpoint_record{{}, position}))
       return rc;
   return 0;

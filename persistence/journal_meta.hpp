@@ -42,8 +42,9 @@ result<std::uint64_t> read_owner_epoch(MDB_txn* txn, const databases& dbs);
 struct checkpoints {
   std::uint64_t heads = 0;
   std::uint64_t tags = 0;
+  std::uint64_t reservations = 0;
 
-  std::uint64_t lowest() const noexcept { return std::min(heads, tags); }
+  std::uint64_t lowest() const noexcept { return std::min({heads, tags, reservations}); }
 };
 
 result<checkpoints> read_checkpoints(MDB_txn* txn, const databases& dbs);

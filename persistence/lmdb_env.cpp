@@ -39,7 +39,9 @@ int open_added(MDB_txn* txn, unsigned flags, databases& opened) noexcept {
   };
   if (const int rc = open("schemas", MDB_INTEGERKEY, opened.schemas))
     return rc;
-  return open("tags", 0, opened.tags);
+  if (const int rc = open("tags", 0, opened.tags))
+    return rc;
+  return open("reservations", 0, opened.reservations);
 }
 
 int configure(MDB_env* env, const env_options& options) noexcept {

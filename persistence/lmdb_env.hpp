@@ -26,6 +26,7 @@ struct databases {
   MDB_dbi snapshots = 0;
   MDB_dbi schemas = absent_database;
   MDB_dbi tags = absent_database;
+  MDB_dbi reservations = absent_database;
 };
 
 struct env_options {

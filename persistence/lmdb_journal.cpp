@@ -132,6 +132,22 @@ public:
     return detail::replay_tagged(*reader, tag, from_position, last, in_memory, visitor);
   }
 
+  result<std::optional<stream_id>> holder_of(std::string_view key) const override {
+    if (auto usable = check_usable(); !usable)
+      return std::move(usable).error();
+    if (auto checked = detail::check_key(key); !checked)
+      return std::move(checked).error();
+    auto known = parts_->writer.holder(key); // before the transaction, as in replay
+    auto reader = parts_->readers.acquire();
+    if (!reader)
+      return std::move(reader).error();
+    stream_head row;
+    if (!known)
+      if (const int rc = detail::read_head_row(reader->txn(), reader->dbs().reservations, key, row))
+        return detail::holder_row_error(key, rc);
+    return detail::holder_at(reader->txn(), reader->dbs(), known.value_or(row));
+  }
+
   void submit_snapshot(snapshot_draft snapshot) override {
     if (!inherited())
       parts_->writer.queue().push_snapshot(std::move(snapshot));
@@ -221,7 +237,7 @@ private:
   static result<stream_head> stored_head(const reader_pool::lease& reader,
                                          const stream_id& stream) {
     stream_head head;
-    if (const int rc = detail::read_head_row(reader.txn(), reader.dbs(), stream.name(), head))
+    if (const int rc = detail::read_head_row(reader.txn(), reader.dbs().heads, stream.name(), head))
       return detail::head_row_error(stream, rc);
     return head;
   }

@@ -2,6 +2,7 @@
 
 #include "append_outcomes.hpp"
 #include "commit_signal.hpp"
+#include "head_rows.hpp"
 #include "lmdb_store.hpp"
 #include "process_identity.hpp"
 #include "schema_history.hpp"
@@ -93,6 +94,17 @@ public:
       return std::move(found).error();
     return detail::replay_tagged(found->reader, tag, from_position, found->last, found->positions,
                                  visitor);
+  }
+
+  result<std::optional<stream_id>> holder_of(std::string_view key) const override {
+    if (auto usable = check_usable(); !usable)
+      return std::move(usable).error();
+    if (auto checked = detail::check_key(key); !checked)
+      return std::move(checked).error();
+    auto found = parts_->tail.locate_key(parts_->readers, key);
+    if (!found)
+      return std::move(found).error();
+    return detail::holder_at(found->reader.txn(), found->reader.dbs(), found->head);
   }
 
   void submit_snapshot(snapshot_draft) override {}

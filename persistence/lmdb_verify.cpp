@@ -27,6 +27,12 @@ struct stream_extent {
   stream_head head;
 };
 
+/// The last change of a reserved key: where, and who holds it then (version 0: nobody).
+struct last_change {
+  std::uint64_t position;
+  stream_head holder;
+};
+
 /// Tells sets of keys apart, whatever their order.
 struct key_sum {
   std::uint64_t keys = 0;
@@ -58,6 +64,8 @@ public:
     if (!checkpoints)
       return checkpoints.error();
     if (auto checked = check_heads(*reader, checkpoints->heads); !checked)
+      return std::move(checked).error();
+    if (auto checked = check_reservations(*reader, checkpoints->reservations); !checked)
       return std::move(checked).error();
     if (auto checked = check_tags(*reader); !checked)
       return std::move(checked).error();
@@ -102,6 +110,9 @@ private:
       return contradiction("the record at position " + std::to_string(event.position())
                            + " does not continue stream " + found->first);
     head = {event.version(), event.position()};
+    for (const auto wanted : event.reservations())
+      keys_[std::string{wanted.getKey().begin(), wanted.getKey().size()}] = {
+          event.position(), wanted.getRelease() ? stream_head{} : head};
     if (event.position() <= indexed_up_to_)
       for (const auto tag : event.tags())
         tags_in_log_.add(detail::tag_key{{tag.begin(), tag.size()}, event.position()}.bytes());
@@ -112,7 +123,7 @@ private:
   result<void> check_heads(const reader_pool::lease& reader, std::uint64_t checkpoint) {
     for (const auto& [name, extent] : streams_) {
       stream_head row;
-      const int rc = detail::read_head_row(reader.txn(), reader.dbs(), name, row);
+      const int rc = detail::read_head_row(reader.txn(), reader.dbs().heads, name, row);
       if (rc == MDB_CORRUPTED)
         return contradiction("the head of stream " + name + " is damaged");
       if (rc != 0)
@@ -158,6 +169,31 @@ private:
     }
     if (rc != MDB_NOTFOUND)
       return detail::lmdb_error(errc::io_failed, "cannot read the snapshots", rc);
+    return {};
+  }
+
+  /// A key that was last changed before the checkpoint has the row that the change left; other rows
+  /// may be those of any moment since then.
+  result<void> check_reservations(const reader_pool::lease& reader, std::uint64_t checkpoint) {
+    for (const auto& [key, last] : keys_) {
+      stream_head row;
+      if (const int rc = detail::read_head_row(reader.txn(), reader.dbs().reservations, key, row))
+        return detail::holder_row_error(key, rc);
+      if (last.position <= checkpoint && row != last.holder)
+        return contradiction("the reservation of key " + key + " is at position "
+                             + std::to_string(row.position) + ", in the log at position "
+                             + std::to_string(last.holder.position));
+      counted_.reservations += last.holder.version != 0 ? 1 : 0;
+      held_rows_ += row.version != 0 ? 1 : 0;
+    }
+    MDB_stat rows{};
+    if (reader.dbs().reservations != detail::absent_database)
+      mdb_stat(reader.txn(), reader.dbs().reservations, &rows);
+    MDB_stat log{};
+    mdb_stat(reader.txn(), reader.dbs().log, &log);
+    if (log.ms_entries == counted_.events && rows.ms_entries != held_rows_)
+      return contradiction("there are " + std::to_string(rows.ms_entries) + " reservations for "
+                           + std::to_string(held_rows_) + " keys");
     return {};
   }
 
@@ -211,6 +247,8 @@ private:
 
   reader_pool& readers_;
   std::unordered_map<std::string, stream_extent> streams_;
+  std::unordered_map<std::string, last_change> keys_;
+  std::uint64_t held_rows_ = 0;
   std::uint64_t heads_found_ = 0;
   std::uint64_t indexed_up_to_ = 0; // position
   key_sum tags_in_log_;

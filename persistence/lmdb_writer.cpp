@@ -42,7 +42,9 @@ lmdb_writer::lmdb_writer(const lmdb_env& env, const databases& dbs, writer_optio
   : env_{env}, dbs_{dbs}, options_{std::move(options)}, queue_{options_.limits},
     heads_{2 * options_.flush_interval_events}, head_rows_{heads_, &databases::heads,
                                                            options_.flush_interval_events},
-    flush_{{&head_rows_, &tags_}, options_.flush_interval_events} {}
+    holders_{options_.flush_interval_events / 4}, holder_rows_{holders_, &databases::reservations,
+                                                               options_.flush_interval_events},
+    flush_{{&head_rows_, &holder_rows_, &tags_}, options_.flush_interval_events} {}
 
 lmdb_writer::~lmdb_writer() {
   (void)stop();
@@ -84,6 +86,8 @@ result<void> lmdb_writer::replay_tail() {
   const auto take_in = [&](const tail_record& record) {
     if (record.position > from->heads && !take_in_head(record))
       return false;
+    if (record.position > from->reservations)
+      take_in_reservations(record);
     if (record.position > from->tags)
       for (const auto tag : record.event.tags())
         tags_.stage({tag.begin(), tag.size()}, record.position);
@@ -118,6 +122,22 @@ bool lmdb_writer::take_in_head(const tail_record& record) {
   entry->pending = entry->committed = record.head();
   head_rows_.mark(*entry);
   return true;
+}
+
+void lmdb_writer::take_in_reservations(const tail_record& record) {
+  for (const auto wanted : record.event.reservations()) {
+    const std::string_view key{wanted.getKey().begin(), wanted.getKey().size()};
+    const std::uint64_t hash = hash_of(key);
+    head_entry* entry = holders_.find(key, hash);
+    if (!entry)
+      entry = &holders_.insert(key, hash, {});
+    entry->pending = entry->committed = wanted.getRelease() ? stream_head{} : record.head();
+    holder_rows_.mark(*entry);
+  }
+}
+
+std::optional<stream_head> lmdb_writer::holder(std::string_view key) const {
+  return holders_.committed(key, hash_of(key));
 }
 
 result<void> lmdb_writer::stop() {
@@ -268,6 +288,15 @@ int lmdb_writer::append_one(MDB_txn* txn, MDB_cursor* log, append_operation& ope
     refuse(operation, *std::move(objection));
     return 0;
   }
+  if (!operation.events.reservations().empty()) {
+    std::optional<error> objection;
+    if (const int rc = check_reservations(txn, operation, objection))
+      return rc;
+    if (objection) {
+      refuse(operation, *std::move(objection));
+      return 0;
+    }
+  }
   const std::size_t count = operation.events.size();
   operation.outcome.emplace(cairn::commit{next_position_, head.version + 1, count});
   for (std::size_t i = 0; i < count; ++i) {
@@ -281,8 +310,47 @@ int lmdb_writer::append_one(MDB_txn* txn, MDB_cursor* log, append_operation& ope
     head = {header.version, next_position_++};
   }
   heads_.touch(*entry, head);
+  if (!operation.events.reservations().empty())
+    if (const int rc = reserve(txn, operation))
+      return rc;
   for (const auto& tagged : operation.events.tags())
     tags_.stage(tagged.tag, operation.outcome->value().first_position + tagged.record);
+  return 0;
+}
+
+/// Whether other streams hold keys that the operation names. What it does to a key itself makes no
+/// difference: that key is then free or its own.
+int lmdb_writer::check_reservations(MDB_txn* txn, append_operation& operation,
+                                    std::optional<error>& objection) {
+  const auto reservations = operation.events.reservations();
+  for (std::size_t i = 0; i < reservations.size() && !objection; ++i) {
+    const std::string& key = reservations[i].wanted.key;
+    head_entry* entry = nullptr;
+    const int rc = find_holder(txn, key, entry);
+    if (rc == MDB_CORRUPTED)
+      objection = holder_row_error(key, rc);
+    else if (rc != 0)
+      return rc;
+    else if (entry->pending.version == 0)
+      continue;
+    else if (auto holder = stream_at(txn, dbs_, entry->pending.position); !holder)
+      objection = std::move(holder).error();
+    else if (*holder != operation.stream->name())
+      objection = held_elsewhere(operation, i, *holder);
+  }
+  return 0;
+}
+
+/// The operation has been appended: its keys are its stream's from now on, or nobody's.
+int lmdb_writer::reserve(MDB_txn* txn, const append_operation& operation) {
+  const cairn::commit& landed = **operation.outcome;
+  for (const auto& [wanted, record] : operation.events.reservations()) {
+    head_entry* entry = nullptr;
+    if (const int rc = find_holder(txn, wanted.key, entry))
+      return rc;
+    const stream_head holder{landed.first_version + record, landed.first_position + record};
+    holders_.touch(*entry, wanted.release ? stream_head{} : holder);
+  }
   return 0;
 }
 
@@ -307,10 +375,23 @@ int lmdb_writer::find_head(MDB_txn* txn, const stream_id& stream, head_entry*& e
   if (entry)
     return 0;
   stream_head head;
-  if (const int rc = read_head_row(txn, dbs_, stream.name(), head))
+  if (const int rc = read_head_row(txn, dbs_.heads, stream.name(), head))
     return rc;
   entry = &heads_.insert(stream.name(), stream.hash(), head);
   head_rows_.note_loaded(*entry);
+  return 0;
+}
+
+int lmdb_writer::find_holder(MDB_txn* txn, std::string_view key, head_entry*& entry) {
+  const std::uint64_t hash = hash_of(key);
+  entry = holders_.find(key, hash);
+  if (entry)
+    return 0;
+  stream_head holder;
+  if (const int rc = read_head_row(txn, dbs_.reservations, key, holder))
+    return rc;
+  entry = &holders_.insert(key, hash, holder);
+  holder_rows_.note_loaded(*entry);
   return 0;
 }
 
@@ -332,6 +413,8 @@ void lmdb_writer::publish(const append_batch& batch) {
   const std::uint64_t events = next_position_ - 1 - last_position_;
   for (head_entry* entry : heads_.publish())
     head_rows_.mark(*entry);
+  for (head_entry* entry : holders_.publish())
+    holder_rows_.mark(*entry);
   tags_.publish(); // first: who sees the position finds the tag
   last_position_.store(next_position_ - 1, std::memory_order_release);
   commits_.fetch_add(1, std::memory_order_relaxed);
@@ -342,6 +425,7 @@ void lmdb_writer::publish(const append_batch& batch) {
 
 void lmdb_writer::roll_back() noexcept {
   heads_.roll_back();
+  holders_.roll_back();
   tags_.roll_back();
   flush_.aborted();
 }

@@ -53,6 +53,8 @@ public:
   std::optional<stream_head> head(const stream_id& stream) const {
     return heads_.committed(stream.name(), stream.hash());
   }
+  /// The event that reserved the key last, version 0 if nobody holds it; `nullopt`: as for `head`.
+  std::optional<stream_head> holder(std::string_view key) const;
   /// The positions of events with the tag that no row says yet, as of the last durable commit. Look
   /// for the others in a transaction that begins afterwards.
   std::vector<std::uint64_t> tagged(std::string_view tag, std::uint64_t from) const {
@@ -73,6 +75,7 @@ private:
   result<void> take_over();
   result<void> replay_tail();
   bool take_in_head(const tail_record& record);
+  void take_in_reservations(const tail_record& record);
   void run();
   void commit(append_batch& batch);
   bool commit_appends(append_batch& batch, trailing trail);
@@ -83,6 +86,10 @@ private:
   int append_one(MDB_txn* txn, MDB_cursor* log, append_operation& operation);
   int put(MDB_cursor* log, std::span<capnp::word> record, const event_header& header);
   int find_head(MDB_txn* txn, const stream_id& stream, head_entry*& entry);
+  int find_holder(MDB_txn* txn, std::string_view key, head_entry*& entry);
+  int check_reservations(MDB_txn* txn, append_operation& operation,
+                         std::optional<error>& objection);
+  int reserve(MDB_txn* txn, const append_operation& operation);
   int write_snapshots(MDB_txn* txn, const append_batch& batch);
   int check_owner(MDB_txn* txn) const;
   std::uint64_t now_ns() const;
@@ -100,6 +107,8 @@ private:
   append_queue queue_;
   head_table heads_;
   trailing_heads head_rows_;
+  head_table holders_; // by key
+  trailing_heads holder_rows_;
   trailing_tags tags_;
   trailing_flush flush_;
   std::optional<storage_watch> storage_;

@@ -2,6 +2,9 @@
 
 #include "lmdb_env.hpp"
 
+#include <string>
+#include <string_view>
+
 namespace cairn::detail {
 
 /// A record of the tail: what the rows that trail the log are made of.
@@ -19,5 +22,9 @@ struct tail_record {
 /// `corrupt_record`, `corrupt_journal` (a gap, or a record that continues nothing), `io_failed`.
 result<std::uint64_t> read_tail(MDB_txn* txn, const databases& dbs, std::uint64_t after,
                                 function_ref<bool(const tail_record&)> visitor);
+
+/// The name of the stream of the event at `position`. Errors: `corrupt_record`, `corrupt_journal`,
+/// `io_failed`.
+result<std::string> stream_at(MDB_txn* txn, const databases& dbs, std::uint64_t position);
 
 } // namespace cairn::detail

@@ -96,6 +96,16 @@ public:
     return std::max(last, from_position - 1);
   }
 
+  result<std::optional<stream_id>> holder_of(std::string_view key) const override {
+    if (auto checked = detail::check_key(key); !checked)
+      return std::move(checked).error();
+    const std::lock_guard lock{mutex_};
+    if (closed_)
+      return detail::shut_down_error();
+    const auto found = holders_.find(std::string{key});
+    return found == holders_.end() ? std::optional<stream_id>{} : found->second;
+  }
+
   void submit_snapshot(snapshot_draft snapshot) override {
     const std::lock_guard lock{mutex_};
     if (closed_ || snapshot.at.version > head_of(snapshot.stream).version)
@@ -232,6 +242,8 @@ private:
     const stream_head before = head_of(*operation.stream);
     if (auto objection = detail::objection_to(operation, before.version))
       return *std::move(objection);
+    if (auto objection = held_elsewhere(operation))
+      return *std::move(objection);
     const commit landed{records_.size() + 1, before.version + 1, operation.events.size()};
     auto& positions = streams_[operation.stream->name()];
     for (std::size_t i = 0; i < operation.events.size(); ++i) {
@@ -243,10 +255,26 @@ private:
       append_record(header, operation.events.record(i));
       positions.push_back(records_.size());
     }
+    for (const auto& [wanted, record] : operation.events.reservations()) {
+      if (wanted.release)
+        holders_.erase(wanted.key);
+      else
+        holders_.insert_or_assign(wanted.key, *operation.stream);
+    }
     for (const auto& [tag, record] : operation.events.tags())
       tags_[tag].push_back(landed.first_position + record);
     ++commits_;
     return landed;
+  }
+
+  std::optional<error> held_elsewhere(append_operation& operation) const {
+    const auto reservations = operation.events.reservations();
+    for (std::size_t i = 0; i < reservations.size(); ++i) {
+      const auto found = holders_.find(reservations[i].wanted.key);
+      if (found != holders_.end() && found->second != *operation.stream)
+        return detail::held_elsewhere(operation, i, found->second.name());
+    }
+    return std::nullopt;
   }
 
   void append_record(const detail::event_header& header, std::span<const capnp::word> record) {
@@ -326,6 +354,7 @@ private:
   mutable std::uint64_t damaged_snapshots_ = 0;
   std::deque<std::vector<std::uint64_t>> records_;                      // position 1 first
   std::unordered_map<std::string, std::vector<std::uint64_t>> streams_; // positions by version
+  std::unordered_map<std::string, stream_id> holders_;                  // by key
   std::unordered_map<std::string, std::vector<std::uint64_t>> tags_;    // positions
   std::unordered_map<std::string, std::shared_ptr<const snapshot_draft>> snapshots_;
   std::deque<kept_schemas> schemas_; // generation 1 first

@@ -34,8 +34,8 @@ private:
 /// Writes the row that says that the event at `position` has the tag.
 int write_tag_row(MDB_cursor* rows, std::string_view tag, std::uint64_t position) noexcept;
 
-/// `journal::replay_tag` up to `last_position`. `in_memory`: the positions that had no row when they
-/// were gathered, before the reader began, in ascending order.
+/// `journal::replay_tag` up to `last_position`. `in_memory`: the positions that had no row when
+/// they were gathered, before the reader began, in ascending order.
 result<std::uint64_t> replay_tagged(reader_pool::lease& reader, std::string_view tag,
                                     std::uint64_t from_position, std::uint64_t last_position,
                                     const std::vector<std::uint64_t>& in_memory,

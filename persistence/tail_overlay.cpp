@@ -24,11 +24,26 @@ result<tail_overlay::located> tail_overlay::locate(reader_pool& readers, const s
   if (!reader)
     return std::move(reader).error();
   stream_head head;
-  if (const int rc = read_head_row(reader->txn(), reader->dbs(), stream.name(), head))
+  if (const int rc = read_head_row(reader->txn(), reader->dbs().heads, stream.name(), head))
     return head_row_error(stream, rc);
   if (const auto newer = heads_.find(stream.name());
       newer != heads_.end() && newer->second.version > head.version)
     head = newer->second;
+  return located{*std::move(reader), head};
+}
+
+result<tail_overlay::located> tail_overlay::locate_key(reader_pool& readers, std::string_view key) {
+  const std::lock_guard lock{mutex_};
+  auto reader = begin(readers);
+  if (!reader)
+    return std::move(reader).error();
+  stream_head head;
+  if (const int rc = read_head_row(reader->txn(), reader->dbs().reservations, key, head))
+    return holder_row_error(key, rc);
+  // Up to the checkpoint the rows are complete, and what was gathered before may be out of date.
+  if (const auto newer = holders_.find(std::string{key});
+      newer != holders_.end() && newer->second.position > reservations_checkpoint_)
+    head = newer->second.holder;
   return located{*std::move(reader), head};
 }
 
@@ -51,8 +66,9 @@ result<void> tail_overlay::catch_up(const reader_pool::lease& reader) {
   const auto from = read_checkpoints(reader.txn(), reader.dbs());
   if (!from)
     return from.error();
-  if (heads_.size() + tagged_ >= prune_at_ && from->lowest() > gathered_from_) {
+  if (heads_.size() + holders_.size() + tagged_ >= prune_at_ && from->lowest() > gathered_from_) {
     heads_.clear();
+    holders_.clear();
     tags_.clear();
     tagged_ = 0;
     caught_up_to_ = 0;
@@ -62,6 +78,8 @@ result<void> tail_overlay::catch_up(const reader_pool::lease& reader) {
   const auto take_in = [&](const tail_record& record) {
     if (record.position > from->heads)
       heads_.insert_or_assign(std::string{record.stream}, record.head());
+    if (record.position > from->reservations)
+      take_in_reservations(record);
     if (record.position > from->tags)
       take_in_tags(record.event);
     return true;
@@ -71,7 +89,15 @@ result<void> tail_overlay::catch_up(const reader_pool::lease& reader) {
   if (!last)
     return std::move(last).error();
   caught_up_to_ = *last;
+  reservations_checkpoint_ = from->reservations;
   return {};
+}
+
+void tail_overlay::take_in_reservations(const tail_record& record) {
+  for (const auto wanted : record.event.reservations())
+    holders_.insert_or_assign(
+        std::string{wanted.getKey().begin(), wanted.getKey().size()},
+        key_change{record.position, wanted.getRelease() ? stream_head{} : record.head()});
 }
 
 void tail_overlay::take_in_tags(const event_view& event) {

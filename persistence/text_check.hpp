@@ -21,4 +21,7 @@ std::optional<text_fault> find_text_fault(std::string_view text) noexcept;
 /// `invalid_argument`, naming what is wrong, unless the text may be a tag.
 result<void> check_tag(std::string_view tag);
 
+/// `invalid_argument`, naming what is wrong, unless the text may be the key of a reservation.
+result<void> check_key(std::string_view key);
+
 } // namespace cairn::detail

@@ -10,8 +10,8 @@
 
 namespace cairn::detail {
 
-/// Rows of one database that are made of the log and trail it: what is newer in memory than on disk,
-/// and its way there. The writer's thread alone uses it, but for `sort_frozen`.
+/// Rows of one database that are made of the log and trail it: what is newer in memory than on
+/// disk, and its way there. The writer's thread alone uses it, but for `sort_frozen`.
 class trailing_rows {
 public:
   virtual ~trailing_rows() = default;

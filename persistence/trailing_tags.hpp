@@ -15,14 +15,6 @@
 
 namespace cairn::detail {
 
-/// For looking a text up in a map of strings without a copy.
-struct text_hash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept {
-    return std::hash<std::string_view>{}(text);
-  }
-};
-
 /// The index of tags where it trails the log: positions that the rows on disk lack.
 ///
 /// The writer's thread alone changes it; any thread may ask for positions.
@@ -64,11 +56,10 @@ private:
   void add(const staged_row& row);
 
   std::vector<staged_row> staged_;
-  std::unordered_map<std::string_view, std::unique_ptr<posting>>
-      postings_;                 // keys lie in the values
-  std::vector<posting*> recent_; // those with recent positions
-  std::vector<posting*>
-      frozen_postings_; // those with frozen ones; in the order of tags once sorted
+  // Their keys lie in the values.
+  std::unordered_map<std::string_view, std::unique_ptr<posting>> postings_;
+  std::vector<posting*> recent_;          // those with recent positions
+  std::vector<posting*> frozen_postings_; // those with frozen ones; by tag once sorted
   std::size_t dirty_ = 0;
   std::size_t frozen_ = 0;
   mutable std::mutex mutex_; // postings, against readers

@@ -68,6 +68,16 @@ concept evolves_wire = requires(typename T::state& state,
   T::evolve(state, event);
 };
 
+template <class T, class E>
+concept tags_by_event = requires(const E& event) {
+  T::tags(event);
+};
+
+template <class T, class E>
+concept tags_by_state = requires(const typename T::state& state, const E& event) {
+  T::tags(state, event);
+};
+
 template <class T, class Old>
 concept upcasts = requires(const Old& old) {
   T::upcast(old);
@@ -172,6 +182,17 @@ struct require_overloads<Aggregate, std::variant<Commands...>, std::variant<Even
 /// the Cap'n Proto `Reader` instead of the value struct where the copy is worth saving. Optional:
 /// `wants_snapshot(const state&, std::uint64_t version)`, and `state_version`, a number raised when
 /// evolve changes its meaning so that older snapshots must be rebuilt.
+///
+/// Events may carry tags, by which they are found across streams (`journal::replay_tag`): at most
+/// `max_tags`, each of 1 to `max_tag_bytes` bytes of UTF-8 without control characters. An aggregate
+/// names those of an event, if it has any, by
+///
+///       static std::vector<std::string> tags(const item_added&);  // or:
+///       static std::vector<std::string> tags(const state&, const item_added&);
+///
+/// The state is that before the command. What it returns is any range of texts; it is pure, and
+/// called once for each decided event. A tag
+/// against the limits fails the command with `invalid_argument`, and nothing is written.
 ///
 /// Events that only older versions of the application wrote, and that the schema's own rules of
 /// evolution cannot turn into current ones, are listed apart, each with a plain function to what it

@@ -29,6 +29,8 @@ enum class errc : std::uint8_t {
       5, ///< The application's evolve threw; `error::position()` names the event if it is durable.
   handler_failed =
       6, ///< The application's handler of events threw; `error::position()` names the event.
+  key_held =
+      7, ///< Another stream holds a key that was to be reserved or released; nothing was written.
 
   // Try again later; nothing was written.
   overloaded = 10,        ///< A bounded queue is full.

@@ -77,8 +77,14 @@ public:
   /// head is damaged); and, from within `submit`, `invalid_argument` (a record larger than the
   /// journal takes), `overloaded` (the journal's own queue is full), `shut_down`, `already_open`
   /// (in a child made by fork).
+  /// `key_held`: see `refused_reservation`. `corrupt_journal`: the row of a key that was to be
+  /// reserved or released is damaged.
   /// `outcome_unknown`: the commit failed; the events may or may not be durable.
   std::optional<result<commit>> outcome;
+
+  /// With `key_held`: the index, in `events.reservations()`, of the first whose key another stream
+  /// holds.
+  std::size_t refused_reservation = 0;
 };
 
 /// Receives finished appends.
@@ -139,6 +145,9 @@ public:
   message_id correlation_id() const;
   message_id causation_id() const;
   capnp::List<capnp::Text>::Reader tags() const { return record_.getTags(); }
+  capnp::List<format::Reservation>::Reader reservations() const {
+    return record_.getReservations();
+  }
   capnp::AnyPointer::Reader payload() const { return record_.getPayload(); }
   format::EventRecord::Reader record() const noexcept { return record_; }
 
@@ -256,6 +265,11 @@ public:
   virtual result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
                                            event_visitor visitor) const = 0;
 
+  /// The stream that holds the key, as of the newest durable event; nothing if nobody does.
+  /// Errors: `invalid_argument` (no key can be like this), `io_failed`, `corrupt_record`,
+  /// `corrupt_journal`, `shut_down`.
+  virtual result<std::optional<stream_id>> holder_of(std::string_view key) const = 0;
+
   /// Keeps `snapshot` as the newest of its stream, some time soon: snapshots trail the log as heads
   /// do, and one that is lost in a crash costs a longer replay, nothing else. A snapshot of a
   /// version beyond the stream's head, or older than the kept one, is dropped.
@@ -274,9 +288,10 @@ public:
   /// So an older version of a program may take over from a newer one.
   ///
   /// Errors, with nothing recorded: `incompatible_schema` naming type and field, old and new (or
-  /// the event type that occurs in the journal and that `used` lacks: for it the whole log is searched,
-  /// once); `invalid_argument` (the owner), `storage_full`, `io_failed`, `corrupt_journal`,
-  /// `corrupt_record`, `journal_stopped`, `shut_down`. A journal open for reading only compares.
+  /// the event type that occurs in the journal and that `used` lacks: for it the whole log is
+  /// searched, once); `invalid_argument` (the owner), `storage_full`, `io_failed`,
+  /// `corrupt_journal`, `corrupt_record`, `journal_stopped`, `shut_down`. A journal open for
+  /// reading only compares.
   virtual result<void> declare_schemas(const schema_declaration& used) = 0;
 
   /// Calls `visitor` with all generations of schemas, oldest first. Errors: `corrupt_journal`,

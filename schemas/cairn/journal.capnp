@@ -32,6 +32,17 @@ struct EventRecord {
 
   tags @7 :List(Text);
   # Chosen by the aggregate. Null where there are none.
+
+  reservations @8 :List(Reservation);
+  # What the command of this event did to keys; it stands in the command's first event. Not there
+  # where there are none: the struct is then as long as it was before this field was added.
+}
+
+struct Reservation {
+  # From this event on the key belongs to the event's stream, or to nobody.
+
+  key @0 :Text;
+  release @1 :Bool;
 }
 
 struct Trace {

@@ -78,6 +78,9 @@ public:
                                           cairn::event_visitor visitor) const override {
     return inner_->replay_tag(tag, from_position, visitor);
   }
+  cairn::result<std::optional<cairn::stream_id>> holder_of(std::string_view key) const override {
+    return inner_->holder_of(key);
+  }
   cairn::result<void> declare_schemas(const cairn::schema_declaration& used) override {
     return inner_->declare_schemas(used);
   }
