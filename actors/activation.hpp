@@ -30,8 +30,8 @@ class type_host;
 /// append fails, all later answers in flight fail with it, the state is dropped, and the aggregate
 /// is rebuilt from the journal.
 ///
-/// `run` is called by its actor only, in turns that the engine's `run_queue` gives. `post`, `request_passivation`, `grant_rehydration`, `leave`
-/// and `landed` come from any thread.
+/// `run` is called by its actor only, in turns that the engine's `run_queue` gives. `post`,
+/// `request_passivation`, `grant_rehydration`, `leave` and `landed` come from any thread.
 class activation final : public queued_runner {
 public:
   activation(type_host& host, stream_id stream);

@@ -23,9 +23,9 @@ caf::actor spawn(caf::actor_system& system, intrusive_ptr<runner> work);
 caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
                           std::chrono::milliseconds interval);
 
-/// An actor without a mailbox of CAF's: it has an address, may be monitored, is counted by its system, and
-/// refuses messages. What it does comes through queues of ours, in turns that `schedule` gives. It
-/// lives until `retire`.
+/// An actor without a mailbox of CAF's: it has an address, may be monitored, is counted by its
+/// system, and refuses messages. What it does comes through queues of ours, in turns that
+/// `schedule` gives. It lives until `retire`.
 caf::actor spawn_body(caf::actor_system& system);
 void retire(const caf::actor& body);
 

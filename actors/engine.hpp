@@ -63,7 +63,8 @@ public:
 
   /// The aggregates of one type. Asking again for the same C++ type gives the same host and keeps
   /// its options. Another type of the same name is a bug of the application and stops the program.
-  std::shared_ptr<aggregate_host> host(std::unique_ptr<aggregate_model> model);
+  /// Errors: those of `journal::declare_schemas`.
+  result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
 
   /// Ends what follows the journal, refuses new requests, waits until every accepted one is
   /// answered, and lets all aggregates leave memory. The journal stays open; it is to be closed
@@ -107,6 +108,7 @@ private:
 
   std::size_t excess() const noexcept;
   std::vector<std::shared_ptr<type_host>> all_hosts() const;
+  std::shared_ptr<type_host> hosted(const aggregate_model& model) const;
 
   caf::actor_system& system_;
   journal& journal_;

@@ -14,7 +14,8 @@ namespace cairn::detail {
 /// table, the form that records hold.
 ///
 /// It is built where it will lie if it takes at most `expected_words`; a larger one is built beside
-/// and copied. `fill` must not touch `out`; what it throws passes through, and `out` is then as before.
+/// and copied. `fill` must not touch `out`; what it throws passes through, and `out` is then as
+/// before.
 void append_message(std::vector<std::uint64_t>& out, std::size_t expected_words,
                     function_ref<void(capnp::MessageBuilder&)> fill);
 

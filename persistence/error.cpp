@@ -29,6 +29,7 @@ std::string_view to_string(errc code) noexcept {
     case errc::already_open: return "already_open";
     case errc::insecure_permissions: return "insecure_permissions";
     case errc::unsupported_file_system: return "unsupported_file_system";
+    case errc::incompatible_schema: return "incompatible_schema";
   }
   return "unknown error code";
 }

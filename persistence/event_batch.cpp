@@ -23,13 +23,9 @@ error invalid(std::string message) {
 result<void> check_tags(std::span<const std::string_view> tags) {
   if (tags.size() > max_tags)
     return invalid("an event has " + std::to_string(tags.size()) + " tags; the limit is 16");
-  for (const std::string_view tag : tags) {
-    if (tag.empty() || tag.size() > max_tag_bytes)
-      return invalid("a tag has " + std::to_string(tag.size()) + " bytes; it must have 1 to 128");
-    if (const auto fault = detail::find_text_fault(tag))
-      return invalid(std::string{"a tag has "} + fault->what + " at place "
-                     + std::to_string(fault->place));
-  }
+  for (const std::string_view tag : tags)
+    if (auto checked = detail::check_tag(tag); !checked)
+      return checked;
   return {};
 }
 
@@ -88,6 +84,8 @@ result<void> event_batch::add(const stream_id& stream, const event_metadata& met
     return invalid("an event of stream " + stream.name() + " takes " + std::to_string(bytes)
                    + " bytes in the journal; the limit is " + std::to_string(max_event_bytes_));
   }
+  for (const std::string_view tag : metadata.tags)
+    tags_.push_back({std::string{tag}, ends_.size()});
   ends_.push_back(words_.size());
   expected_words_ = std::clamp(words_.size() - start, fewest_expected_words, most_expected_words);
   return {};
@@ -108,6 +106,8 @@ void event_batch::truncate(std::size_t count) noexcept {
     return;
   words_.resize(count == 0 ? 0 : ends_[count - 1]);
   ends_.resize(count);
+  while (!tags_.empty() && tags_.back().record >= count)
+    tags_.pop_back();
 }
 
 } // namespace cairn

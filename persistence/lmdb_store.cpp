@@ -1,7 +1,6 @@
 #include "lmdb_store.hpp"
 
 #include "journal_meta.hpp"
-#include "page_check.hpp"
 
 #include <algorithm>
 #include <string>
@@ -45,15 +44,18 @@ result<void> check_options(const lmdb_journal_options& options) {
   return {};
 }
 
-result<databases> open_and_check(const lmdb_env& env, const store_options& how) {
+result<page_verdict> look_at_pages(const lmdb_env& env, const store_options& how) {
   if (auto whole = env.check_file_size(); !whole)
     return std::move(whole).error();
   env.check_readers();
-  if (how.check_pages)
-    if (auto sound = check_pages(env, [](std::uint64_t, std::string_view) {}); !sound)
-      return std::move(sound).error();
+  if (!how.check_pages)
+    return page_verdict::sound;
+  return check_pages(env, [](std::uint64_t, std::string_view) {});
+}
+
+result<databases> open_and_check(const lmdb_env& env, bool read_only) {
   transaction txn;
-  if (const int rc = txn.begin(env, how.read_only ? MDB_RDONLY : 0U))
+  if (const int rc = txn.begin(env, read_only ? MDB_RDONLY : 0U))
     return lmdb_error(errc::io_failed, "cannot begin to read the journal", rc);
   databases dbs;
   const int rc = open_databases(txn.get(), false, dbs);
@@ -63,6 +65,9 @@ result<databases> open_and_check(const lmdb_env& env, const store_options& how) 
     return lmdb_error(errc::io_failed, "cannot open the journal's databases", rc);
   if (auto format = read_format(txn.get(), dbs); !format)
     return std::move(format).error();
+  if (!read_only)
+    if (const int failed = add_absent_databases(txn.get(), dbs))
+      return lmdb_error(errc::io_failed, "cannot add to the journal's databases", failed);
   if (const int failed = txn.commit()) // keeps the handles
     return lmdb_error(errc::io_failed, "cannot open the journal's databases", failed);
   return dbs;
@@ -99,10 +104,13 @@ result<lmdb_store> open_store(const lmdb_journal_options& options, const store_o
   auto env = lmdb_env::open(env_opts);
   if (!env)
     return std::move(env).error();
-  auto dbs = open_and_check(*env, how);
+  auto verdict = look_at_pages(*env, how);
+  if (!verdict)
+    return std::move(verdict).error();
+  auto dbs = open_and_check(*env, how.read_only);
   if (!dbs)
     return std::move(dbs).error();
-  return lmdb_store{*std::move(guard), *std::move(env), *dbs};
+  return lmdb_store{*std::move(guard), *std::move(env), *dbs, *verdict};
 }
 
 } // namespace cairn::detail

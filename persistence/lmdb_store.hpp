@@ -2,6 +2,7 @@
 
 #include "directory_guard.hpp"
 #include "lmdb_env.hpp"
+#include "page_check.hpp"
 
 #include <cairn/ids.hpp>
 #include <cairn/lmdb_journal.hpp>
@@ -13,6 +14,7 @@ struct lmdb_store {
   directory_guard guard;
   lmdb_env env;
   databases dbs;
+  page_verdict pages; ///< `sound` if they were not looked at.
 };
 
 struct store_options {

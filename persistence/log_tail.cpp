@@ -14,7 +14,7 @@ result<void> visit_record(std::uint64_t position, words_view value,
     const std::string_view stream = event.view().stream();
     if (stream.empty() || stream.size() > max_aggregate_type_bytes + 1 + max_aggregate_id_bytes)
       return corrupt_event(position, "names no stream");
-    if (!visitor({stream, position, header_of(value)}))
+    if (!visitor({stream, position, header_of(value), event.view()}))
       return error{errc::corrupt_journal, "the record at position " + std::to_string(position)
                                               + " does not continue its stream"};
   } catch (const kj::Exception& damage) {

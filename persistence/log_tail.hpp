@@ -4,11 +4,14 @@
 
 namespace cairn::detail {
 
-/// A record of the tail: what heads are made of.
+/// A record of the tail: what the rows that trail the log are made of.
 struct tail_record {
   std::string_view stream;
   std::uint64_t position;
   const event_header& header;
+  const event_view& event;
+
+  stream_head head() const noexcept { return {header.version, position}; }
 };
 
 /// Calls `visitor` for the records after position `after`, checked, in order, and returns the last

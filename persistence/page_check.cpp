@@ -315,11 +315,6 @@ bool wrote_its_root(const meta_record& meta, std::uint64_t newest_freed) noexcep
   return meta.transaction <= 1 ? newest_freed == 0 : newest_freed == meta.transaction;
 }
 
-enum class verdict {
-  sound,
-  overtaken, ///< A process that writes has gone on: the root pages are others now.
-};
-
 using root_records = std::array<meta_record, 2>;
 
 root_records load_roots(bytes_view map, std::size_t page_bytes) noexcept {
@@ -330,7 +325,7 @@ root_records load_roots(bytes_view map, std::size_t page_bytes) noexcept {
 }
 
 /// `txn` must have begun just before: the pages of the commit before its own are still there.
-result<verdict> check_pages_as_of(const lmdb_env& env, MDB_txn* txn, page_visitor visitor) {
+result<page_verdict> check_pages_as_of(const lmdb_env& env, MDB_txn* txn, page_visitor visitor) {
   MDB_stat stat{};
   mdb_env_stat(env.get(), &stat);
   const std::size_t page_bytes = stat.ms_psize;
@@ -342,15 +337,18 @@ result<verdict> check_pages_as_of(const lmdb_env& env, MDB_txn* txn, page_visito
   const std::uint64_t id = mdb_txn_id(txn);
   const meta_record& newer = roots[id % 2];
   const meta_record& older = roots[(id + 1) % 2]; // or newer still
-  const auto unless_overtaken = [&](std::string_view objection) -> result<verdict> {
+  const auto unless_overtaken = [&](std::string_view objection) -> result<page_verdict> {
     const root_records now = load_roots(map, page_bytes);
     if (std::memcmp(&roots, &now, sizeof(roots)) != 0)
-      return verdict::overtaken;
+      return page_verdict::overtaken;
     return damaged_file(objection);
   };
   if (std::max(newer.transaction, older.transaction) > id + 1)
-    return verdict::overtaken;
+    return page_verdict::overtaken;
   const std::uint64_t pages_there = map.size() / page_bytes;
+  if (std::max(newer.last_page, older.last_page) >= pages_there
+      && mapped_file{env}.bytes().size() > map.size())
+    return verdict::overtaken; // the roots were read after the file had grown
   if (newer.transaction != id || (older.transaction + 1 != id && older.transaction != id + 1)
       || newer.last_page >= pages_there || older.last_page >= pages_there)
     return unless_overtaken("its root pages contradict each other");
@@ -361,22 +359,20 @@ result<verdict> check_pages_as_of(const lmdb_env& env, MDB_txn* txn, page_visito
     return damaged_file("its newer root page is not that of its last commit");
   page_check before{map, page_bytes, older, [](std::uint64_t, std::string_view) {}};
   if (!before.read_free_list() || !wrote_its_root(older, before.newest_freed()))
-    return unless_overtaken("its older root page is not that of the commit before the last");
-  return verdict::sound;
+    return page_verdict::unfinished_commit;
+  return page_verdict::sound;
 }
 
 } // namespace
 
-result<void> check_pages(const lmdb_env& env, page_visitor visitor) {
+result<page_verdict> check_pages(const lmdb_env& env, page_visitor visitor) {
   for (int tries = 1;; ++tries) {
     transaction txn;
     if (const int rc = txn.begin(env, MDB_RDONLY))
       return lmdb_error(errc::io_failed, "cannot begin to read the journal", rc);
     auto found = check_pages_as_of(env, txn.get(), visitor);
-    if (!found)
-      return std::move(found).error();
-    if (*found == verdict::sound)
-      return {};
+    if (!found || *found != page_verdict::overtaken)
+      return found;
     if (tries == most_tries)
       return damaged_file("its root pages change whenever they are looked at");
   }

@@ -1,5 +1,9 @@
 #include "text_check.hpp"
 
+#include <cairn/event_batch.hpp>
+
+#include <string>
+
 namespace cairn::detail {
 namespace {
 
@@ -56,6 +60,16 @@ std::optional<text_fault> find_text_fault(std::string_view text) noexcept {
     i += length;
   }
   return std::nullopt;
+}
+
+result<void> check_tag(std::string_view tag) {
+  if (tag.empty() || tag.size() > max_tag_bytes)
+    return error{errc::invalid_argument,
+                 "a tag has " + std::to_string(tag.size()) + " bytes; it must have 1 to 128"};
+  if (const auto fault = find_text_fault(tag))
+    return error{errc::invalid_argument, std::string{"a tag has "} + fault->what + " at place "
+                                             + std::to_string(fault->place)};
+  return {};
 }
 
 } // namespace cairn::detail

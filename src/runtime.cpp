@@ -107,7 +107,7 @@ runtime::~runtime() {
   (void)close();
 }
 
-std::shared_ptr<detail::aggregate_host>
+result<std::shared_ptr<detail::aggregate_host>>
 runtime::host(std::unique_ptr<detail::aggregate_model> model) {
   return parts_->engine ? parts_->engine->host(std::move(model))
                         : parts_->reading->host(std::move(model));

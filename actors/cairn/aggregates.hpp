@@ -104,16 +104,19 @@ public:
 
   /// Calls `visitor(const event_info&, const T::event&)` for the durable events of `id` with
   /// versions from `from_version` (at least 1) up to `to_version`, in order, straight from the
-  /// journal. Returns the version of the last event visited, or `from_version - 1` if there was
+  /// journal. An older event is visited as what its upcaster makes of it, maybe more or less than
+  /// once. Returns the version of the last event visited, or `from_version - 1` if there was
   /// none. What `visitor` throws passes through. Errors: those of `journal::replay`,
   /// `invalid_argument` (the id), `overloaded` (the runtime is at its bound of requests),
-  /// `evolve_failed` (an event of a type that `T::event` does not list).
+  /// `evolve_failed` (an event of a type that `T` does not list, or whose upcaster threw).
   template <class Visitor>
   result<std::uint64_t> history(std::string_view id, Visitor visitor,
                                 std::uint64_t from_version = 1,
                                 std::uint64_t to_version = max_version) const {
     return host_->replay(id, from_version, to_version, [&](const event_view& event) {
-      visitor(detail::info_of(event), detail::event_dispatch<typename T::event>::read(event));
+      const auto info = detail::info_of(event);
+      detail::for_each_event<T>(
+          event, [&](const typename T::event& happened) { visitor(info, happened); });
       return visit::go_on;
     });
   }

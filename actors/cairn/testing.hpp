@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cairn/aggregate.hpp>
-#include <cairn/detail/invoke.hpp>
+#include <cairn/detail/decode.hpp>
 
 #include <capnp/message.h>
 
@@ -63,6 +63,12 @@ T round_trip(const T& value) {
 }
 
 } // namespace detail
+
+/// An event of the aggregate, or one of its older ones.
+template <class Event, class T>
+concept happened_to =
+    alternative_of<Event, typename T::event> || alternative_of<Event,
+                                                               cairn::detail::older_events_of<T>>;
 
 /// What became of the command of a scenario. Each check throws `scenario_failure` with what was
 /// expected and what was found, and returns the outcome, so that checks can be chained.
@@ -147,8 +153,8 @@ public:
   using event = typename T::event;
   using state = typename T::state;
 
-  /// Adds to the aggregate's history.
-  template <alternative_of<event>... Events>
+  /// Adds to the aggregate's history. Older events are upcast, as those of a journal are.
+  template <happened_to<T>... Events>
   scenario& given(const Events&... events) {
     (evolve(events), ...);
     return *this;
@@ -185,8 +191,13 @@ private:
 
   template <class Event>
   void evolve(const Event& happened) {
-    cairn::detail::call_evolve<T>(state_, detail::round_trip(happened));
-    state_ = detail::round_trip(state_);
+    if constexpr (alternative_of<Event, event>) {
+      cairn::detail::call_evolve<T>(state_, detail::round_trip(happened));
+      state_ = detail::round_trip(state_);
+    } else {
+      const auto evolve_by = [this](auto, const auto& current) { evolve(current); };
+      cairn::detail::upcast_event<T>(detail::round_trip(happened), evolve_by);
+    }
   }
 
   static bool same(const decision<event>& one, const decision<event>& other) {

@@ -58,7 +58,10 @@ status with_carts(const arguments& given, journal_use use, Work work) {
                                            : cairn::runtime::open_for_reading(options);
   if (!runtime)
     return complain(runtime.error());
-  const auto ended = work(runtime->host<shopping_cart>(cart_options));
+  const auto carts = runtime->host<shopping_cart>(cart_options);
+  if (!carts)
+    return complain(carts.error());
+  const auto ended = work(*carts);
   if (const auto closed = runtime->close(); !closed)
     return complain(closed.error());
   return finish(ended);

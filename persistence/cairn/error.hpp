@@ -55,6 +55,8 @@ enum class errc : std::uint8_t {
   insecure_permissions = 37, ///< Group or others may read the journal's directory or files.
   unsupported_file_system =
       38, ///< The directory is on a network file system, or on FUSE without the option.
+  incompatible_schema =
+      39, ///< The program's types cannot read what the journal holds; the text names the field.
 };
 
 /// The code's name as it stands in the source: "version_conflict".

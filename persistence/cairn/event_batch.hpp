@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -60,6 +61,15 @@ public:
     });
   }
 
+  /// A tag of one of the records.
+  struct record_tag {
+    std::string tag;
+    std::size_t record; ///< Its index.
+  };
+
+  /// The tags of all records, for the journal's index; in the order of records.
+  std::span<const record_tag> tags() const noexcept { return tags_; }
+
   std::size_t size() const noexcept { return ends_.size(); }
   bool empty() const noexcept { return ends_.empty(); }
   /// Bytes of all records together.
@@ -90,6 +100,7 @@ public:
 private:
   std::vector<std::uint64_t> words_; // capnp::word, which clang does not let a vector hold
   std::vector<std::size_t> ends_;    // one past each record, in words
+  std::vector<record_tag> tags_;     // mostly none
   std::size_t max_event_bytes_;
   std::size_t expected_words_; // of the next message
 };

@@ -3,6 +3,7 @@
 #include <cairn/event_batch.hpp>
 #include <cairn/function_ref.hpp>
 #include <cairn/ids.hpp>
+#include <cairn/journal_schemas.hpp>
 #include <cairn/result.hpp>
 
 #include <cairn/journal.capnp.h>
@@ -244,6 +245,17 @@ public:
   virtual result<std::uint64_t> replay_all(std::uint64_t from_position,
                                            event_visitor visitor) const = 0;
 
+  /// Calls `visitor` for the events with this tag from `from_position` (at least 1) on, in the
+  /// order of positions, up to the last that was durable when the call began. Costs a look-up for
+  /// each of them, whatever lies between.
+  ///
+  /// Returns the position up to which the journal has been searched: the last durable one (at least
+  /// `from_position - 1`), or that of the event that the visitor stopped at. Errors and slices as
+  /// for `replay`; `invalid_argument` (no tag can be like this), `corrupt_journal` (the index is
+  /// damaged).
+  virtual result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                           event_visitor visitor) const = 0;
+
   /// Keeps `snapshot` as the newest of its stream, some time soon: snapshots trail the log as heads
   /// do, and one that is lost in a crash costs a longer replay, nothing else. A snapshot of a
   /// version beyond the stream's head, or older than the kept one, is dropped.
@@ -255,6 +267,23 @@ public:
   /// `kj::Exception` counts as damaged. Errors: `io_failed`, `shut_down`.
   virtual result<bool> load_snapshot(const stream_id& stream,
                                      function_ref<void(const snapshot_view&)> visitor) const = 0;
+
+  /// Compares the schemas that a program uses with those that the journal knows. What is new, or
+  /// has grown by the rules of evolution (`schemas/README.md`), is recorded durably as one
+  /// generation; what the journal has known before, in whichever generation, is not recorded again.
+  /// So an older version of a program may take over from a newer one.
+  ///
+  /// Errors, with nothing recorded: `incompatible_schema` naming type and field, old and new (or
+  /// the event type that occurs in the journal and that `used` lacks: for it the whole log is searched,
+  /// once); `invalid_argument` (the owner), `storage_full`, `io_failed`, `corrupt_journal`,
+  /// `corrupt_record`, `journal_stopped`, `shut_down`. A journal open for reading only compares.
+  virtual result<void> declare_schemas(const schema_declaration& used) = 0;
+
+  /// Calls `visitor` with all generations of schemas, oldest first. Errors: `corrupt_journal`,
+  /// `io_failed`, `shut_down`. What the visitor throws passes through, except that `kj::Exception`
+  /// becomes `corrupt_journal`.
+  virtual result<void>
+  visit_schemas(function_ref<void(const schema_generation&)> visitor) const = 0;
 
   /// The last durable position. Cheap: one atomic read.
   virtual std::uint64_t last_position() const noexcept = 0;

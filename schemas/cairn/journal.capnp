@@ -71,3 +71,30 @@ struct RecentCommand {
   position @3 :UInt64;
   # Of its last event.
 }
+
+struct SchemaGeneration {
+  # One change of the schemas of what a journal holds. Its number and the time stand in the header
+  # in front of this message.
+
+  owner @0 :Text;
+  # Whose types they are: an aggregate type, or what keeps rows.
+
+  events @1 :List(UInt64);
+  states @2 :List(UInt64);
+  rows @3 :List(UInt64);
+  # The ids of all types that the owner uses from this generation on.
+
+  nodes @4 :List(SchemaNode);
+  # The schemas that are new, or differ from those of the same ids in earlier generations; of the
+  # types above and of all that they contain.
+}
+
+struct SchemaNode {
+  id @0 :UInt64;
+
+  name @1 :Text;
+  # With the names of the structs around it, without the file's: "Fail.Where".
+
+  node @2 :Data;
+  # The canonical form of a `capnp.schema.Node`: the words of its one segment.
+}

@@ -89,9 +89,17 @@ public:
   /// The aggregates of type `T`. Asking again gives the same aggregates, and the options of the
   /// first time count. Two types with the same `type_name` in one runtime are a bug and stop the
   /// program.
+  ///
+  /// The schemas of its events and state are compared with those that the journal knows, and
+  /// recorded where they are new. Errors, with nothing recorded: `incompatible_schema`, naming type
+  /// and field: the program cannot read what the journal holds; the others of
+  /// `journal::declare_schemas`, `shut_down` among them.
   template <aggregate T>
-  aggregates<T> host(const aggregate_options& options = {}) {
-    return aggregates<T>{host(std::make_unique<detail::typed_model<T>>(options))};
+  result<aggregates<T>> host(const aggregate_options& options = {}) {
+    auto hosted = host(std::make_unique<detail::typed_model<T>>(options));
+    if (!hosted)
+      return std::move(hosted).error();
+    return aggregates<T>{*std::move(hosted)};
   }
 
   /// Calls `handler` for the selected durable events, those there are and those to come, in the
@@ -122,7 +130,8 @@ private:
   friend struct runtime_access;
 
   explicit runtime(std::unique_ptr<parts> made) noexcept;
-  std::shared_ptr<detail::aggregate_host> host(std::unique_ptr<detail::aggregate_model> model);
+  result<std::shared_ptr<detail::aggregate_host>>
+  host(std::unique_ptr<detail::aggregate_model> model);
 
   std::unique_ptr<parts> parts_;
 };

@@ -158,7 +158,7 @@ private:
 
   finding look_here() const {
     const auto verified = cairn::verify_lmdb_journal(options());
-    if (!verified || verified->damaged_snapshots > 0)
+    if (!verified || verified->damaged_snapshots > 0 || verified->unfinished_commit)
       return finding::reported;
     const auto journal = cairn::open_lmdb_journal_for_reading(options());
     if (!journal)

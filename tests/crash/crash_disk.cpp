@@ -107,8 +107,8 @@ crash_disk::file_number crash_disk::file_called(const std::string& path) {
   return known->second;
 }
 
-/// Writes that become durable do so in their order. One that does so alone, before an earlier one of
-/// the same bytes, would be undone by that one here: LMDB writes no byte twice before a sync.
+/// Writes that become durable do so in their order. One that does so alone, before an earlier one
+/// of the same bytes, would be undone by that one here: LMDB writes no byte twice before a sync.
 template <class Settles>
 void crash_disk::settle_writes(Settles&& settles) {
   const auto rest =

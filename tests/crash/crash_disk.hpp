@@ -52,8 +52,8 @@ private:
 /// One of the many states that a power cut may leave on the disk.
 ///
 /// Of what was not synced a disk loses or keeps what it likes, in any order, and of a single write
-/// any of its sectors; a file may have grown although the bytes are not there. Names are kept in the
-/// order in which they were given (as journaling file systems do), up to any point.
+/// any of its sectors; a file may have grown although the bytes are not there. Names are kept in
+/// the order in which they were given (as journaling file systems do), up to any point.
 struct crash_state {
   struct kept_write {
     std::size_t event;

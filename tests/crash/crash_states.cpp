@@ -115,8 +115,8 @@ std::string look(const recording& recorded, const crash_disk& disk,
   } else if (const auto sound = cairn::verify_lmdb_journal(options); !sound) {
     wrong << sound.error();
     return wrong.str();
-  } else if (sound->damaged_snapshots > 0) {
-    return "there are damaged snapshots";
+  } else if (sound->damaged_snapshots > 0 || sound->unfinished_commit) {
+    return "there are damaged snapshots, or half a commit";
   }
   const auto journal = cairn::open_lmdb_journal(options);
   if (!journal) {

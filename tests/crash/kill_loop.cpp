@@ -144,7 +144,7 @@ public:
     write_and_kill();
     auto runtime = open();
     seen_.read(runtime.journal());
-    const auto carts = runtime.host<cart>({.snapshot_every = 4});
+    const auto carts = runtime.host<cart>({.snapshot_every = 4}).value();
     probe_deleted(carts);
     send_again(carts);
     if (const auto closed = runtime.close(); !closed)

@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
     std::cerr << "crash-writer: " << runtime.error() << '\n';
     return 4;
   }
-  const auto carts = runtime->host<cart>({.snapshot_every = 4});
+  const auto carts = runtime->host<cart>({.snapshot_every = 4}).value();
   const report opened{};
   tell(&opened, 1);
   std::atomic<std::uint32_t> rounds{0};

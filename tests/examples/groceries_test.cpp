@@ -70,7 +70,7 @@ TEST_CASE("a month of a grocery outlet's baskets is imported as it was") {
   CHECK(again["repeated"] == 9835 + 43367);
 
   auto runtime = cairn::runtime::open({.directory = files / "data"}).value();
-  const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options);
+  const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
   counts sold;
   std::uint64_t most = 0;
   for (const auto& basket : baskets_of(GROCERIES)) {

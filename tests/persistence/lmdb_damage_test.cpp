@@ -18,7 +18,7 @@ namespace {
 
 using byte_vector = std::vector<unsigned char>;
 
-enum class database { meta, log, heads, snapshots };
+enum class database { meta, log, heads, snapshots, schemas };
 
 /// Changes a value behind the journal's back, while it is closed; an empty value deletes it.
 void alter(const std::filesystem::path& directory, database where, std::span<const std::byte> key,
@@ -29,8 +29,8 @@ void alter(const std::filesystem::path& directory, database where, std::span<con
   detail::databases dbs;
   REQUIRE(txn.begin(env, 0) == 0);
   REQUIRE(detail::open_databases(txn.get(), false, dbs) == 0);
-  const MDB_dbi dbi =
-      std::array{dbs.meta, dbs.log, dbs.heads, dbs.snapshots}[static_cast<std::size_t>(where)];
+  const MDB_dbi dbi = std::array{dbs.meta, dbs.log, dbs.heads, dbs.snapshots,
+                                 dbs.schemas}[static_cast<std::size_t>(where)];
   MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
   MDB_val value{};
   REQUIRE(mdb_get(txn.get(), dbi, &lmdb_key, &value) == 0);
@@ -363,7 +363,8 @@ TEST_CASE("a flipped bit in a root page does not silently bring back an earlier 
       auto& byte = damaged[page * page_bytes + transaction + bit / 8];
       byte = static_cast<char>(byte ^ 1 << bit % 8);
       write_file(directory / "j", damaged);
-      CHECK_FALSE(verify_lmdb_journal(small_options(directory / "j")).has_value());
+      const auto verified = verify_lmdb_journal(small_options(directory / "j"));
+      CHECK((!verified || verified->unfinished_commit));
     }
 }
 
@@ -390,7 +391,7 @@ TEST_CASE("verifying finds pages whose structure is damaged, whether or not a ro
   }
   CHECK(pages_in_use >= 5);
   write_file(directory / "j", sound);
-  must(verify_lmdb_journal(small_options(directory / "j")));
+  CHECK_FALSE(must(verify_lmdb_journal(small_options(directory / "j"))).unfinished_commit);
 }
 
 TEST_CASE("a root page that is none keeps a journal from being opened") {
@@ -433,4 +434,23 @@ TEST_CASE("verifying beside a process that writes finds nothing wrong") {
   CHECK(events >= 300);
   writer.kill();
   CHECK(writer.wait().signal == SIGKILL);
+}
+
+TEST_CASE("damaged schemas are reported, and never taken for other ones") {
+  const std::uint64_t first = 1;
+  for (const std::size_t place : {0UL, 4UL, 8UL, 40UL, 200UL}) {
+    CAPTURE(place);
+    const temporary_directory directory;
+    const auto options = small_options(directory / "j");
+    const schema_declaration used{.owner = "test", .events = {capnp::Schema::from<Noted>()}};
+    must(must(open_lmdb_journal(options))->declare_schemas(used));
+    alter(directory / "j", database::schemas, detail::key_bytes(first), flip(place));
+    {
+      const auto journal = must(open_lmdb_journal(options));
+      CHECK(failure_of(journal->declare_schemas(used)).code() == errc::corrupt_journal);
+      CHECK(failure_of(journal->visit_schemas([](const schema_generation&) {})).code()
+            == errc::corrupt_journal);
+    }
+    CHECK(failure_of(verify_lmdb_journal(options)).code() == errc::corrupt_journal);
+  }
 }

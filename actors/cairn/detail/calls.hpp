@@ -15,9 +15,6 @@
 
 namespace cairn::detail {
 
-/// The text of the exception that is being handled.
-std::string describe_current_exception();
-
 /// A request and its future in one allocation.
 template <class T>
 class call : public future_state<T>, public request {

@@ -32,10 +32,7 @@ public:
   virtual std::size_t bytes() const noexcept = 0;
 };
 
-/// An event in a stream whose type the aggregate's `event` does not list.
-struct unknown_event_type {
-  std::uint64_t type;
-};
+struct unknown_event_type;
 
 /// Folds an event into the state. What evolve throws becomes `evolve_failed` with the event's
 /// position; what concerns the record (`kj::Exception`, `unknown_event_type`) passes through.
