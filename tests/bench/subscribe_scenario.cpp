@@ -92,8 +92,8 @@ measured push_views(cairn::runtime& runtime, std::uint64_t events) {
 measured push_readers(cairn::runtime& runtime, std::uint64_t events) {
   std::uint64_t bytes = 0;
   return push(events, [&](auto one_more) {
-    return runtime.host<counter>().subscribe(
-        [&bytes, one_more](const cairn::event_info&, Added::Reader event) {
+    return need(runtime.host<counter>(), "hosting")
+        .subscribe([&bytes, one_more](const cairn::event_info&, Added::Reader event) {
           bytes += event.getPayload().size();
           one_more();
         });
