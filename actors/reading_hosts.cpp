@@ -93,10 +93,18 @@ private:
 
 } // namespace
 
-reading_hosts::reading_hosts(const journal& events)
+reading_hosts::reading_hosts(journal& events)
   : journal_{events}, door_{std::make_shared<subscription_hub>(events)} {}
 
-std::shared_ptr<aggregate_host> reading_hosts::host(std::unique_ptr<aggregate_model> model) {
+result<std::shared_ptr<aggregate_host>>
+reading_hosts::host(std::unique_ptr<aggregate_model> model) {
+  {
+    const visit_inside inside{*door_};
+    if (!inside)
+      return is_closed();
+    if (auto compared = journal_.declare_schemas(model->schemas()); !compared)
+      return std::move(compared).error();
+  }
   const std::lock_guard lock{mutex_};
   auto& kept = hosts_[model->type_name];
   if (!kept)

@@ -17,10 +17,10 @@ namespace cairn::detail {
 class reading_hosts {
 public:
   /// `events` must live until `close` has returned.
-  explicit reading_hosts(const journal& events);
+  explicit reading_hosts(journal& events);
 
-  /// As `engine::host`.
-  std::shared_ptr<aggregate_host> host(std::unique_ptr<aggregate_model> model);
+  /// As `engine::host`; the schemas are compared, and nothing is recorded.
+  result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
 
   subscription_hub& subscriptions() noexcept { return *door_; }
 
@@ -28,7 +28,7 @@ public:
   void close() noexcept { door_->close(); }
 
 private:
-  const journal& journal_;
+  journal& journal_;
   const std::shared_ptr<subscription_hub> door_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<aggregate_host>, std::less<>> hosts_;

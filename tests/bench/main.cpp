@@ -19,10 +19,10 @@ struct scenario {
 };
 
 // `open-loop` takes its rate from the peak that `commands` found.
-constexpr scenario scenarios[]{{"commands", run_commands}, {"open-loop", run_open_loop},
-                               {"hot", run_hot},           {"mixed", run_mixed},
-                               {"latency", run_latency},   {"rehydrate", run_rehydrate},
-                               {"open", run_open},         {"memory", run_memory}};
+constexpr scenario scenarios[]{
+    {"commands", run_commands},   {"open-loop", run_open_loop}, {"hot", run_hot},
+    {"mixed", run_mixed},         {"latency", run_latency},     {"rehydrate", run_rehydrate},
+    {"subscribe", run_subscribe}, {"open", run_open},           {"memory", run_memory}};
 
 std::string with_separators(double value) {
   auto digits = std::to_string(static_cast<long long>(value + 0.5));

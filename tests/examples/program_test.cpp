@@ -248,7 +248,7 @@ TEST_CASE("a journal that another process has open ends with status 3") {
 TEST_CASE("a cart is shown as it is by then while another process has the journal open") {
   const program shop;
   auto runtime = cairn::runtime::open({.directory = shop.files / "data"}).value();
-  const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options);
+  const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
   for (int version = 1; version <= 3; ++version) {
     const shop::add_item tea{.sku = "tea", .quantity = 1, .unit_price_cents = 5};
     REQUIRE(carts.ask("c", tea).get());

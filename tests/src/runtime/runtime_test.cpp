@@ -108,14 +108,14 @@ TEST_CASE("a runtime that is open for reading answers what reads and refuses wha
   CHECK(cairn::runtime::open_for_reading({}).error().code() == errc::invalid_argument);
   {
     auto runtime = cairn::runtime::open(options).value();
-    auto accounts = runtime.host<account>({.snapshot_every = 4});
+    auto accounts = runtime.host<account>({.snapshot_every = 4}).value();
     for (int i = 0; i < 10; ++i)
       REQUIRE(accounts.ask("a", put(1)).get());
     CHECK(cairn::runtime::open_for_reading(options).error().code() == errc::already_open);
     CHECK(runtime.close());
   }
   auto runtime = cairn::runtime::open_for_reading(options).value();
-  auto accounts = runtime.host<account>();
+  auto accounts = runtime.host<account>().value();
   const auto refused = accounts.ask("a", put(1)).get();
   REQUIRE(!refused);
   CHECK(refused.error().code() == errc::journal_stopped);
@@ -275,8 +275,7 @@ TEST_CASE("a journal knows the schemas of the aggregates that it was opened with
     CHECK(catalogue.generations() == 1);
     CHECK(runtime.journal().replay_all(1, [&](const cairn::event_view& event) {
       const auto text = catalogue.event_as_json(event).value();
-      CHECK_MESSAGE(text.find(R"("type":"Deposited","event":{"amount":"7"}})")
-                        != std::string::npos,
+      CHECK_MESSAGE(text.find(R"("type":"Deposited","event":{"amount":"7"}})") != std::string::npos,
                     text);
       return cairn::visit::go_on;
     }));
