@@ -2,7 +2,7 @@
 
 #include "deduplication_window.hpp"
 #include "inbox.hpp"
-#include "runner.hpp"
+#include "run_queue.hpp"
 
 #include <cairn/detail/model.hpp>
 #include <cairn/detail/request.hpp>
@@ -30,9 +30,9 @@ class type_host;
 /// append fails, all later answers in flight fail with it, the state is dropped, and the aggregate
 /// is rebuilt from the journal.
 ///
-/// `run` is called by its actor only. `post`, `request_passivation`, `grant_rehydration`, `leave`
-/// and `landed` come from any thread.
-class activation final : public runner {
+/// `run` is called by its actor only, in turns that the engine's `run_queue` gives. `post`,
+/// `request_passivation`, `grant_rehydration`, `leave` and `landed` come from any thread.
+class activation final : public queued_runner {
 public:
   activation(type_host& host, stream_id stream);
   ~activation() override;
@@ -44,6 +44,8 @@ public:
   inbox::pushed post(request_ptr& work);
 
   bool run() noexcept override;
+  void prefetch(unsigned step) const noexcept override;
+  void prefetch_own() const noexcept;
 
   /// Asks it to leave memory once nothing is queued and nothing is in flight.
   void request_passivation();
@@ -79,8 +81,16 @@ public:
     return crashed_at_.load(std::memory_order_relaxed) < ticket;
   }
 
+  /// An append failed because another stream holds a key. Everything in flight behind it had no
+  /// effect, and is given back instead of failed, until the state is rebuilt.
+  void turn_back() noexcept { turning_back_ = true; }
+  bool turning_back() const noexcept { return turning_back_; }
+
+  /// A request that was in flight is to be executed again, in the order of these calls.
+  void give_back(request_ptr work);
+
   /// One of the appends is done with, after all of the above; wakes the actor if it waits for the
-  /// last one.
+  /// last one, or if there is something to be executed again.
   void append_finished() noexcept;
 
   /// When it last did something, by the engine's clock, in its ticks.
@@ -98,11 +108,10 @@ public:
   /// Whether it has done something since this was asked last.
   bool used_since_last_look() noexcept { return used_.exchange(false, std::memory_order_relaxed); }
 
-  void start(caf::actor self) { self_ = std::move(self); }
-
 private:
   bool take_inbox();
   bool rebuild();
+  void take_returned() noexcept;
   std::optional<error> rehydrate();
   void give_up(const error& failure);
   bool settle_down();
@@ -132,6 +141,10 @@ private:
   static constexpr std::uint64_t no_ticket = std::numeric_limits<std::uint64_t>::max();
   std::atomic<std::uint64_t> crashed_at_{no_ticket}; // the smallest ticket that failed
   stream_head landed_; // the completer's while something is in flight, else the actor's
+  // The completer's while something is in flight, else the actor's.
+  bool turning_back_ = false;
+  request* returned_ = nullptr; // to be executed again; oldest first
+  request* returned_last_ = nullptr;
   std::atomic<bool> wants_passivation_{false};
   std::atomic<bool> may_rehydrate_{false};
   std::atomic<bool> used_{true};

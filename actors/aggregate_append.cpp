@@ -1,5 +1,8 @@
 #include "aggregate_append.hpp"
 
+#include "prefetch.hpp"
+
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -19,7 +22,7 @@ void aggregate_append::begin(intrusive_ptr<activation> by, std::uint64_t version
   ticket = 0;
 }
 
-bool aggregate_append::reusable() noexcept {
+bool aggregate_append::make_reusable() noexcept {
   const bool small = events.bytes() <= largest_kept_bytes && answers.size() <= most_answers_kept;
   owner = {};
   outcome.reset();
@@ -29,11 +32,54 @@ bool aggregate_append::reusable() noexcept {
   return small;
 }
 
+void aggregate_append::prefetch() const noexcept {
+  prefetch_bytes(this, sizeof(*this));
+}
+
+void aggregate_append::prefetch_owner() const noexcept {
+  owner->prefetch_own();
+  prefetch_bytes(answers.data(), sizeof(answer));
+}
+
+void aggregate_append::prefetch_answers() const noexcept {
+  if (!answers.empty())
+    prefetch_bytes(answers.front().work.get(), request_bytes_to_fetch);
+}
+
 std::size_t aggregate_append::answer_bytes() const noexcept {
   std::size_t bytes = 0;
   for (const auto& waiting : answers)
     bytes += waiting.work->bytes;
   return bytes;
+}
+
+bool aggregate_append::turned_back() const noexcept {
+  if (!*outcome && outcome->error().code() == errc::key_held)
+    return true;
+  if (!owner->turning_back() || !owner->crashed_before(ticket))
+    return false;
+  return events.empty() || (!*outcome && outcome->error().code() == errc::aborted);
+}
+
+void aggregate_append::give_back_all() noexcept {
+  if (!*outcome && outcome->error().code() == errc::key_held) {
+    owner->turn_back();
+    owner->crash(ticket);
+    reject_refused();
+  }
+  for (auto& waiting : answers)
+    owner->give_back(std::move(waiting.work));
+}
+
+/// The command with the refused reservation is the first whose events reach as far as its record.
+void aggregate_append::reject_refused() noexcept {
+  const auto& refused = events.reservations()[refused_reservation];
+  const auto version = version_before + refused.record + 1;
+  const auto command = std::find_if(answers.begin(), answers.end(), [&](const answer& waiting) {
+    return waiting.what == kind::answer && waiting.at.version >= version;
+  });
+  CAIRN_ASSERT(command != answers.end());
+  command->work->overrule({key_held_code, outcome->error().message(), refused.wanted.key});
 }
 
 std::optional<error> aggregate_append::failure() const {

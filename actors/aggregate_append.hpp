@@ -45,7 +45,20 @@ public:
   void begin(intrusive_ptr<activation> by, std::uint64_t version);
 
   /// Lets go of everything but its buffers; false: they have grown too large to be kept.
-  bool reusable() noexcept;
+  bool make_reusable() noexcept;
+
+  /// Steps of bringing into the cache what handing out the answers touches, one after the other.
+  void prefetch() const noexcept;
+  void prefetch_owner() const noexcept;
+  void prefetch_answers() const noexcept;
+
+  /// Whether it was refused because another stream holds a key, or because of one before it that
+  /// was: it had no effect, and its requests can be executed again. Asked after `outcome` is set.
+  bool turned_back() const noexcept;
+
+  /// Gives all requests back to the owner, instead of `deliver_all`; the one that wanted the key
+  /// will then be rejected.
+  void give_back_all() noexcept;
 
   /// What the answers count against the runtime's bound.
   std::size_t answer_bytes() const noexcept;
@@ -62,6 +75,7 @@ public:
       snapshot; ///< Of the state after the last event, to be kept once that is durable.
 
 private:
+  void reject_refused() noexcept;
   std::optional<error> failure() const;
   stream_head head_of(const answer& waiting, const journal& log) const;
 };

@@ -1,5 +1,7 @@
 #include "append_pool.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace cairn::detail {
@@ -29,20 +31,15 @@ std::unique_ptr<aggregate_append> append_pool::take(intrusive_ptr<activation> by
   return append;
 }
 
-void append_pool::give_back(std::vector<std::unique_ptr<aggregate_append>>& finished) {
-  for (auto& append : finished) {
-    if (!append->reusable())
-      append.reset();
-  }
+void append_pool::give_back(std::vector<std::unique_ptr<aggregate_append>>& reusable) {
   const std::lock_guard lock{mutex_};
-  for (auto& append : finished) {
-    if (append && free_.size() < most_kept)
-      free_.push_back(std::move(append));
-  }
+  const auto room = most_kept - std::min(most_kept, free_.size());
+  const auto kept = static_cast<std::ptrdiff_t>(std::min(room, reusable.size()));
+  std::move(reusable.begin(), reusable.begin() + kept, std::back_inserter(free_));
 }
 
 void append_pool::give_back(std::unique_ptr<aggregate_append> finished) {
-  if (!finished->reusable())
+  if (!finished->make_reusable())
     return;
   const std::lock_guard lock{mutex_};
   if (free_.size() < most_kept)

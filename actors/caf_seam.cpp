@@ -1,9 +1,16 @@
 #include "caf_seam.hpp"
 
+#include <caf/actor_config.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/behavior.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/exit_reason.hpp>
 #include <caf/logger.hpp>
+#include <caf/make_actor.hpp>
+#include <caf/monitorable_actor.hpp>
+#include <caf/resumable.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+#include <caf/sec.hpp>
 #include <caf/send.hpp>
 
 #include <algorithm>
@@ -35,6 +42,32 @@ caf::behavior run_on_tick(caf::event_based_actor* self, const intrusive_ptr<runn
           }};
 }
 
+class body final : public caf::monitorable_actor {
+public:
+  explicit body(caf::actor_config& config) : monitorable_actor{config} {}
+
+  const char* name() const override { return "cairn.aggregate"; }
+
+  using monitorable_actor::enqueue;
+  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
+    bounce(what, caf::sec::unexpected_message);
+  }
+};
+
+class task final : public caf::ref_counted, public caf::resumable {
+public:
+  explicit task(std::function<bool()> work) : work_{std::move(work)} {}
+
+  resume_result resume(caf::execution_unit*, std::size_t) override {
+    return work_() ? resume_later : done;
+  }
+  void intrusive_ptr_add_ref_impl() override { ref(); }
+  void intrusive_ptr_release_impl() override { deref(); }
+
+private:
+  const std::function<bool()> work_;
+};
+
 /// CAF 0.17.6 leaves a reference to the system's logger in every thread that spawns an actor or
 /// makes a system, and a system waits in its destructor until no thread holds one: closing a
 /// runtime would hang as long as a client's thread lives. This lets go of it, except in the
@@ -65,6 +98,29 @@ caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
                           std::chrono::milliseconds interval) {
   const guest_of visit{system};
   return system.spawn(run_on_tick, std::move(work), interval);
+}
+
+caf::actor spawn_body(caf::actor_system& system) {
+  const guest_of visit{system};
+  caf::actor_config config;
+  auto made =
+      caf::make_actor<body, caf::actor>(system.next_actor_id(), system.node(), &system, config);
+  caf::actor_cast<caf::abstract_actor*>(made)->register_at_system();
+  return made;
+}
+
+void retire(const caf::actor& target) {
+  auto& ending = static_cast<body&>(*caf::actor_cast<caf::abstract_actor*>(target));
+  ending.cleanup(caf::exit_reason::normal, nullptr);
+  ending.unregister_from_system();
+}
+
+std::size_t thread_count(const caf::actor_system& system) {
+  return std::max<std::size_t>(1, const_cast<caf::actor_system&>(system).scheduler().num_workers());
+}
+
+void schedule(caf::actor_system& system, std::function<bool()> work) {
+  system.scheduler().enqueue(new task{std::move(work)}); // the scheduler owns it from here on
 }
 
 void wake(const caf::actor& target) {

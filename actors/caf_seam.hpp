@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 /// Everything that differs between CAF's generations, and all of CAF that Cairn needs. Cairn's own
@@ -21,6 +22,19 @@ caf::actor spawn(caf::actor_system& system, intrusive_ptr<runner> work);
 /// The same, and it wakes itself up each `interval` as well.
 caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
                           std::chrono::milliseconds interval);
+
+/// An actor without a mailbox of CAF's: it has an address, may be monitored, is counted by its
+/// system, and refuses messages. What it does comes through queues of ours, in turns that
+/// `schedule` gives. It lives until `retire`.
+caf::actor spawn_body(caf::actor_system& system);
+void retire(const caf::actor& body);
+
+/// Threads of CAF's scheduler, at least 1.
+std::size_t thread_count(const caf::actor_system& system);
+
+/// Makes a thread of CAF's scheduler call `work`, and again, after others had their turn, as long
+/// as it returns true.
+void schedule(caf::actor_system& system, std::function<bool()> work);
 
 /// From any thread; from within an actor too.
 void wake(const caf::actor& target);

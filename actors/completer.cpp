@@ -8,6 +8,32 @@
 #include <utility>
 
 namespace cairn::detail {
+namespace {
+
+using operations = std::vector<std::unique_ptr<append_operation>>;
+
+/// Only aggregates name the completer as their target.
+std::unique_ptr<aggregate_append> as_append(std::unique_ptr<append_operation> operation) {
+  return std::unique_ptr<aggregate_append>{static_cast<aggregate_append*>(operation.release())};
+}
+
+/// Fetches what the operations after `current` will touch, as the journal's writer does: other
+/// threads have made all of it.
+void prefetch(const operations& finished, std::size_t current) noexcept {
+  const auto ahead = [&](std::size_t distance) -> const aggregate_append* {
+    return current + distance < finished.size()
+               ? static_cast<const aggregate_append*>(finished[current + distance].get())
+               : nullptr;
+  };
+  if (const auto* const append = ahead(12))
+    append->prefetch();
+  if (const auto* const append = ahead(8))
+    append->prefetch_owner();
+  if (const auto* const append = ahead(4))
+    append->prefetch_answers();
+}
+
+} // namespace
 
 void completer::completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept {
   bool wake = false;
@@ -35,15 +61,22 @@ bool completer::run() noexcept {
   tell(finished);
   std::vector<std::unique_ptr<aggregate_append>> spent;
   spent.reserve(finished.size());
-  for (auto& operation : finished) {
-    auto& append = *spent.emplace_back(
-        static_cast<aggregate_append*>(operation.release())); // only aggregates name this target
+  for (std::size_t i = 0; i < finished.size(); ++i) {
+    prefetch(finished, i);
+    spent.push_back(as_append(std::move(finished[i])));
+    auto& append = *spent.back();
     // First out of the bounds, then the answers: who sends its next request from a continuation
     // finds room.
-    append.owner->leave(append.answers.size());
-    engine_.admitted().leave(append.answers.size(), append.answer_bytes());
-    append.deliver_all(engine_.events());
+    if (append.turned_back()) {
+      append.give_back_all();
+    } else {
+      append.owner->leave(append.answers.size());
+      engine_.admitted().leave(append.answers.size(), append.answer_bytes());
+      append.deliver_all(engine_.events());
+    }
     append.owner->append_finished();
+    if (!append.make_reusable()) // now, while it is in the cache
+      spent.pop_back();
   }
   engine_.appends().give_back(spent);
   if (stopped)

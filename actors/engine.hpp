@@ -3,6 +3,8 @@
 #include "admission.hpp"
 #include "completer.hpp"
 #include "rehydration_gate.hpp"
+#include "run_queue.hpp"
+#include "subscription_hub.hpp"
 
 #include <cairn/journal.hpp>
 
@@ -62,10 +64,12 @@ public:
 
   /// The aggregates of one type. Asking again for the same C++ type gives the same host and keeps
   /// its options. Another type of the same name is a bug of the application and stops the program.
-  std::shared_ptr<aggregate_host> host(std::unique_ptr<aggregate_model> model);
+  /// Errors: those of `journal::declare_schemas`.
+  result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
 
-  /// Refuses new requests, waits until every accepted one is answered, and lets all aggregates
-  /// leave memory. The journal stays open; it is to be closed next, and then `detach` called.
+  /// Ends what follows the journal, refuses new requests, waits until every accepted one is
+  /// answered, and lets all aggregates leave memory. The journal stays open; it is to be closed
+  /// next, and then `detach` called.
   void close();
 
   /// Lets go of the actor system; handles of the application may keep the rest of a closed engine
@@ -84,6 +88,8 @@ public:
   rehydration_gate& gate() noexcept { return gate_; }
   engine_counts& counts() noexcept { return counts_; }
   append_pool& appends() noexcept { return *appends_; }
+  run_queue& runs() noexcept { return runs_; }
+  subscription_hub& subscriptions() noexcept { return *subscriptions_; }
   bool closing() const noexcept { return closing_.load(); }
   std::chrono::steady_clock::time_point now() const {
     return options_.now ? options_.now() : std::chrono::steady_clock::now();
@@ -107,6 +113,7 @@ private:
 
   std::size_t excess() const noexcept;
   std::vector<std::shared_ptr<type_host>> all_hosts() const;
+  std::shared_ptr<type_host> hosted(const aggregate_model& model) const;
 
   caf::actor_system& system_;
   journal& journal_;
@@ -123,6 +130,8 @@ private:
   std::size_t live_runners_ = 0;
   std::map<std::string, std::shared_ptr<type_host>, std::less<>> hosts_;
 
+  run_queue runs_;
+  const std::shared_ptr<subscription_hub> subscriptions_;
   intrusive_ptr<completer> completer_;
   std::unique_ptr<append_pool> appends_;
   caf::actor passivation_actor_;

@@ -55,6 +55,12 @@ public:
   /// From awake to closed; false if something has arrived meanwhile.
   bool try_close() noexcept { return leave_awake(closed()); }
 
+  /// What was pushed last and not yet taken, or null: to fetch it into the cache, not to look at.
+  const request* newest() const noexcept {
+    const auto* const seen = head_.load(std::memory_order_relaxed);
+    return seen == awake() || seen == closed() ? nullptr : seen;
+  }
+
 private:
   static request* asleep() noexcept { return nullptr; }
   static request* awake() noexcept { return reinterpret_cast<request*>(std::uintptr_t{1}); }

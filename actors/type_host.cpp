@@ -1,9 +1,9 @@
 #include "type_host.hpp"
 
-#include "caf_seam.hpp"
 #include "describe.hpp"
 
-#include <functional>
+#include <xxhash.h>
+
 #include <limits>
 #include <string>
 
@@ -17,7 +17,7 @@ std::size_t type_host::max_event_bytes() const noexcept {
 }
 
 type_host::key type_host::key_of(std::string_view id) noexcept {
-  return {id, std::hash<std::string_view>{}(id)};
+  return {id, XXH3_64bits(id.data(), id.size())};
 }
 
 error type_host::too_much_under_way() const {
@@ -56,8 +56,9 @@ result<intrusive_ptr<activation>> type_host::find_or_activate(std::string_view i
   const auto wanted = key_of(id);
   auto& home = shard_of(wanted);
   const std::lock_guard lock{home.mutex};
-  if (const auto found = home.activations.find(wanted); found != home.activations.end())
-    return found->second;
+  if (const auto found = home.activations.find(wanted, wanted.hash);
+      found != home.activations.end())
+    return *found;
   return activate(home, id);
 }
 
@@ -75,8 +76,7 @@ result<intrusive_ptr<activation>> type_host::activate(shard& home, std::string_v
                                        + std::to_string(bound) + "), and all are at work"};
   }
   auto made = make_intrusive<activation>(*this, *std::move(stream));
-  made->start(seam::spawn(engine_->system(), made));
-  home.activations.emplace(key_of(made->stream().id()), made);
+  home.activations.insert(made);
   if (engine_->over_residency_bound())
     engine_->relieve();
   return made;
@@ -87,9 +87,9 @@ void type_host::remove(const activation& over) {
   auto& home = shard_of(gone);
   intrusive_ptr<activation> dropped; // destroyed after the lock is released
   const std::lock_guard lock{home.mutex};
-  const auto found = home.activations.find(gone);
-  if (found != home.activations.end() && found->second.get() == &over) {
-    dropped = std::move(found->second);
+  const auto found = home.activations.find(gone, gone.hash);
+  if (found != home.activations.end() && found->get() == &over) {
+    dropped = *found;
     home.activations.erase(found);
   }
 }
@@ -108,16 +108,13 @@ result<std::uint64_t> type_host::replay(std::string_view id, std::uint64_t from_
     admission& admitted;
     ~leave_at_end() { admitted.leave(1, 0); }
   } const guard{engine_->admitted()};
-  std::uint64_t position = 0;
-  try {
-    return engine_->events().replay(*stream, from_version, to_version,
-                                    [&](const event_view& event) {
-                                      position = event.position();
-                                      return visitor(event);
-                                    });
-  } catch (const unknown_event_type& unknown) {
-    return describe(unknown, *stream, position);
-  }
+  return replay_known(engine_->events(), *stream, from_version, to_version, visitor);
+}
+
+result<subscription> type_host::subscribe(const event_selection& selection,
+                                          const subscription_options& options,
+                                          std::function<void(const event_view&)> handler) const {
+  return engine_->subscriptions().subscribe(selection, options, std::move(handler));
 }
 
 void type_host::sweep_idle(std::size_t shards, std::chrono::steady_clock::time_point now) {
@@ -128,7 +125,7 @@ void type_host::sweep_idle(std::size_t shards, std::chrono::steady_clock::time_p
   for (std::size_t i = 0; i < shards; ++i) {
     auto& home = shards_[hand_++ % shard_count];
     const std::lock_guard lock{home.mutex};
-    for (const auto& [id, resident] : home.activations) {
+    for (const auto& resident : home.activations) {
       if (resident->idle() && now - resident->last_active() >= timeout)
         idle.push_back(resident);
     }
@@ -142,7 +139,7 @@ std::size_t type_host::sweep_excess(std::size_t index, std::size_t wanted, bool 
   {
     auto& home = shards_[index];
     const std::lock_guard lock{home.mutex};
-    for (const auto& [id, resident] : home.activations) {
+    for (const auto& resident : home.activations) {
       if (leaving.size() >= wanted)
         break;
       if (resident->idle() && (!resident->used_since_last_look() || !sparing))

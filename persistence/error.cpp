@@ -14,6 +14,7 @@ std::string_view to_string(errc code) noexcept {
     case errc::decide_failed: return "decide_failed";
     case errc::evolve_failed: return "evolve_failed";
     case errc::handler_failed: return "handler_failed";
+    case errc::key_held: return "key_held";
     case errc::overloaded: return "overloaded";
     case errc::deadline_exceeded: return "deadline_exceeded";
     case errc::aborted: return "aborted";
@@ -30,6 +31,7 @@ std::string_view to_string(errc code) noexcept {
     case errc::already_open: return "already_open";
     case errc::insecure_permissions: return "insecure_permissions";
     case errc::unsupported_file_system: return "unsupported_file_system";
+    case errc::incompatible_schema: return "incompatible_schema";
     case errc::projection_stopped: return "projection_stopped";
   }
   return "unknown error code";

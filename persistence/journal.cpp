@@ -1,12 +1,14 @@
 #include <cairn/journal.hpp>
 
-#include "message_scratch.hpp"
+#include "append_message.hpp"
 
 #include <condition_variable>
 #include <mutex>
 
 namespace cairn {
 namespace {
+
+constexpr std::size_t usual_snapshot_words = 256;
 
 /// Waits for one operation.
 class waiting_target final : public append_target {
@@ -61,7 +63,7 @@ snapshot_draft snapshot_draft::encode(const stream_id& stream, stream_head at,
                                       std::span<const recent_command> recent,
                                       function_ref<void(capnp::AnyPointer::Builder)> fill) {
   snapshot_draft draft{stream, at, fingerprint, {}};
-  detail::append_message(draft.message, [&](capnp::MessageBuilder& message) {
+  detail::append_message(draft.message, usual_snapshot_words, [&](capnp::MessageBuilder& message) {
     auto record = message.initRoot<format::SnapshotRecord>();
     record.setStream(capnp::Text::Reader{stream.name().data(), stream.name().size()});
     record.setFingerprint(fingerprint);

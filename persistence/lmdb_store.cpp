@@ -44,10 +44,16 @@ result<void> check_options(const lmdb_journal_options& options) {
   return {};
 }
 
-result<databases> open_and_check(const lmdb_env& env, bool read_only) {
+result<page_verdict> look_at_pages(const lmdb_env& env, const store_options& how) {
   if (auto whole = env.check_file_size(); !whole)
     return std::move(whole).error();
   env.check_readers();
+  if (!how.check_pages)
+    return page_verdict::sound;
+  return check_pages(env, [](std::uint64_t, std::string_view) {});
+}
+
+result<databases> open_and_check(const lmdb_env& env, bool read_only) {
   transaction txn;
   if (const int rc = txn.begin(env, read_only ? MDB_RDONLY : 0U))
     return lmdb_error(errc::io_failed, "cannot begin to read the journal", rc);
@@ -59,6 +65,9 @@ result<databases> open_and_check(const lmdb_env& env, bool read_only) {
     return lmdb_error(errc::io_failed, "cannot open the journal's databases", rc);
   if (auto format = read_format(txn.get(), dbs); !format)
     return std::move(format).error();
+  if (!read_only)
+    if (const int failed = add_absent_databases(txn.get(), dbs))
+      return lmdb_error(errc::io_failed, "cannot add to the journal's databases", failed);
   if (const int failed = txn.commit()) // keeps the handles
     return lmdb_error(errc::io_failed, "cannot open the journal's databases", failed);
   return dbs;
@@ -66,38 +75,42 @@ result<databases> open_and_check(const lmdb_env& env, bool read_only) {
 
 } // namespace
 
-result<lmdb_store> open_store(const lmdb_journal_options& options, bool read_only,
-                              message_id new_id) {
+result<lmdb_store> open_store(const lmdb_journal_options& options, const store_options& how) {
   if (auto checked = check_options(options); !checked)
     return std::move(checked).error();
-  const bool create = options.create && !read_only;
+  const bool create = options.create && !how.read_only;
   auto guard = directory_guard::enter({.directory = options.directory,
                                        .create = create,
                                        .allow_fuse = options.allow_fuse,
-                                       .exclusive = !read_only});
+                                       .exclusive = !how.read_only});
   if (!guard)
     return std::move(guard).error();
   const env_options env_opts{.file = guard->file(),
                              .map_bytes = map_bytes_here(options.map_bytes),
                              .max_readers = options.max_readers,
-                             .read_only = read_only};
+                             .read_only = how.read_only};
   if (!guard->has_file()) {
     if (!create)
       return error{errc::not_found, "there is no journal in " + options.directory.string()};
-    if (auto created = create_journal_file(env_opts, new_id); !created)
+    if (auto created = create_journal_file(env_opts, how.new_id); !created)
       return std::move(created).error();
     if (auto synced = guard->sync(); !synced)
       return std::move(synced).error();
   }
   if (auto admitted = guard->admit_file(); !admitted)
     return std::move(admitted).error();
+  if (auto checked = check_root_pages(env_opts.file); !checked)
+    return std::move(checked).error();
   auto env = lmdb_env::open(env_opts);
   if (!env)
     return std::move(env).error();
-  auto dbs = open_and_check(*env, read_only);
+  auto verdict = look_at_pages(*env, how);
+  if (!verdict)
+    return std::move(verdict).error();
+  auto dbs = open_and_check(*env, how.read_only);
   if (!dbs)
     return std::move(dbs).error();
-  return lmdb_store{*std::move(guard), *std::move(env), *dbs};
+  return lmdb_store{*std::move(guard), *std::move(env), *dbs, *verdict};
 }
 
 } // namespace cairn::detail

@@ -2,6 +2,7 @@
 
 #include "directory_guard.hpp"
 #include "lmdb_env.hpp"
+#include "page_check.hpp"
 
 #include <cairn/ids.hpp>
 #include <cairn/lmdb_journal.hpp>
@@ -13,13 +14,19 @@ struct lmdb_store {
   directory_guard guard;
   lmdb_env env;
   databases dbs;
+  page_verdict pages; ///< `sound` if they were not looked at.
+};
+
+struct store_options {
+  bool read_only = false;
+  bool check_pages = false; ///< Look at every page before anything else is read.
+  /// Names the journal if it is created; golden files need a fixed one.
+  message_id new_id = message_id::random();
 };
 
 /// Opens the store, for writing (creating it if the options say so) or for reading, and checks what
-/// can be checked without reading the log. `new_id` names the journal if it is created; golden
-/// files need a fixed one. Errors: those of opening a journal.
-result<lmdb_store> open_store(const lmdb_journal_options& options, bool read_only,
-                              message_id new_id = message_id::random());
+/// can be checked without reading the log. Errors: those of opening a journal.
+result<lmdb_store> open_store(const lmdb_journal_options& options, const store_options& how);
 
 /// `open_lmdb_journal` with the id that the journal gets if it is created.
 result<std::unique_ptr<journal>> open_lmdb_journal(lmdb_journal_options options, message_id new_id);

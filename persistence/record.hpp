@@ -48,11 +48,17 @@ struct snapshot_header {
   std::uint64_t position;
 };
 
+/// In front of the message of a generation of schemas.
+struct schema_header {
+  struct seal seal;
+  std::uint64_t recorded_at_ns;
+};
+
 template <class Record>
 inline constexpr std::size_t words_of = sizeof(Record) / sizeof(std::uint64_t);
 
 static_assert(sizeof(event_header) == 40 && sizeof(head_record) == 24);
-static_assert(sizeof(snapshot_header) == 24);
+static_assert(sizeof(snapshot_header) == 24 && sizeof(schema_header) == 16);
 
 using words_view = std::span<const std::uint64_t>;
 
@@ -92,7 +98,8 @@ class event_in_place {
 public:
   event_in_place(std::uint64_t position, words_view value)
     : message_{value, words_of<event_header>}, view_{fixed_part(position, header_of(value)),
-                                                     message_.root<format::EventRecord>()} {}
+                                                     message_.root<format::EventRecord>(),
+                                                     value.subspan(words_of<event_header>)} {}
 
   const event_view& view() const noexcept { return view_; }
 

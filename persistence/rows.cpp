@@ -1,6 +1,6 @@
 #include "row_merge.hpp"
 
-#include "message_scratch.hpp"
+#include "append_message.hpp"
 #include "record.hpp"
 
 #include <cairn/table.hpp>
@@ -11,8 +11,10 @@ namespace cairn::detail {
 
 std::vector<std::uint64_t> encode_row(function_ref<void(capnp::AnyPointer::Builder)> fill) {
   std::vector<std::uint64_t> row(row_header_words);
-  append_message(
-      row, [&](capnp::MessageBuilder& message) { fill(message.getRoot<capnp::AnyPointer>()); });
+  constexpr std::size_t usual_words = 32;
+  append_message(row, usual_words, [&](capnp::MessageBuilder& message) {
+    fill(message.getRoot<capnp::AnyPointer>());
+  });
   return row;
 }
 

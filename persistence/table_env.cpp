@@ -1,6 +1,6 @@
 #include "table_env.hpp"
 
-#include "message_scratch.hpp"
+#include "append_message.hpp"
 #include "meta_record.hpp"
 
 #include <cairn/projection.capnp.h>

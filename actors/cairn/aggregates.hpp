@@ -2,15 +2,18 @@
 
 #include <cairn/aggregate.hpp>
 #include <cairn/detail/calls.hpp>
+#include <cairn/detail/event_handler.hpp>
 #include <cairn/detail/host.hpp>
 #include <cairn/event_info.hpp>
 #include <cairn/future.hpp>
 #include <cairn/projection.hpp>
+#include <cairn/subscription.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -118,16 +121,19 @@ public:
 
   /// Calls `visitor(const event_info&, const T::event&)` for the durable events of `id` with
   /// versions from `from_version` (at least 1) up to `to_version`, in order, straight from the
-  /// journal. Returns the version of the last event visited, or `from_version - 1` if there was
+  /// journal. An older event is visited as what its upcaster makes of it, maybe more or less than
+  /// once. Returns the version of the last event visited, or `from_version - 1` if there was
   /// none. What `visitor` throws passes through. Errors: those of `journal::replay`,
   /// `invalid_argument` (the id), `overloaded` (the runtime is at its bound of requests),
-  /// `evolve_failed` (an event of a type that `T::event` does not list).
+  /// `evolve_failed` (an event of a type that `T` does not list, or whose upcaster threw).
   template <class Visitor>
   result<std::uint64_t> history(std::string_view id, Visitor visitor,
                                 std::uint64_t from_version = 1,
                                 std::uint64_t to_version = max_version) const {
     return host_->replay(id, from_version, to_version, [&](const event_view& event) {
-      visitor(detail::info_of(event), detail::event_dispatch<typename T::event>::read(event));
+      const auto info = detail::info_of(event);
+      detail::for_each_event<T>(
+          event, [&](const typename T::event& happened) { visitor(info, happened); });
       return visit::go_on;
     });
   }
@@ -152,6 +158,30 @@ public:
           .with_version(*reached);
     }
     return std::move(past.value);
+  }
+
+  /// Calls `handler` for the durable events of all aggregates of the type, those there are and
+  /// those to come, in the order of positions, on a thread of the subscription's own.
+  ///
+  /// `handler(const event_info&, event)`, where `event` is any of the structs in `T::event`, as a
+  /// value or as its Cap'n Proto `Reader` (the value where it takes both), or a `const T::event&`
+  /// for all of them. Events that it has no overload for are passed over; `overloaded` makes one
+  /// handler of several functions. Errors: those of `runtime::subscribe`.
+  template <detail::event_handler_of<T> Handler>
+  result<subscription> subscribe(Handler handler, const subscription_options& options = {}) const {
+    return host_->subscribe(event_selection::of_type(std::string{T::type_name}), options,
+                            detail::typed_handler<T, Handler>{std::move(handler)});
+  }
+
+  /// The same for the events of one aggregate. Errors: also `invalid_argument` (the id).
+  template <detail::event_handler_of<T> Handler>
+  result<subscription> subscribe(std::string_view id, Handler handler,
+                                 const subscription_options& options = {}) const {
+    auto stream = stream_id::make(T::type_name, id);
+    if (!stream)
+      return std::move(stream).error();
+    return host_->subscribe(event_selection::of_stream(*std::move(stream)), options,
+                            detail::typed_handler<T, Handler>{std::move(handler)});
   }
 
   static constexpr std::uint64_t max_version = std::numeric_limits<std::uint64_t>::max();

@@ -50,12 +50,13 @@ status finish(status ended) {
 
 enum class journal_use { read, write };
 
-/// Opens the journal (to read: only if there is one), runs `work(runtime)` and closes the journal.
+/// Opens the journal (to read: beside a process that may be writing it, such as an import), runs
+/// `work(runtime)` and closes the journal.
 template <class Work>
 status with_runtime(const arguments& given, journal_use use, Work work) {
-  cairn::runtime_options options{.directory = given.data};
-  options.journal.create = use == journal_use::write;
-  auto runtime = cairn::runtime::open(std::move(options));
+  const cairn::runtime_options options{.directory = given.data};
+  auto runtime = use == journal_use::write ? cairn::runtime::open(options)
+                                           : cairn::runtime::open_for_reading(options);
   if (!runtime)
     return complain(runtime.error());
   const auto ended = work(*runtime);
@@ -68,7 +69,8 @@ status with_runtime(const arguments& given, journal_use use, Work work) {
 template <class Work>
 status with_carts(const arguments& given, journal_use use, Work work) {
   return with_runtime(given, use, [&](cairn::runtime& runtime) {
-    return work(runtime.host<shopping_cart>(cart_options));
+    const auto carts = runtime.host<shopping_cart>(cart_options);
+    return carts ? work(*carts) : complain(carts.error());
   });
 }
 

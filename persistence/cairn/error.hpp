@@ -29,6 +29,8 @@ enum class errc : std::uint8_t {
       5, ///< The application's evolve threw; `error::position()` names the event if it is durable.
   handler_failed =
       6, ///< The application's handler of events threw; `error::position()` names the event.
+  key_held =
+      7, ///< Another stream holds a key that was to be reserved or released; nothing was written.
 
   // Try again later; nothing was written.
   overloaded = 10,        ///< A bounded queue is full.
@@ -60,6 +62,8 @@ enum class errc : std::uint8_t {
   insecure_permissions = 37, ///< Group or others may read the journal's directory or files.
   unsupported_file_system =
       38, ///< The directory is on a network file system, or on FUSE without the option.
+  incompatible_schema =
+      39, ///< The program's types cannot read what the journal holds; the text names the field.
   projection_stopped =
       40, ///< The projection has stopped at `error::position()`, and waits for a decision.
 };

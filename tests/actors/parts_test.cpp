@@ -11,7 +11,10 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/exit_reason.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/sec.hpp>
 
 #include <atomic>
 #include <memory>
@@ -28,6 +31,7 @@ namespace {
 /// A request that does nothing but know its number.
 struct numbered final : request {
   explicit numbered(int its_number) : request{0}, number{its_number} {}
+  bool only_reads() const noexcept override { return true; }
   effect execute(execution&) noexcept override { return effect::none; }
   void deliver(cairn::stream_head) noexcept override {}
   void deliver_repeated(cairn::stream_head) noexcept override {}
@@ -172,6 +176,38 @@ TEST_CASE_FIXTURE(
   CHECK(system.registry().running() == before);
 }
 
+TEST_CASE_FIXTURE(
+    seam_fixture,
+    "an actor without a mailbox counts until it is retired, tells who watches it, and "
+    "gives messages back") {
+  const auto before = system.registry().running();
+  auto body = seam::spawn_body(system);
+  CHECK(system.registry().running() == before + 1);
+  bool down = false;
+  caf::error answer;
+  {
+    caf::scoped_actor watcher{system};
+    run();
+    body->attach_functor(
+        [&](const caf::error& reason) { down = reason == caf::exit_reason::normal; });
+    watcher->request(body, caf::infinite, caf::ok_atom::value)
+        .receive([](int) {}, [&](caf::error& refused) { answer = std::move(refused); });
+  }
+  CHECK(answer == caf::sec::request_receiver_down);
+  CHECK(!down);
+  seam::retire(body);
+  CHECK(down);
+  CHECK(system.registry().running() == before);
+}
+
+TEST_CASE_FIXTURE(seam_fixture, "a task is run until it has had enough") {
+  int runs = 0;
+  seam::schedule(system, [&] { return ++runs < 3; });
+  CHECK(runs == 0);
+  run();
+  CHECK(runs == 3);
+}
+
 TEST_CASE_FIXTURE(seam_fixture, "a periodic actor wakes itself, too, and ends when told") {
   int runs = 0;
   bool destroyed = false;
@@ -205,7 +241,6 @@ TEST_CASE_FIXTURE(seam_fixture, "an activation that has left gives a message bac
   type_host host{engine, std::make_unique<typed_model<account>>(cairn::aggregate_options{})};
   {
     auto over = make_intrusive<activation>(host, stream_of("a"));
-    over->start(seam::spawn(system, over));
     over->request_passivation();
     run();
     numbered late{1};

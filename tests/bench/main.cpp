@@ -19,17 +19,11 @@ struct scenario {
 };
 
 // `open-loop` and `lag` take their rate from the peak that `commands` found.
-constexpr scenario scenarios[]{{"commands", run_commands},
-                               {"open-loop", run_open_loop},
-                               {"hot", run_hot},
-                               {"mixed", run_mixed},
-                               {"latency", run_latency},
-                               {"rehydrate", run_rehydrate},
-                               {"open", run_open},
-                               {"memory", run_memory},
-                               {"project", run_project},
-                               {"inline", run_inline},
-                               {"lag", run_lag}};
+constexpr scenario scenarios[]{
+    {"commands", run_commands},   {"open-loop", run_open_loop}, {"hot", run_hot},
+    {"mixed", run_mixed},         {"latency", run_latency},     {"rehydrate", run_rehydrate},
+    {"subscribe", run_subscribe}, {"open", run_open},           {"memory", run_memory},
+    {"project", run_project},     {"inline", run_inline},       {"lag", run_lag}};
 
 std::string with_separators(double value) {
   auto digits = std::to_string(static_cast<long long>(value + 0.5));

@@ -45,7 +45,7 @@ public:
     : journal_{at.directory, name}, load_{with}, runtime_{open_runtime(journal_.path())} {
     const cairn::aggregate_options hosted{.max_outstanding =
                                               std::max<std::size_t>(16'384, 2 * with.in_flight)};
-    load_.aim(runtime_.host<counter>(hosted));
+    load_.aim(need(runtime_.host<counter>(hosted), "hosting"));
     load_.activate_all();
   }
 

@@ -223,7 +223,7 @@ measured raw_reader::walk(std::span<const cairn::stream_head> heads, touch touch
   return {records, clock::now() - begin};
 }
 
-measured raw_reader::scan_tail(std::uint64_t records) {
+measured raw_reader::scan_tail(std::uint64_t records, touch touched) {
   const auto begin = clock::now();
   const transaction reading{environment_->env.get(), MDB_RDONLY};
   const cursor log{reading.txn, environment_->log};
@@ -236,7 +236,13 @@ measured raw_reader::scan_tail(std::uint64_t records) {
   std::uint64_t sum = 0;
   for (std::uint64_t i = 0; i < records; ++i) {
     check(mdb_cursor_get(log.handle, &key, &value, operation), "mdb_cursor_get");
-    sum += static_cast<const std::uint64_t*>(value.mv_data)[previous_word];
+    const auto* const words = static_cast<const std::uint64_t*>(value.mv_data);
+    if (touched == touch::every_word) {
+      for (std::size_t word = 0; word < value.mv_size / 8; ++word)
+        sum += words[word];
+    } else {
+      sum += words[previous_word];
+    }
     operation = MDB_NEXT;
   }
   sum_ = sum;

@@ -93,7 +93,7 @@ public:
   measured walk(std::span<const cairn::stream_head> heads, touch touched);
 
   /// Reads the last `records` of the log in order.
-  measured scan_tail(std::uint64_t records);
+  measured scan_tail(std::uint64_t records, touch touched = touch::one_word);
 
 private:
   struct environment;

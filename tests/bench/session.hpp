@@ -66,6 +66,7 @@ report run_mixed(session& at);
 report run_open_loop(session& at);
 report run_latency(session& at);
 report run_rehydrate(session& at);
+report run_subscribe(session& at);
 report run_open(session& at);
 report run_memory(session& at);
 report run_project(session& at);

@@ -3,6 +3,7 @@
 
 #include "commands.hpp"
 #include "projection_sheet.hpp"
+#include "scale.hpp"
 #include "temporary_directory.hpp"
 #include "witness.hpp"
 
@@ -166,7 +167,7 @@ public:
     seen_.read(runtime.journal());
     check_projection<false>(runtime);
     check_projection<true>(runtime);
-    const auto carts = runtime.host<cart>({.snapshot_every = 4});
+    const auto carts = runtime.host<cart>({.snapshot_every = 4}).value();
     probe_deleted(carts);
     send_again(carts);
     if (const auto closed = runtime.close(); !closed)
@@ -345,8 +346,8 @@ private:
 } // namespace
 
 int main(int argc, char** argv) {
-  std::uint64_t kills = 60;
-  std::uint64_t seed = std::random_device{}();
+  std::uint64_t kills = test::scaled(60, 1'000);
+  std::uint64_t seed = test::fresh_seed();
   std::string program = CRASH_WRITER;
   CLI::App app{"Kills a writing process again and again and checks what it leaves."};
   app.add_option("--kills", kills, "How many times")->capture_default_str();

@@ -124,7 +124,7 @@ int main(int argc, char** argv) {
     std::cerr << "crash-writer: " << runtime.error() << '\n';
     return 4;
   }
-  const auto carts = runtime->host<cart>({.snapshot_every = 4});
+  const auto carts = runtime->host<cart>({.snapshot_every = 4}).value();
   const auto behind = runtime->project<tally_of_carts<false>>(projection_options_of(false, seed));
   const auto inlined = runtime->project<tally_of_carts<true>>(projection_options_of(true, seed));
   if (!behind || !inlined) {

@@ -80,7 +80,7 @@ TEST_CASE("a month of a grocery outlet's baskets is imported as it was") {
   CHECK(carts.out == "9835\n");
 
   auto runtime = cairn::runtime::open({.directory = files / "data"}).value();
-  const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options);
+  const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
   counts sold;
   std::uint64_t most = 0;
   for (const auto& basket : baskets_of(GROCERIES)) {

@@ -27,9 +27,8 @@ class fixture {
 public:
   explicit fixture(cairn::runtime_options options = {},
                    cairn::aggregate_options carts = cart_options)
-    : runtime_{cairn::runtime::open(std::move(options)).value()}, carts_{
-                                                                      runtime_.host<shopping_cart>(
-                                                                          carts)} {}
+    : runtime_{cairn::runtime::open(std::move(options)).value()},
+      carts_{runtime_.host<shopping_cart>(carts).value()} {}
 
   imported import(const std::string& content, std::uint64_t price = 0) {
     imported result;

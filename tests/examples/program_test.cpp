@@ -245,6 +245,46 @@ TEST_CASE("a journal that another process has open ends with status 3") {
   shop.run(0, {"add", "c", "tea"});
 }
 
+TEST_CASE("a cart is shown as it is by then while another process has the journal open") {
+  const program shop;
+  auto runtime = cairn::runtime::open({.directory = shop.files / "data"}).value();
+  const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
+  for (int version = 1; version <= 3; ++version) {
+    const shop::add_item tea{.sku = "tea", .quantity = 1, .unit_price_cents = 5};
+    REQUIRE(carts.ask("c", tea).get());
+    CHECK(shop.read({"show", "c"})["version"] == version);
+    CHECK(shop.read({"history", "c"}).size() == static_cast<std::size_t>(version));
+  }
+  CHECK(shop.read({"show", "c", "--at", "2"})["version"] == 2);
+  shop.run(1, {"show", "nobody"});
+  CHECK(runtime.close());
+}
+
+TEST_CASE("carts are shown while an import runs") {
+  const program shop;
+  std::string baskets; // enough for half a minute at least
+  for (int i = 0; i < 200'000; ++i)
+    baskets += "tea,soap,tea,bread,milk\n";
+  const auto file = shop.files.write("long.csv", baskets);
+  const test::child import{SHOPPING_CART,
+                           {"import", file.string(), "--data", (shop.files / "data").string()}};
+  // The first cart is complete before the import is: look until it is.
+  for (;;) {
+    REQUIRE_FALSE(import.ends_within(std::chrono::milliseconds{20}));
+    const auto shown = test::run(
+        SHOPPING_CART, {"show", "long-1", "--json", "--data", (shop.files / "data").string()});
+    const bool not_yet = shown.status == 1 || (shown.status == 3 && !contains(shown.err, "locked"));
+    REQUIRE((shown.status == 0 || not_yet));
+    if (shown.status == 0 && json::parse(shown.out)["state"] == "checked-out")
+      break;
+  }
+  CHECK(shop.read({"show", "long-1"})["version"] == 6);
+  CHECK(shop.read({"history", "long-1"}).size() == 6);
+  CHECK(contains(shop.run(3, {"add", "c", "tea"}).err, "locked"));
+  CHECK_FALSE(import.ends_within(std::chrono::microseconds{0})); // it was running all the time
+  import.kill();
+}
+
 TEST_CASE("output that cannot be written ends with status 3") {
   const program shop;
   shop.run(0, {"add", "c", "tea"});

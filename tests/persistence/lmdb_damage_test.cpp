@@ -1,11 +1,16 @@
 // Trap 1 of LMDB: it has no checksums. What is damaged is reported, never returned as good data.
 
+#include "child_process.hpp"
 #include "head_table.hpp"
 #include "journal_fixture.hpp"
 #include "journal_meta.hpp"
+#include "page_format.hpp"
+#include "tag_rows.hpp"
 
 #include <array>
+#include <csignal>
 #include <cstring>
+#include <fstream>
 
 using namespace cairn;
 using namespace cairn::test;
@@ -14,7 +19,7 @@ namespace {
 
 using byte_vector = std::vector<unsigned char>;
 
-enum class database { meta, log, heads, snapshots };
+enum class database { meta, log, heads, snapshots, schemas, tags, reservations };
 
 /// Changes a value behind the journal's back, while it is closed; an empty value deletes it.
 void alter(const std::filesystem::path& directory, database where, std::span<const std::byte> key,
@@ -26,7 +31,8 @@ void alter(const std::filesystem::path& directory, database where, std::span<con
   REQUIRE(txn.begin(env, 0) == 0);
   REQUIRE(detail::open_databases(txn.get(), false, dbs) == 0);
   const MDB_dbi dbi =
-      std::array{dbs.meta, dbs.log, dbs.heads, dbs.snapshots}[static_cast<std::size_t>(where)];
+      std::array{dbs.meta,    dbs.log,  dbs.heads,       dbs.snapshots,
+                 dbs.schemas, dbs.tags, dbs.reservations}[static_cast<std::size_t>(where)];
   MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
   MDB_val value{};
   REQUIRE(mdb_get(txn.get(), dbi, &lmdb_key, &value) == 0);
@@ -324,4 +330,199 @@ TEST_CASE("a journal that was not closed verifies, whatever its heads lack") {
                                std::filesystem::copy_options::overwrite_existing);
     CHECK(must(verify_lmdb_journal(options)).events == i + 1);
   }
+}
+
+// Found by crash-bit-flips: what no checksum covers.
+
+namespace {
+
+/// The journal's file, to be changed behind LMDB's back too.
+std::string read_file(const std::filesystem::path& directory) {
+  std::ifstream file{directory / "journal.mdb", std::ios::binary};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+void write_file(const std::filesystem::path& directory, const std::string& bytes) {
+  std::ofstream file{directory / "journal.mdb", std::ios::binary};
+  REQUIRE(static_cast<bool>(file << bytes << std::flush));
+}
+
+constexpr std::size_t page_bytes = 4096;
+
+} // namespace
+
+TEST_CASE("a flipped bit in a root page does not silently bring back an earlier state") {
+  const temporary_directory directory;
+  make_journal(directory / "j");
+  const std::string sound = read_file(directory / "j");
+  constexpr std::size_t transaction = sizeof(detail::page_format::page_header)
+                                      + offsetof(detail::page_format::meta_record, transaction);
+  for (const std::size_t page : {0, 1})
+    for (std::size_t bit = 0; bit < 64; ++bit) {
+      CAPTURE(page);
+      CAPTURE(bit);
+      std::string damaged = sound;
+      auto& byte = damaged[page * page_bytes + transaction + bit / 8];
+      byte = static_cast<char>(byte ^ 1 << bit % 8);
+      write_file(directory / "j", damaged);
+      const auto verified = verify_lmdb_journal(small_options(directory / "j"));
+      CHECK((!verified || verified->unfinished_commit));
+    }
+}
+
+TEST_CASE("verifying finds pages whose structure is damaged, whether or not a row is lost by it") {
+  const temporary_directory directory;
+  make_journal(directory / "j");
+  const std::string sound = read_file(directory / "j");
+  std::size_t pages_in_use = 0;
+  for (std::size_t page = 2; page < sound.size() / page_bytes; ++page) {
+    const auto damage_at = [&](std::size_t place, int bit) {
+      std::string damaged = sound;
+      auto& byte = damaged[page * page_bytes + place];
+      byte = static_cast<char>(byte ^ 1 << bit);
+      write_file(directory / "j", damaged);
+      return !verify_lmdb_journal(small_options(directory / "j")).has_value();
+    };
+    const bool in_use = damage_at(0, 0); // its number
+    pages_in_use += in_use ? 1 : 0;
+    for (const std::size_t place : {8, 10, 12, 14, 16}) {
+      CAPTURE(page);
+      CAPTURE(place);
+      CHECK(damage_at(place, 1) == (in_use && place != 8)); // byte 8 means nothing
+    }
+  }
+  CHECK(pages_in_use >= 5);
+  write_file(directory / "j", sound);
+  CHECK_FALSE(must(verify_lmdb_journal(small_options(directory / "j"))).unfinished_commit);
+}
+
+TEST_CASE("a root page that is none keeps a journal from being opened") {
+  const temporary_directory directory;
+  make_journal(directory / "j");
+  const std::string sound = read_file(directory / "j");
+  for (const std::size_t place : {0, 10, 16, 20, 40, 41, 44}) {
+    std::string damaged = sound;
+    damaged[place] = static_cast<char>(damaged[place] ^ 1);
+    write_file(directory / "j", damaged);
+    CAPTURE(place);
+    CHECK(failure_of(open_lmdb_journal(small_options(directory / "j"))).code()
+          == errc::corrupt_journal);
+  }
+}
+
+TEST_CASE("verifying beside a process that writes finds nothing wrong") {
+  const temporary_directory directory;
+  const auto options = small_options(directory / "j");
+  must(must(open_lmdb_journal(options))->close());
+  child_process writer{[&](int pipe) {
+    auto opened = open_lmdb_journal(options);
+    if (!opened)
+      return 1;
+    for (std::uint64_t i = 0;; ++i) {
+      const auto id = stream(std::to_string(i * i % 29));
+      if (!(*opened)->append(id, expected_version::any(), notes(id, i, 1 + i % 3, i % 9 * 700)))
+        return 2;
+      if (i == 0)
+        say(pipe, "writing");
+    }
+  }};
+  REQUIRE(writer.read_line() == "writing");
+  std::uint64_t events = 0;
+  for (int round = 0; round < 100'000 && events < 300; ++round) {
+    const auto seen = must(verify_lmdb_journal(options));
+    CHECK(seen.events >= events);
+    events = seen.events;
+  }
+  CHECK(events >= 300);
+  writer.kill();
+  CHECK(writer.wait().signal == SIGKILL);
+}
+
+TEST_CASE("damaged schemas are reported, and never taken for other ones") {
+  const std::uint64_t first = 1;
+  for (const std::size_t place : {0UL, 4UL, 8UL, 40UL, 200UL}) {
+    CAPTURE(place);
+    const temporary_directory directory;
+    const auto options = small_options(directory / "j");
+    const schema_declaration used{.owner = "test", .events = {capnp::Schema::from<Noted>()}};
+    must(must(open_lmdb_journal(options))->declare_schemas(used));
+    alter(directory / "j", database::schemas, detail::key_bytes(first), flip(place));
+    {
+      const auto journal = must(open_lmdb_journal(options));
+      CHECK(failure_of(journal->declare_schemas(used)).code() == errc::corrupt_journal);
+      CHECK(failure_of(journal->visit_schemas([](const schema_generation&) {})).code()
+            == errc::corrupt_journal);
+    }
+    CHECK(failure_of(verify_lmdb_journal(options)).code() == errc::corrupt_journal);
+  }
+}
+
+namespace {
+
+/// Three events: the first and the last have the tag `red`, the second holds the key `k`.
+void make_indexed_journal(const lmdb_journal_options& options) {
+  const auto journal = must(open_lmdb_journal(options));
+  const std::array<std::string_view, 1> tags{"red"};
+  const std::array reservations{reservation{"k"}};
+  const auto a = stream("a");
+  for (const event_metadata& with :
+       {event_metadata{.tags = tags}, event_metadata{.reservations = reservations},
+        event_metadata{.tags = tags}}) {
+    event_batch batch;
+    must(batch.add(a, with, capnp::typeId<Noted>(),
+                   [&](capnp::AnyPointer::Builder payload) { note(payload, 1); }));
+    must(journal->append(a, expected_version::any(), std::move(batch)));
+  }
+}
+
+} // namespace
+
+TEST_CASE("a damaged row of the index of tags is reported, and a missing one by verification") {
+  const temporary_directory directory;
+  const auto options = small_options(directory / "j");
+  make_indexed_journal(options);
+  CHECK(must(verify_lmdb_journal(options)).tagged_events == 2);
+  const detail::tag_key row{"red", 3};
+  std::vector<std::uint64_t> seen;
+  const auto read = [&] {
+    seen.clear();
+    return must(open_lmdb_journal(options))->replay_tag("red", 1, [&](const event_view& event) {
+      seen.push_back(event.position());
+      return visit::go_on;
+    });
+  };
+  alter(directory / "j", database::tags, row.bytes(), flip(0));
+  CHECK(failure_of(read()).code() == errc::corrupt_journal);
+  CHECK(failure_of(verify_lmdb_journal(options)).code() == errc::corrupt_journal);
+  alter(directory / "j", database::tags, row.bytes(), flip(0));
+  CHECK(must(read()) == 3);
+  CHECK(seen == std::vector<std::uint64_t>{1, 3});
+  alter(directory / "j", database::tags, row.bytes(), [](byte_vector& bytes) { bytes.clear(); });
+  CHECK(failure_of(verify_lmdb_journal(options)).message().find("1 rows") != std::string::npos);
+}
+
+TEST_CASE("a damaged reservation refuses what names its key, and nothing else") {
+  const temporary_directory directory;
+  const auto options = small_options(directory / "j");
+  make_indexed_journal(options);
+  CHECK(must(verify_lmdb_journal(options)).reservations == 1);
+  const detail::stream_key row{"k"};
+  alter(directory / "j", database::reservations, row.bytes(), flip(8));
+  CHECK(failure_of(verify_lmdb_journal(options)).code() == errc::corrupt_journal);
+  {
+    const auto journal = must(open_lmdb_journal(options));
+    CHECK(failure_of(journal->holder_of("k")).code() == errc::corrupt_journal);
+    const auto b = stream("b");
+    event_batch batch;
+    const std::array reservations{reservation{"k"}};
+    must(batch.add(b, {.reservations = reservations}, capnp::typeId<Noted>(),
+                   [&](capnp::AnyPointer::Builder payload) { note(payload, 1); }));
+    CHECK(failure_of(journal->append(b, expected_version::any(), std::move(batch))).code()
+          == errc::corrupt_journal);
+    must(journal->append(b, expected_version::any(), notes(b, 1)));
+  }
+  alter(directory / "j", database::reservations, row.bytes(),
+        [](byte_vector& bytes) { bytes.clear(); });
+  CHECK(failure_of(verify_lmdb_journal(options)).message().find("the reservation of key k")
+        != std::string::npos);
 }

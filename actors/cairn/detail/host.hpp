@@ -2,7 +2,9 @@
 
 #include <cairn/detail/model.hpp>
 #include <cairn/detail/request.hpp>
+#include <cairn/subscription.hpp>
 
+#include <functional>
 #include <string_view>
 
 namespace cairn::detail {
@@ -24,6 +26,11 @@ public:
   /// Replays the durable events of one aggregate; see `journal::replay`.
   virtual result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
                                        std::uint64_t to_version, event_visitor visitor) const = 0;
+
+  /// `runtime::subscribe`.
+  virtual result<subscription> subscribe(const event_selection& selection,
+                                         const subscription_options& options,
+                                         std::function<void(const event_view&)> handler) const = 0;
 };
 
 } // namespace cairn::detail

@@ -66,6 +66,7 @@ public:
   T* get() const noexcept { return object_; }
   T* operator->() const noexcept { return object_; }
   T& operator*() const noexcept { return *object_; }
+  bool operator==(const intrusive_ptr& other) const noexcept { return object_ == other.object_; }
   explicit operator bool() const noexcept { return object_ != nullptr; }
 
   /// Gives the count to the caller.

@@ -21,6 +21,11 @@ struct forgetful_account {
 #ifndef WITHOUT_EVOLVE
   static void evolve(state&, const test::withdrawn&);
 #endif
+
+  using older_event = std::variant<test::fee_taken>;
+#ifndef WITHOUT_UPCAST
+  static test::withdrawn upcast(const test::fee_taken&);
+#endif
 };
 
 struct forgetful_sheet {

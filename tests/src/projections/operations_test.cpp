@@ -35,7 +35,7 @@ TEST_CASE("an event that cannot be applied is tried again with pauses, then stop
     const temporary_directory directory;
     std::vector<std::chrono::milliseconds> pauses;
     auto runtime = open_runtime(directory / "data");
-    const auto accounts = runtime.host<account>();
+    const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
     REQUIRE(accounts.ask("a", put(1)).get());
     REQUIRE(accounts.ask("a", put(2, "poison")).get());
@@ -71,13 +71,13 @@ TEST_CASE("an event that fails once and then does not is applied once") {
     }};
     auto runtime = open_runtime({});
     const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
-    REQUIRE(runtime.host<account>().ask("a", put(1)).get());
+    REQUIRE(runtime.host<account>().value().ask("a", put(1)).get());
     REQUIRE(sheet.wait_for(1));
     CHECK(pauses == std::vector{10ms, 20ms});
     check_view<ledger<0>>(runtime.journal(), sheet.read().value());
     // And in replies again, if that is how it works.
     for (int i = 0; i < 20; ++i) {
-      const auto reply = runtime.host<account>().ask("a", put(1)).get().value();
+      const auto reply = runtime.host<account>().value().ask("a", put(1)).get().value();
       REQUIRE(sheet.wait_for(reply.position()));
     }
     check_view<ledger<0>>(runtime.journal(), sheet.read().value());
@@ -91,7 +91,7 @@ TEST_CASE("retry, park and skip are decisions that stay on record") {
     std::vector<projection_decision> decided;
     {
       auto runtime = open_runtime(directory / "data");
-      const auto accounts = runtime.host<account>();
+      const auto accounts = runtime.host<account>().value();
       const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
       CHECK(sheet.skip("nothing to skip").error().code() == errc::not_found);
       REQUIRE(accounts.ask("a", put(1)).get());
@@ -140,7 +140,7 @@ TEST_CASE("retry, park and skip are decisions that stay on record") {
 TEST_CASE("a paused projection takes nothing in until it is resumed") {
   for (const auto mode : both_modes) {
     auto runtime = open_runtime({});
-    const auto accounts = runtime.host<account>();
+    const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
     REQUIRE(accounts.ask("a", put(1)).get());
     REQUIRE(sheet.wait_for(1));
@@ -164,7 +164,7 @@ TEST_CASE("a raised version is built beside the tables that serve, then takes th
     const auto home = directory / "data" / "projections" / "ledger";
     {
       auto runtime = open_runtime(directory / "data");
-      const auto accounts = runtime.host<account>();
+      const auto accounts = runtime.host<account>().value();
       const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
       for (int i = 0; i < 40; ++i)
         REQUIRE(accounts.ask("a" + std::to_string(i % 3), put(1)).get());
@@ -194,7 +194,7 @@ TEST_CASE("a raised version is built beside the tables that serve, then takes th
       // In the middle of the building the program ends.
     }
     auto runtime = open_runtime(directory / "data");
-    const auto accounts = runtime.host<account>();
+    const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0, 2>>(small_batches(mode)).value();
     const auto reply = accounts.ask("b", put(1)).get().value();
     REQUIRE(sheet.wait_for(reply.position()));
@@ -212,7 +212,7 @@ TEST_CASE("tables are rebuilt beside those that serve and stay up to date, then 
       const temporary_directory directory;
       std::atomic<std::uint64_t> lost = 5; // a fault of the handler that has been mended since
       auto runtime = open_runtime(on_disk ? directory / "data" : std::filesystem::path{});
-      const auto accounts = runtime.host<account>();
+      const auto accounts = runtime.host<account>().value();
       std::vector<std::chrono::milliseconds> pauses;
       gate handlers;
       std::atomic<bool> building = false;
@@ -256,7 +256,7 @@ TEST_CASE("tables are rebuilt beside those that serve and stay up to date, then 
 
 TEST_CASE("status tells the lag in events and in time, and the rate") {
   auto runtime = open_runtime({});
-  const auto accounts = runtime.host<account>();
+  const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>().value();
   for (int i = 0; i < 100; ++i)
     REQUIRE(accounts.ask("a", put(1)).get());

@@ -38,7 +38,7 @@ TEST_CASE("the tables are the fold of the journal: of what was there before, and
     CAPTURE(on_disk);
     const temporary_directory directory;
     auto runtime = open_runtime(on_disk ? directory / "data" : std::filesystem::path{});
-    const auto accounts = runtime.host<account>();
+    const auto accounts = runtime.host<account>().value();
     move_money(accounts, seed, 30);
     const auto behind = runtime.project<ledger<0>>(small_batches(projection_mode::async)).value();
     const auto in_reply =
@@ -62,7 +62,7 @@ TEST_CASE("every view read while commands come is the fold up to its position") 
   for (const auto mode : {projection_mode::async, projection_mode::inlined}) {
     const temporary_directory directory;
     auto runtime = open_runtime(directory / "data");
-    const auto accounts = runtime.host<account>();
+    const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
     std::thread client{[&] { move_money(accounts, 7, 60); }};
     for (int i = 0; i < 20; ++i)
@@ -80,7 +80,7 @@ TEST_CASE("tables are found again after a restart, and only the events since are
     for (int round = 0; round < 3; ++round) {
       std::uint64_t first_seen = 0;
       auto runtime = open_runtime(directory / "data");
-      const auto accounts = runtime.host<account>();
+      const auto accounts = runtime.host<account>().value();
       const handler_hook note{
           [&](const cairn::event_info& at) { first_seen = first_seen ? first_seen : at.position; }};
       const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
@@ -102,7 +102,7 @@ TEST_CASE(
   const temporary_directory directory;
   for (int round = 0; round < 4; ++round) {
     auto runtime = open_runtime(directory / "data");
-    const auto accounts = runtime.host<account>();
+    const auto accounts = runtime.host<account>().value();
     REQUIRE(accounts.ask("a" + std::to_string(round), put(5)).get());
     const auto mode = round % 2 == 0 ? projection_mode::async : projection_mode::inlined;
     const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
@@ -113,7 +113,7 @@ TEST_CASE(
 
 TEST_CASE("events of types that it does not name are passed over") {
   auto runtime = open_runtime({});
-  const auto accounts = runtime.host<account>();
+  const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>().value();
   REQUIRE(accounts.ask("a", put(5)).get());
   const auto last = accounts.ask("a", test::close{}).get().value();
@@ -123,7 +123,7 @@ TEST_CASE("events of types that it does not name are passed over") {
 
 TEST_CASE("asking for a projection again gives the same one") {
   auto runtime = open_runtime({});
-  const auto accounts = runtime.host<account>();
+  const auto accounts = runtime.host<account>().value();
   const auto one = runtime.project<ledger<0>>().value();
   const auto two = runtime.project<ledger<0>>().value();
   one.pause();
@@ -153,7 +153,7 @@ TEST_CASE("tables of another shape are refused until the version is raised") {
   const temporary_directory directory;
   {
     auto runtime = open_runtime(directory / "data");
-    REQUIRE(runtime.host<account>().ask("a", put(5)).get());
+    REQUIRE(runtime.host<account>().value().ask("a", put(5)).get());
     REQUIRE(runtime.project<ledger<0>>().value().wait_for(1));
   }
   auto runtime = open_runtime(directory / "data");
@@ -170,8 +170,8 @@ TEST_CASE("tables of another history than the journal's are refused") {
   const temporary_directory directory;
   for (const auto* name : {"one", "two"}) {
     auto runtime = open_runtime(directory / name);
-    REQUIRE(runtime.host<account>().ask("a", put(5)).get());
-    REQUIRE(runtime.host<account>().ask("a", put(6)).get());
+    REQUIRE(runtime.host<account>().value().ask("a", put(5)).get());
+    REQUIRE(runtime.host<account>().value().ask("a", put(6)).get());
     REQUIRE(runtime.project<ledger<0>>().value().wait_for(2));
   }
   std::filesystem::remove_all(directory / "two" / "projections");
@@ -185,7 +185,7 @@ TEST_CASE("tables of another history than the journal's are refused") {
 TEST_CASE("the tables lie where it says, for the owner alone") {
   const temporary_directory directory;
   auto runtime = open_runtime(directory / "data");
-  REQUIRE(runtime.host<account>().ask("a", put(5)).get());
+  REQUIRE(runtime.host<account>().value().ask("a", put(5)).get());
   REQUIRE(runtime.project<ledger<0>>().value().wait_for(1));
   const auto lies = directory / "data" / "projections" / "ledger" / "1" / "1";
   CHECK(std::filesystem::exists(lies / "tables.mdb"));

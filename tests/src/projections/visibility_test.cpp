@@ -31,7 +31,7 @@ TEST_CASE("whoever got the reply sees the row, under load") {
        {way{projection_mode::inlined, false}, way{projection_mode::async, true}}) {
     const temporary_directory directory;
     auto runtime = open_runtime(directory / "data");
-    const auto accounts = runtime.host<account>();
+    const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
     std::atomic<int> unseen = 0;
     std::vector<std::thread> clients;
@@ -55,7 +55,7 @@ TEST_CASE("whoever got the reply sees the row, under load") {
 
 TEST_CASE("a reply waits for all projections that it names") {
   auto runtime = open_runtime({});
-  const auto accounts = runtime.host<account>();
+  const auto accounts = runtime.host<account>().value();
   const auto one = runtime.project<ledger<0>>().value();
   const auto two = runtime.project<ledger<2>>().value();
   for (int i = 0; i < 50; ++i) {
@@ -73,7 +73,7 @@ TEST_CASE("waiting ends at its deadline, and a command's reply then says that it
   gate handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
   auto runtime = open_runtime({});
-  const auto accounts = runtime.host<account>();
+  const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>().value();
   handlers.shut();
   const auto reply =
@@ -92,7 +92,7 @@ TEST_CASE("who waits when the runtime closes is told") {
   gate handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
   auto runtime = open_runtime({});
-  const auto accounts = runtime.host<account>();
+  const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>().value();
   handlers.shut();
   REQUIRE(accounts.ask("a", put(1)).get());

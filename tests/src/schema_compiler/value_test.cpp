@@ -223,14 +223,17 @@ TEST_CASE("a message from before a field was added reads as the field's default"
 }
 
 TEST_CASE("a message with fields that came later reads as if they were not there") {
-  const after::order young{.label = "o2",
-                           .quantity = 9,
-                           .kind = after::kind::coffee,
-                           .lines = {{.sku = "milk", .count = 4}, {.sku = "tea"}},
-                           .priority = -1,
-                           .note = "x",
-                           .address = {.street = "High Street", .number = 7},
-                           .tags = {"a", "b"}};
+  after::order young{.label = "o2",
+                     .quantity = 9,
+                     .kind = after::kind::coffee,
+                     .lines = {{.sku = "milk", .count = 4}, {.sku = "tea"}},
+                     .priority = -1,
+                     .note = "x",
+                     .address = {},
+                     .tags = {"a", "b"}};
+  // Not in the initializer: there GCC 12, optimising, warns of an uninitialised string.
+  young.address.street = "High Street";
+  young.address.number = 7;
   const auto value = from_bytes<before::order>(to_bytes(young));
   CHECK(value
         == before::order{.label = "o2",

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cairn/journal.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace cairn {
+
+/// Copies of events, taken while a replay shows them, to be looked at when the replay is over.
+///
+/// A visitor of a replay must be quick, because the replay holds a read transaction, and an old
+/// one keeps the journal from using its pages again. Whoever may be slow, or waits for something,
+/// copies first; a copy costs less than the checksum that the replay computes. One thread at a
+/// time.
+class event_buffer {
+public:
+  /// Appends a copy.
+  void add(const event_view& event);
+
+  std::size_t size() const noexcept { return entries_.size(); }
+  bool empty() const noexcept { return entries_.empty(); }
+  /// Of the records, all together.
+  std::size_t bytes() const noexcept { return words_.size() * sizeof(std::uint64_t); }
+
+  /// Calls `visitor` for the copies from index `first` (from 0) on, in the order of their adding.
+  /// A view is valid during its call. Returns the index after the last one visited. Errors:
+  /// `corrupt_record` with the position, if reading threw `kj::Exception`; whatever else the
+  /// visitor throws passes through.
+  result<std::size_t> visit_from(std::size_t first, event_visitor visitor) const;
+
+  /// Drops all, and keeps the memory for the next ones.
+  void clear() noexcept;
+
+private:
+  struct entry {
+    event_view::header fixed;
+    std::size_t end; // of its message in `words_`
+  };
+
+  std::vector<entry> entries_;
+  std::vector<std::uint64_t> words_;
+};
+
+} // namespace cairn

@@ -1,0 +1,156 @@
+// Lets each single write and sync of a runtime fail, once, and looks what it says and what is there
+// when it is opened again.
+
+#include "io_shim.hpp"
+#include "scale.hpp"
+#include "temporary_directory.hpp"
+#include "testimony.hpp"
+
+#include <cairn/error.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <atomic>
+#include <cerrno>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+using namespace crash;
+
+namespace {
+
+/// Lets the call with a given number fail, and counts them.
+class failing_disk final : public io_observer {
+public:
+  failing_disk(std::uint64_t at, io_failure how) : at_{at}, how_{how} {}
+
+  std::optional<io_failure> before(const io_call&) override {
+    return ++calls_ == at_ ? std::optional{how_} : std::nullopt;
+  }
+  void after(const io_call&, bool) override {}
+
+  std::uint64_t calls() const noexcept { return calls_; }
+
+private:
+  const std::uint64_t at_;
+  const io_failure how_;
+  std::atomic<std::uint64_t> calls_ = 0;
+};
+
+struct failure_kind {
+  const char* name;
+  io_failure how;
+};
+
+/// A disk that refuses, one that gives up half-way, and one that has done it and says it has not.
+const std::vector<failure_kind> kinds{
+    {"EIO", {.error = EIO}},
+    {"EIO, part of it written", {.error = EIO, .first = true}},
+    {"EIO, though done", {.error = EIO, .done = true}},
+    {"ENOSPC", {.error = ENOSPC}},
+    {"ENOSPC, part of it written", {.error = ENOSPC, .first = true}},
+    {"ENOSPC, though done", {.error = ENOSPC, .done = true}},
+};
+
+struct figures {
+  std::uint64_t runs = 0, bad = 0;
+  std::map<std::string, std::uint64_t> noticed; ///< By what told of the failure.
+};
+
+/// How the first failure was told; empty: it was not.
+std::string told_by(const testimony& told) {
+  for (std::size_t i = 0; i < told.told; ++i)
+    if (told.answers[i].what == report::kind::failed)
+      return std::string{"a command: "}
+             + std::string{cairn::to_string(static_cast<cairn::errc>(told.answers[i].code))};
+  if (!told.opened)
+    return std::string{"opening: "}
+           + std::string{cairn::to_string(static_cast<cairn::errc>(told.opening))};
+  return told.closing != 0 ? "closing" : "";
+}
+
+/// What is wrong with what a runtime said whose disk failed.
+std::string objection_to(const testimony& told) {
+  const auto by = told_by(told);
+  if (by.empty())
+    return "nobody was told of the failure";
+  if (!told.opened)
+    return told.opening == static_cast<std::uint32_t>(cairn::errc::io_failed)
+               ? ""
+               : "opening failed with another error than io_failed: " + by;
+  if (!told.closed)
+    return "it did not close";
+  if (!told.failed())
+    return {}; // while closing
+  if (by != "a command: outcome_unknown" && by != "a command: journal_stopped")
+    return "the first command failed with " + by;
+  if (!told.stopped || !told.says_why || told.accepted_later || told.closing == 0)
+    return "it did not stop, or does not say why";
+  // LMDB lets nobody read any more when the write of its root page has failed.
+  const bool readable =
+      told.reading == 0 || told.reading == static_cast<std::uint32_t>(cairn::errc::io_failed);
+  return readable ? "" : "reading fails with another error than io_failed";
+}
+
+/// One run whose call number `at` fails; false: it had no such call.
+bool try_failure(std::uint64_t at, const failure_kind& kind, std::uint64_t rounds, testimony& told,
+                 figures& sum) {
+  const test::temporary_directory place;
+  const auto directory = place / "journal";
+  told.clear();
+  const bool lived = in_child([&] {
+    failing_disk disk{at, kind.how};
+    watch_io(directory, &disk);
+    run_clients(directory, rounds, 3, told);
+    watch_io({}, nullptr);
+    told.calls = disk.calls();
+    return true;
+  });
+  if (lived && told.calls < at)
+    return false;
+  ++sum.runs;
+  std::string wrong = lived ? objection_to(told) : "it died";
+  if (wrong.empty() && !in_child([&] {
+        wrong = contradiction_to(told, directory);
+        if (!wrong.empty())
+          std::cout << "  " << wrong << std::endl;
+        return wrong.empty();
+      }))
+    wrong = "what is there contradicts what was said";
+  if (!wrong.empty()) {
+    ++sum.bad;
+    std::cout << "FAILED: call " << at << " fails with " << kind.name << ": " << wrong << std::endl;
+  }
+  ++sum.noticed[told_by(told)];
+  return true;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const bool full = test::scaled(0, 1) == 1;
+  std::uint64_t rounds = full ? 12 : 5;
+  CLI::App app{"Lets each write and sync of a runtime fail once."};
+  app.add_option("--rounds", rounds, "Of four commands each")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+
+  auto& told = shared_testimony();
+  figures sum;
+  std::uint64_t calls = 0;
+  for (std::uint64_t at = 1;; ++at) {
+    bool reached = false;
+    for (std::size_t i = 0; i < kinds.size(); ++i)
+      if (full || (at + i) % 3 == 0) // else each call fails with both codes, in one way each
+        reached = try_failure(at, kinds[i], rounds, told, sum) || reached;
+    if (!reached)
+      break;
+    calls = at;
+  }
+  for (const auto& [by, times] : sum.noticed)
+    std::cout << "  told by " << (by.empty() ? "nobody" : by) << ": " << times << '\n';
+  std::cout << "each of " << calls << " calls failed, " << sum.runs << " runs, " << sum.bad
+            << " of them with something lost, or without a clean stop\n";
+  return sum.bad == 0 && calls > 0 ? 0 : 1;
+}
