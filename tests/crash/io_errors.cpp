@@ -2,6 +2,7 @@
 // when it is opened again.
 
 #include "io_shim.hpp"
+#include "memory.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
 #include "testimony.hpp"
@@ -136,6 +137,7 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", rounds, "Of four commands each")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
+  test::keep_temporary_files_in_memory();
   auto& told = shared_testimony();
   figures sum;
   std::uint64_t calls = 0;

@@ -397,5 +397,5 @@ TEST_CASE("a journal is folded through the program before it is deployed") {
   CHECK(folded["findings"].empty());
   const auto missing = test::run(SHOPPING_CART, {"check", (shop.files / "elsewhere").string()});
   CHECK(missing.status == 1);
-  CHECK(contains(missing.err, "there is no journal"));
+  CHECK(contains(missing.err, "there is no directory"));
 }
