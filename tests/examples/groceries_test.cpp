@@ -75,9 +75,9 @@ TEST_CASE("a month of a grocery outlet's baskets is imported as it was") {
           {"sku":"whole milk","quantity":2513},{"sku":"other vegetables","quantity":1903},
           {"sku":"rolls/buns","quantity":1809},{"sku":"soda","quantity":1715},
           {"sku":"yogurt","quantity":1372}])"));
-  const auto carts = test::run(SHOPPING_CART, {"carts", "--state", "checked-out", "--count",
+  const auto count = test::run(SHOPPING_CART, {"carts", "--state", "checked-out", "--count",
                                                "--data", (files / "data").string()});
-  CHECK(carts.out == "9835\n");
+  CHECK(count.out == "9835\n");
 
   auto runtime = cairn::runtime::open({.directory = files / "data"}).value();
   const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
