@@ -151,7 +151,7 @@ TEST_CASE("a command whose process is killed at any moment and that is sent agai
     ++acknowledged[which];
   }
   auto runtime = cairn::runtime::open({.directory = files / "data"}).value();
-  const auto all = runtime.host<shop::shopping_cart>(shop::cart_options);
+  const auto all = runtime.host<shop::shopping_cart>(shop::cart_options).value();
   std::uint64_t sum = 0;
   for (int i = 0; i < carts; ++i) {
     const auto events =

