@@ -129,8 +129,8 @@ public:
   ///
   /// Errors: `invalid_argument` (an option); `locked` (another process has it);
   /// `incompatible_schema` (a row's struct is not what the journal knows under its id; see
-  /// `journal::declare_schemas`, whose other errors come, too); `incompatible_format` (the tables on
-  /// disk have other keys or rows: raise the version); `corrupt_journal` (they were folded from
+  /// `journal::declare_schemas`, whose other errors come, too); `incompatible_format` (the tables
+  /// on disk have other keys or rows: raise the version); `corrupt_journal` (they were folded from
   /// another history, or are damaged); `shut_down`; and those of `open_lmdb_journal`.
   template <projection_definition P>
   result<projection<P>> project(projection_options options = {}) {

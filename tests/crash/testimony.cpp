@@ -129,7 +129,7 @@ void run_clients(const std::filesystem::path& directory, std::uint64_t rounds,
   }
   const auto all = runtime->host<cart>(cart_options); // writes: the schemas
   if (!all) {
-    out.opening = static_cast<std::uint32_t>(all.error().code());
+    out.hosting = static_cast<std::uint32_t>(all.error().code());
     return;
   }
   out.opened = true;
