@@ -5,6 +5,7 @@
 #include "describe.hpp"
 #include "engine.hpp"
 #include "prefetch.hpp"
+#include "rehydration.hpp"
 #include "type_host.hpp"
 
 #include <kj/exception.h>
@@ -76,8 +77,16 @@ void activation::grant_rehydration() {
 }
 
 void activation::append_finished() noexcept {
-  if (in_flight_.fetch_sub(1) == 1 && wants_wake_.exchange(false))
+  const bool returned = returned_ != nullptr; // nobody else may be looked at once it is zero
+  if (in_flight_.fetch_sub(1) == 1 && (wants_wake_.exchange(false) || returned))
     wake();
+}
+
+void activation::give_back(request_ptr work) {
+  auto* const again = work.release();
+  again->next = nullptr;
+  (returned_ ? returned_last_->next : returned_) = again;
+  returned_last_ = again;
 }
 
 void activation::wake() noexcept {
@@ -137,6 +146,7 @@ bool activation::rebuild() {
   if (broken_) {
     if (!nothing_in_flight())
       return false;
+    take_returned();
     drop_state();
   }
   if (!pending_)
@@ -159,6 +169,17 @@ bool activation::rebuild() {
   return false;
 }
 
+/// Puts what is to be executed again before what came after it.
+void activation::take_returned() noexcept {
+  turning_back_ = false;
+  if (!returned_)
+    return;
+  returned_last_->next = pending_;
+  if (!pending_)
+    pending_last_ = returned_last_;
+  pending_ = std::exchange(returned_, nullptr);
+}
+
 void activation::drop_state() noexcept {
   broken_ = false;
   crashed_at_.store(no_ticket, std::memory_order_relaxed);
@@ -171,53 +192,15 @@ void activation::drop_state() noexcept {
 std::optional<error> activation::rehydrate() {
   engine_.counts().rehydrations.fetch_add(1, std::memory_order_relaxed);
   drop_state();
-  state_ = host_.model().make_state();
-  stream_head at;
-  const auto loaded = engine_.events().load_snapshot(stream_, [&](const snapshot_view& kept) {
-    if (kept.record.getFingerprint() != host_.model().fingerprint) {
-      engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
-      return;
-    }
-    state_->read_snapshot(kept.record.getState());
-    std::vector<recent_command> recent;
-    for (const auto& entry : kept.record.getRecentCommands()) {
-      recent.push_back({message_id{entry.getIdHigh(), entry.getIdLow()}, entry.getVersion(),
-                        entry.getPosition()});
-    }
-    window_.assign(recent);
-    at = kept.at;
-  });
-  if (!loaded)
-    return loaded.error();
-  if (!*loaded) { // none, or damaged: start from nothing
-    state_ = host_.model().make_state();
-    window_.clear();
-    at = {};
-  }
-  snapshot_version_ = at.version;
-
-  std::optional<error> failure;
-  try {
-    const auto replayed = engine_.events().replay(
-        stream_, at.version + 1, std::numeric_limits<std::uint64_t>::max(),
-        [&](const event_view& event) {
-          at = {event.version(), event.position()};
-          if ((failure = try_evolve(*state_, event)))
-            return visit::stop;
-          window_.remember(event.command_id(), event.version(), event.position());
-          return visit::go_on;
-        });
-    if (!replayed)
-      failure = replayed.error();
-  } catch (const unknown_event_type& unknown) {
-    failure = describe(unknown, stream_.name(), at.position);
-  }
-  if (failure) {
-    state_.reset();
-    return failure;
-  }
-  landed_ = at;
-  version_ = at.version;
+  auto rebuilt = detail::rehydrate(engine_.events(), host_.model(), stream_, window_);
+  if (!rebuilt)
+    return std::move(rebuilt).error();
+  if (rebuilt->ignored_snapshot)
+    engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
+  state_ = std::move(rebuilt->state);
+  snapshot_version_ = rebuilt->snapshot_version;
+  landed_ = rebuilt->at;
+  version_ = rebuilt->at.version;
   accounted_version_ = 0;
   account_bytes();
   return std::nullopt;
@@ -240,9 +223,15 @@ bool activation::settle_down() {
     wake(); // others first
     return true;
   }
-  if (wants_passivation_.load() && nothing_in_flight() && inbox_.try_close()) {
-    retire();
-    return false;
+  if (wants_passivation_.load() && nothing_in_flight()) {
+    if (crashed()) { // meanwhile; there may be something to be executed again
+      wake();
+      return true;
+    }
+    if (inbox_.try_close()) {
+      retire();
+      return false;
+    }
   }
   if (!inbox_.try_sleep())
     wake();

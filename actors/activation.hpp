@@ -81,8 +81,16 @@ public:
     return crashed_at_.load(std::memory_order_relaxed) < ticket;
   }
 
+  /// An append failed because another stream holds a key. Everything in flight behind it had no
+  /// effect, and is given back instead of failed, until the state is rebuilt.
+  void turn_back() noexcept { turning_back_ = true; }
+  bool turning_back() const noexcept { return turning_back_; }
+
+  /// A request that was in flight is to be executed again, in the order of these calls.
+  void give_back(request_ptr work);
+
   /// One of the appends is done with, after all of the above; wakes the actor if it waits for the
-  /// last one.
+  /// last one, or if there is something to be executed again.
   void append_finished() noexcept;
 
   /// When it last did something, by the engine's clock, in its ticks.
@@ -103,6 +111,7 @@ public:
 private:
   bool take_inbox();
   bool rebuild();
+  void take_returned() noexcept;
   std::optional<error> rehydrate();
   void give_up(const error& failure);
   bool settle_down();
@@ -132,6 +141,10 @@ private:
   static constexpr std::uint64_t no_ticket = std::numeric_limits<std::uint64_t>::max();
   std::atomic<std::uint64_t> crashed_at_{no_ticket}; // the smallest ticket that failed
   stream_head landed_; // the completer's while something is in flight, else the actor's
+  // The completer's while something is in flight, else the actor's.
+  bool turning_back_ = false;
+  request* returned_ = nullptr; // to be executed again; oldest first
+  request* returned_last_ = nullptr;
   std::atomic<bool> wants_passivation_{false};
   std::atomic<bool> may_rehydrate_{false};
   std::atomic<bool> used_{true};

@@ -2,6 +2,7 @@
 
 #include "prefetch.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -50,6 +51,35 @@ std::size_t aggregate_append::answer_bytes() const noexcept {
   for (const auto& waiting : answers)
     bytes += waiting.work->bytes;
   return bytes;
+}
+
+bool aggregate_append::turned_back() const noexcept {
+  if (!*outcome && outcome->error().code() == errc::key_held)
+    return true;
+  if (!owner->turning_back() || !owner->crashed_before(ticket))
+    return false;
+  return events.empty() || (!*outcome && outcome->error().code() == errc::aborted);
+}
+
+void aggregate_append::give_back_all() noexcept {
+  if (!*outcome && outcome->error().code() == errc::key_held) {
+    owner->turn_back();
+    owner->crash(ticket);
+    reject_refused();
+  }
+  for (auto& waiting : answers)
+    owner->give_back(std::move(waiting.work));
+}
+
+/// The command with the refused reservation is the first whose events reach as far as its record.
+void aggregate_append::reject_refused() noexcept {
+  const auto& refused = events.reservations()[refused_reservation];
+  const auto version = version_before + refused.record + 1;
+  const auto command = std::find_if(answers.begin(), answers.end(), [&](const answer& waiting) {
+    return waiting.what == kind::answer && waiting.at.version >= version;
+  });
+  CAIRN_ASSERT(command != answers.end());
+  command->work->overrule({key_held_code, outcome->error().message(), refused.wanted.key});
 }
 
 std::optional<error> aggregate_append::failure() const {

@@ -52,6 +52,14 @@ public:
   void prefetch_owner() const noexcept;
   void prefetch_answers() const noexcept;
 
+  /// Whether it was refused because another stream holds a key, or because of one before it that
+  /// was: it had no effect, and its requests can be executed again. Asked after `outcome` is set.
+  bool turned_back() const noexcept;
+
+  /// Gives all requests back to the owner, instead of `deliver_all`; the one that wanted the key
+  /// will then be rejected.
+  void give_back_all() noexcept;
+
   /// What the answers count against the runtime's bound.
   std::size_t answer_bytes() const noexcept;
 
@@ -67,6 +75,7 @@ public:
       snapshot; ///< Of the state after the last event, to be kept once that is durable.
 
 private:
+  void reject_refused() noexcept;
   std::optional<error> failure() const;
   stream_head head_of(const answer& waiting, const journal& log) const;
 };

@@ -2,6 +2,7 @@
 
 #include "append_pool.hpp"
 #include "caf_seam.hpp"
+#include "commit_listener.hpp"
 #include "engine.hpp"
 
 #include <utility>
@@ -57,6 +58,7 @@ bool completer::run() noexcept {
     woken_ = false;
     stopped = stopped_;
   }
+  tell(finished);
   std::vector<std::unique_ptr<aggregate_append>> spent;
   spent.reserve(finished.size());
   for (std::size_t i = 0; i < finished.size(); ++i) {
@@ -65,9 +67,13 @@ bool completer::run() noexcept {
     auto& append = *spent.back();
     // First out of the bounds, then the answers: who sends its next request from a continuation
     // finds room.
-    append.owner->leave(append.answers.size());
-    engine_.admitted().leave(append.answers.size(), append.answer_bytes());
-    append.deliver_all(engine_.events());
+    if (append.turned_back()) {
+      append.give_back_all();
+    } else {
+      append.owner->leave(append.answers.size());
+      engine_.admitted().leave(append.answers.size(), append.answer_bytes());
+      append.deliver_all(engine_.events());
+    }
     append.owner->append_finished();
     if (!append.make_reusable()) // now, while it is in the cache
       spent.pop_back();
@@ -76,6 +82,18 @@ bool completer::run() noexcept {
   if (stopped)
     engine_.runner_ended();
   return !stopped;
+}
+
+/// Answers leave after whoever has to know of their events first.
+void completer::tell(const std::vector<std::unique_ptr<append_operation>>& finished) noexcept {
+  auto* const listener = engine_.listener();
+  if (!listener)
+    return;
+  for (auto last = finished.rbegin(); last != finished.rend(); ++last) {
+    const auto& outcome = (*last)->outcome;
+    if (outcome && *outcome && (*outcome)->count > 0) // the last one: positions go up
+      return listener->before_replies((*outcome)->first_position + (*outcome)->count - 1);
+  }
 }
 
 void completer::stop() noexcept {

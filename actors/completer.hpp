@@ -30,6 +30,8 @@ public:
   void stop() noexcept;
 
 private:
+  void tell(const std::vector<std::unique_ptr<append_operation>>& finished) noexcept;
+
   engine& engine_;
   caf::actor self_;
   std::mutex mutex_;

@@ -1,7 +1,8 @@
 #pragma once
 
+#include <cairn/detail/decode.hpp>
 #include <cairn/detail/request.hpp>
-#include <cairn/error.hpp>
+#include <cairn/journal.hpp>
 
 #include <cstdint>
 #include <string>
@@ -9,10 +10,15 @@
 
 namespace cairn::detail {
 
-/// The text of the exception that is being handled.
-std::string describe_current_exception();
-
 /// The error for an event that the aggregate does not list.
 error describe(const unknown_event_type& unknown, std::string_view stream, std::uint64_t position);
+
+/// The error for an older event that its upcaster could not take.
+error describe(const upcast_failure& failure, std::string_view stream, std::uint64_t position);
+
+/// `journal::replay`, where these two out of the visitor become errors.
+result<std::uint64_t> replay_known(const journal& events, const stream_id& stream,
+                                   std::uint64_t from_version, std::uint64_t to_version,
+                                   event_visitor visitor);
 
 } // namespace cairn::detail

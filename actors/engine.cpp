@@ -35,7 +35,8 @@ engine::engine(caf::actor_system& system, journal& events, engine_options option
     gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)},
     // A lane that is scheduled keeps the engine: it may look at its queue after the last activation
     // has gone.
-    runs_{seam::thread_count(system), [this](std::size_t lane) {
+    runs_{seam::thread_count(system),
+          [this](std::size_t lane) {
             seam::schedule(system_,
                            [self = shared_from_this(), lane] { return self->runs_.work(lane); });
           }},
@@ -56,19 +57,34 @@ std::shared_ptr<engine> engine::start(caf::actor_system& system, journal& events
   return made;
 }
 
-std::shared_ptr<aggregate_host> engine::host(std::unique_ptr<aggregate_model> model) {
-  const std::lock_guard lock{mutex_};
-  if (const auto found = hosts_.find(model->type_name); found != hosts_.end()) {
-    check(found->second->model().identity == model->identity,
-          "two aggregate types of the application have the same type_name");
-    return found->second;
+/// By the holder of the mutex; null: not yet.
+std::shared_ptr<type_host> engine::hosted(const aggregate_model& model) const {
+  const auto found = hosts_.find(model.type_name);
+  if (found == hosts_.end())
+    return nullptr;
+  check(found->second->model().identity == model.identity,
+        "two aggregate types of the application have the same type_name");
+  return found->second;
+}
+
+result<std::shared_ptr<aggregate_host>> engine::host(std::unique_ptr<aggregate_model> model) {
+  using hosted_type = result<std::shared_ptr<aggregate_host>>;
+  {
+    const std::lock_guard lock{mutex_};
+    if (auto known = hosted(*model))
+      return hosted_type{std::move(known)};
   }
+  // Outside of the lock: it waits for the journal.
+  if (auto declared = journal_.declare_schemas(model->schemas()); !declared)
+    return std::move(declared).error();
+  const std::lock_guard lock{mutex_};
+  if (auto known = hosted(*model)) // by another thread meanwhile
+    return hosted_type{std::move(known)};
   auto name = model->type_name;
   auto made = std::make_shared<type_host>(shared_from_this(), std::move(model));
-  if (closing()) // `close` has emptied `hosts_`; the two would keep each other for ever
-    return made;
-  hosts_.emplace(std::move(name), made);
-  return made;
+  if (!closing()) // `close` has emptied `hosts_`; the two would keep each other for ever
+    hosts_.emplace(std::move(name), made);
+  return hosted_type{std::move(made)};
 }
 
 void engine::close() {

@@ -28,6 +28,7 @@ namespace cairn::detail {
 class append_pool;
 class aggregate_host;
 class aggregate_model;
+class commit_listener;
 class type_host;
 
 /// The bounds of one engine. Each is explained at `runtime_options`, where the application sets it.
@@ -63,7 +64,8 @@ public:
 
   /// The aggregates of one type. Asking again for the same C++ type gives the same host and keeps
   /// its options. Another type of the same name is a bug of the application and stops the program.
-  std::shared_ptr<aggregate_host> host(std::unique_ptr<aggregate_model> model);
+  /// Errors: those of `journal::declare_schemas`.
+  result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
 
   /// Ends what follows the journal, refuses new requests, waits until every accepted one is
   /// answered, and lets all aggregates leave memory. The journal stays open; it is to be closed
@@ -74,7 +76,11 @@ public:
   /// alive.
   void detach() noexcept;
 
+  /// Who is told before replies leave; null: nobody. It must live until `close` has returned.
+  void tell(commit_listener* listener) noexcept { listener_.store(listener); }
+
   // For the parts of the engine.
+  commit_listener* listener() const noexcept { return listener_.load(); }
   caf::actor_system& system() noexcept { return system_; }
   journal& events() noexcept { return journal_; }
   const engine_options& options() const noexcept { return options_; }
@@ -107,6 +113,7 @@ private:
 
   std::size_t excess() const noexcept;
   std::vector<std::shared_ptr<type_host>> all_hosts() const;
+  std::shared_ptr<type_host> hosted(const aggregate_model& model) const;
 
   caf::actor_system& system_;
   journal& journal_;
@@ -114,6 +121,7 @@ private:
   admission admission_;
   rehydration_gate gate_;
   engine_counts counts_;
+  std::atomic<commit_listener*> listener_{nullptr};
   std::atomic<bool> closing_{false};
   std::atomic<bool> relieving_{false};
 

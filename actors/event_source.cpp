@@ -32,22 +32,33 @@ struct of_aggregate_type {
   std::string prefix; // "type/"
 };
 
-struct with_tag {
-  bool operator()(const event_view& event) const {
-    for (const capnp::Text::Reader carried : event.tags())
-      if (std::string_view{carried.begin(), carried.size()} == tag)
-        return true;
-    return false;
+/// Looks further in the log from where it is.
+class log_follower : public event_source {
+public:
+  log_follower(const journal& events, std::uint64_t after, batch_limits limits)
+    : journal_{events}, limits_{limits}, position_{after} {}
+
+  result<void> wait(std::chrono::steady_clock::time_point deadline,
+                    const std::stop_token& interrupt) const final {
+    if (auto waited = journal_.wait_beyond(position_, deadline, interrupt); !waited)
+      return std::move(waited).error();
+    return {};
   }
-  std::string tag;
+
+  std::uint64_t position() const noexcept final { return position_; }
+
+protected:
+  const journal& journal_;
+  const batch_limits limits_;
+  std::uint64_t position_;
 };
 
 /// Reads the whole log and picks.
 template <class Filter>
-class log_source final : public event_source {
+class log_source final : public log_follower {
 public:
   log_source(const journal& events, Filter filter, std::uint64_t after, batch_limits limits)
-    : journal_{events}, filter_{std::move(filter)}, limits_{limits}, position_{after} {}
+    : log_follower{events, after, limits}, filter_{std::move(filter)} {}
 
   result<void> fill(event_buffer& into, const std::stop_token& interrupt) override {
     std::uint64_t scanned = 0;
@@ -64,20 +75,31 @@ public:
     return {};
   }
 
-  result<void> wait(std::chrono::steady_clock::time_point deadline,
-                    const std::stop_token& interrupt) const override {
-    if (auto waited = journal_.wait_beyond(position_, deadline, interrupt); !waited)
-      return std::move(waited).error();
+private:
+  const Filter filter_;
+};
+
+/// Asks the index of tags.
+class tag_source final : public log_follower {
+public:
+  tag_source(const journal& events, std::string tag, std::uint64_t after, batch_limits limits)
+    : log_follower{events, after, limits}, tag_{std::move(tag)} {}
+
+  result<void> fill(event_buffer& into, const std::stop_token& interrupt) override {
+    const auto take = [&](const event_view& event) {
+      into.add(event);
+      position_ = event.position();
+      return limits_.reached(into) || interrupt.stop_requested() ? visit::stop : visit::go_on;
+    };
+    auto searched = journal_.replay_tag(tag_, position_ + 1, take);
+    if (!searched)
+      return std::move(searched).error();
+    position_ = *searched;
     return {};
   }
 
-  std::uint64_t position() const noexcept override { return position_; }
-
 private:
-  const journal& journal_;
-  const Filter filter_;
-  const batch_limits limits_;
-  std::uint64_t position_;
+  const std::string tag_;
 };
 
 /// Reads one stream by its back pointers. That walk starts at the stream's end each time, so it is
@@ -190,10 +212,12 @@ struct source_maker {
   }
 
   made_source operator()(const event_selection::one_tag& tag) const {
-    if (tag.name.empty() || tag.name.size() > max_tag_bytes)
-      return error{errc::invalid_argument, "a tag is 1 to " + std::to_string(max_tag_bytes)
-                                               + " bytes, not " + std::to_string(tag.name.size())};
-    return look_through_log(with_tag{tag.name});
+    // The journal knows which tags there can be.
+    const auto nothing = [](const event_view&) { return visit::stop; };
+    if (auto asked = events.replay_tag(tag.name, after + 1, nothing); !asked)
+      return std::move(asked).error();
+    return std::unique_ptr<event_source>{
+        std::make_unique<tag_source>(events, tag.name, after, limits)};
   }
 
   made_source operator()(const event_selection::one_stream& one) const {

@@ -88,6 +88,8 @@ visit subscription_task::handle(const event_view& event) {
     throw; // becomes corrupt_record on its way
   } catch (const unknown_event_type& unknown) {
     throw handler_stopped{describe(unknown, event.stream(), event.position())};
+  } catch (const upcast_failure& failure) {
+    throw handler_stopped{describe(failure, event.stream(), event.position())};
   } catch (...) {
     throw handler_stopped{handler_failure(event.position(), describe_current_exception())};
   }

@@ -108,16 +108,7 @@ result<std::uint64_t> type_host::replay(std::string_view id, std::uint64_t from_
     admission& admitted;
     ~leave_at_end() { admitted.leave(1, 0); }
   } const guard{engine_->admitted()};
-  std::uint64_t position = 0;
-  try {
-    return engine_->events().replay(*stream, from_version, to_version,
-                                    [&](const event_view& event) {
-                                      position = event.position();
-                                      return visitor(event);
-                                    });
-  } catch (const unknown_event_type& unknown) {
-    return describe(unknown, stream->name(), position);
-  }
+  return replay_known(engine_->events(), *stream, from_version, to_version, visitor);
 }
 
 result<subscription> type_host::subscribe(const event_selection& selection,

@@ -25,6 +25,12 @@ std::optional<error> objection_to(const append_operation& operation, std::uint64
   return std::nullopt;
 }
 
+error held_elsewhere(append_operation& operation, std::size_t index, std::string_view holder) {
+  operation.refused_reservation = index;
+  return {errc::key_held, "the key " + operation.events.reservations()[index].wanted.key
+                              + " is held by " + std::string{holder}};
+}
+
 void refuse(append_operation& operation, error why) noexcept {
   operation.outcome.emplace(std::move(why));
   operation.refused();

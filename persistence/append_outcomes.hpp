@@ -16,6 +16,9 @@ error inherited_error(); ///< After a fork, in the child.
 /// What an append to a stream at version `actual` is refused with; nothing: it may take effect.
 std::optional<error> objection_to(const append_operation& operation, std::uint64_t actual);
 
+/// What an append is refused with because `holder` holds the key of its reservation `index`.
+error held_elsewhere(append_operation& operation, std::size_t index, std::string_view holder);
+
 /// Refuses an operation: sets its outcome and tells it.
 void refuse(append_operation& operation, error why) noexcept;
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -58,6 +59,40 @@ result<void> make_directory(const std::filesystem::path& path) {
   return sync_directory(parent);
 }
 
+/// What lies in the directory at `handle`; false also if it cannot be read.
+bool is_empty(int handle) {
+  // A descriptor of its own, whose place in the directory is nobody else's.
+  const int own = openat(handle, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* const entries = own < 0 ? nullptr : fdopendir(own);
+  if (!entries) {
+    if (own >= 0)
+      ::close(own);
+    return false;
+  }
+  std::size_t found = 0;
+  while (readdir(entries))
+    ++found;
+  closedir(entries);
+  return found <= 2; // itself and its parent
+}
+
+/// Takes the rights of group and others to an empty directory of ours, such as `mkdir` leaves it:
+/// there is nothing in it that anybody could have seen or put there. Looks again afterwards, when
+/// nobody can put anything in any more.
+result<void> narrow_if_empty(int handle, const std::filesystem::path& path) {
+  struct stat status {};
+  if (fstat(handle, &status) != 0)
+    return system_error("cannot look at", path);
+  if ((status.st_mode & others_mask) == 0 || status.st_uid != geteuid() || !is_empty(handle))
+    return {};
+  if (fchmod(handle, S_IRWXU) != 0)
+    return system_error("cannot make private", path);
+  if (!is_empty(handle))
+    return error{errc::insecure_permissions,
+                 "something was put into " + path.string() + " while it was made private"};
+  return {};
+}
+
 } // namespace
 
 std::optional<std::string_view> file_system_objection(long magic, bool allow_fuse) noexcept {
@@ -94,6 +129,9 @@ result<directory_guard> directory_guard::enter(const directory_options& options)
   if (!handle)
     return system_error("cannot open the directory", options.directory);
   directory_guard guard{options.directory, options.file, std::move(handle)};
+  if (options.create)
+    if (auto narrowed = narrow_if_empty(guard.handle_.get(), options.directory); !narrowed)
+      return std::move(narrowed).error();
   if (auto checked = guard.check_directory(options.allow_fuse); !checked)
     return std::move(checked).error();
   struct stat status {};

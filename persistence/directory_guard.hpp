@@ -21,7 +21,7 @@ struct directory_options {
   std::filesystem::path directory;
   bool create = true;
   bool allow_fuse = false;
-  bool exclusive = true; ///< For writing: at most one in the machine.
+  bool exclusive = true;                     ///< For writing: at most one in the machine.
   std::string_view file = journal_file_name; ///< A literal: the LMDB file in the directory.
 };
 

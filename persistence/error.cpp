@@ -14,12 +14,14 @@ std::string_view to_string(errc code) noexcept {
     case errc::decide_failed: return "decide_failed";
     case errc::evolve_failed: return "evolve_failed";
     case errc::handler_failed: return "handler_failed";
+    case errc::key_held: return "key_held";
     case errc::overloaded: return "overloaded";
     case errc::deadline_exceeded: return "deadline_exceeded";
     case errc::aborted: return "aborted";
     case errc::shut_down: return "shut_down";
     case errc::storage_full: return "storage_full";
     case errc::outcome_unknown: return "outcome_unknown";
+    case errc::not_visible: return "not_visible";
     case errc::io_failed: return "io_failed";
     case errc::journal_stopped: return "journal_stopped";
     case errc::corrupt_record: return "corrupt_record";
@@ -29,6 +31,8 @@ std::string_view to_string(errc code) noexcept {
     case errc::already_open: return "already_open";
     case errc::insecure_permissions: return "insecure_permissions";
     case errc::unsupported_file_system: return "unsupported_file_system";
+    case errc::incompatible_schema: return "incompatible_schema";
+    case errc::projection_stopped: return "projection_stopped";
   }
   return "unknown error code";
 }

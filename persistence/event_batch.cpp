@@ -23,14 +23,41 @@ error invalid(std::string message) {
 result<void> check_tags(std::span<const std::string_view> tags) {
   if (tags.size() > max_tags)
     return invalid("an event has " + std::to_string(tags.size()) + " tags; the limit is 16");
-  for (const std::string_view tag : tags) {
-    if (tag.empty() || tag.size() > max_tag_bytes)
-      return invalid("a tag has " + std::to_string(tag.size()) + " bytes; it must have 1 to 128");
-    if (const auto fault = detail::find_text_fault(tag))
-      return invalid(std::string{"a tag has "} + fault->what + " at place "
-                     + std::to_string(fault->place));
-  }
+  for (const std::string_view tag : tags)
+    if (auto checked = detail::check_tag(tag); !checked)
+      return checked;
   return {};
+}
+
+result<void> check_reservations(std::span<const reservation> reservations) {
+  if (reservations.size() > max_reservations)
+    return invalid("an event has " + std::to_string(reservations.size())
+                   + " reservations; the limit is 16");
+  for (const auto& wanted : reservations)
+    if (auto checked = detail::check_key(wanted.key); !checked)
+      return checked;
+  return {};
+}
+
+/// A record without reservations is as long as it was before there were any: no byte is spent on
+/// those who do not use them, and its bytes are those of the first version of the format.
+format::EventRecord::Builder init_record(capnp::MessageBuilder& message, bool with_reservations) {
+  if (with_reservations)
+    return message.initRoot<format::EventRecord>();
+  constexpr std::uint16_t data_words = 4, pointers = 4;
+  return message
+      .getRoot<capnp::AnyPointer>() // fresh, so there is nothing to clear
+      .initAsAnyStruct(data_words, pointers)
+      .as<format::EventRecord>();
+}
+
+void write_reservations(format::EventRecord::Builder record,
+                        std::span<const reservation> reservations) {
+  auto list = record.initReservations(static_cast<unsigned>(reservations.size()));
+  for (unsigned i = 0; i < list.size(); ++i) {
+    list[i].setKey(reservations[i].key);
+    list[i].setRelease(reservations[i].release);
+  }
 }
 
 capnp::Text::Reader as_text(std::string_view text) {
@@ -67,15 +94,20 @@ result<void> event_batch::add(const stream_id& stream, const event_metadata& met
                               function_ref<void(capnp::AnyPointer::Builder)> fill) {
   if (auto checked = check_tags(metadata.tags); !checked)
     return checked;
+  if (!metadata.reservations.empty())
+    if (auto checked = check_reservations(metadata.reservations); !checked)
+      return checked;
   const std::size_t start = words_.size();
   const auto drop = [&] { words_.resize(start); };
   words_.resize(start + detail::words_of<detail::event_header>);
   try {
     detail::append_message(words_, expected_words_, [&](capnp::MessageBuilder& message) {
-      auto record = message.initRoot<format::EventRecord>();
+      auto record = init_record(message, !metadata.reservations.empty());
       record.setType(type);
       record.setStream(as_text(stream.name()));
       write_metadata(record, metadata);
+      if (!metadata.reservations.empty())
+        write_reservations(record, metadata.reservations);
       fill(record.getPayload());
     });
   } catch (...) {
@@ -88,6 +120,10 @@ result<void> event_batch::add(const stream_id& stream, const event_metadata& met
     return invalid("an event of stream " + stream.name() + " takes " + std::to_string(bytes)
                    + " bytes in the journal; the limit is " + std::to_string(max_event_bytes_));
   }
+  for (const std::string_view tag : metadata.tags)
+    tags_.push_back({std::string{tag}, ends_.size()});
+  for (const auto& wanted : metadata.reservations)
+    reservations_.push_back({wanted, ends_.size()});
   ends_.push_back(words_.size());
   expected_words_ = std::clamp(words_.size() - start, fewest_expected_words, most_expected_words);
   return {};
@@ -108,6 +144,10 @@ void event_batch::truncate(std::size_t count) noexcept {
     return;
   words_.resize(count == 0 ? 0 : ends_[count - 1]);
   ends_.resize(count);
+  while (!tags_.empty() && tags_.back().record >= count)
+    tags_.pop_back();
+  while (!reservations_.empty() && reservations_.back().record >= count)
+    reservations_.pop_back();
 }
 
 } // namespace cairn

@@ -13,8 +13,8 @@
 
 namespace cairn::detail {
 
-/// A stream whose head is in memory. The stream's name follows in the same allocation, zero-padded
-/// to a multiple of 8: its key in the database `heads`.
+/// A name (of a stream, or a reserved key) whose head is in memory. The name follows in the same
+/// allocation, zero-padded to a multiple of 8: its key in the database.
 struct head_entry {
   head_entry* next_in_bucket;
   std::uint64_t hash;
@@ -50,7 +50,9 @@ private:
   std::size_t size_;
 };
 
-/// The heads of the streams written since the last flush, and of some clean ones.
+/// The heads of the streams written since the last flush, and of some clean ones. Also, in a table
+/// of its own, who holds the reserved keys: by key the place of the event that reserved it last,
+/// and version 0 if it was released.
 ///
 /// The writer thread alone changes it; any thread may ask for a committed head. The writer's own
 /// look-ups take no lock, because nobody else changes the structure. The number of buckets is

@@ -4,6 +4,8 @@
 
 #include <cairn/ids.hpp>
 
+#include <algorithm>
+
 /// What the database `meta` holds, and the creation of a journal's file; specified in FORMAT.md.
 namespace cairn::detail {
 
@@ -25,7 +27,7 @@ struct owner_record {
   std::uint64_t epoch;
 };
 
-/// The position up to which the heads on disk are complete.
+/// The position up to which the rows of one database that trails the log are complete.
 struct checkpoint_record {
   struct seal seal;
   std::uint64_t position;
@@ -34,10 +36,22 @@ struct checkpoint_record {
 /// Errors: `incompatible_format`, `corrupt_journal`, `io_failed`.
 result<format_record> read_format(MDB_txn* txn, const databases& dbs);
 result<std::uint64_t> read_owner_epoch(MDB_txn* txn, const databases& dbs);
-result<std::uint64_t> read_checkpoint(MDB_txn* txn, const databases& dbs);
+
+/// The checkpoint of each database that trails the log. One that is absent, or that an older
+/// version did not know, is complete up to nothing.
+struct checkpoints {
+  std::uint64_t heads = 0;
+  std::uint64_t tags = 0;
+  std::uint64_t reservations = 0;
+
+  std::uint64_t lowest() const noexcept { return std::min({heads, tags, reservations}); }
+};
+
+result<checkpoints> read_checkpoints(MDB_txn* txn, const databases& dbs);
 
 int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) noexcept;
-int write_checkpoint(MDB_txn* txn, const databases& dbs, std::uint64_t position) noexcept;
+/// All of them.
+int write_checkpoints(MDB_txn* txn, const databases& dbs, std::uint64_t position) noexcept;
 
 /// Makes an empty journal with this id at `options.file`, which must not exist. A crash leaves
 /// either no file of that name or a whole journal; the caller syncs the directory. Errors:

@@ -16,7 +16,7 @@ namespace {
 
 constexpr unsigned safe_flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
 constexpr mdb_mode_t private_mode = 0600;
-constexpr MDB_dbi database_count = 4;
+constexpr MDB_dbi most_databases = 16; // more than there are: another version may have added some
 
 void report_broken_invariant(MDB_env*, const char* message) noexcept {
   std::fprintf(stderr, "cairn: LMDB found its own invariant broken: %s\n", message);
@@ -28,13 +28,29 @@ bool means_damage(int rc) noexcept {
          || rc == MDB_VERSION_MISMATCH;
 }
 
+/// Opens what the first version of the format did not have.
+int open_added(MDB_txn* txn, unsigned flags, databases& opened) noexcept {
+  const auto open = [&](const char* name, unsigned kind, MDB_dbi& database) {
+    const int rc = mdb_dbi_open(txn, name, flags | kind, &database);
+    if (rc != MDB_NOTFOUND)
+      return rc;
+    database = absent_database;
+    return 0;
+  };
+  if (const int rc = open("schemas", MDB_INTEGERKEY, opened.schemas))
+    return rc;
+  if (const int rc = open("tags", 0, opened.tags))
+    return rc;
+  return open("reservations", 0, opened.reservations);
+}
+
 int configure(MDB_env* env, const env_options& options) noexcept {
   mdb_env_set_assert(env, report_broken_invariant);
   if (const int rc = mdb_env_set_mapsize(env, options.map_bytes))
     return rc;
   if (const int rc = mdb_env_set_maxreaders(env, static_cast<unsigned>(options.max_readers)))
     return rc;
-  if (const int rc = mdb_env_set_maxdbs(env, database_count))
+  if (const int rc = mdb_env_set_maxdbs(env, most_databases))
     return rc;
   const unsigned flags = safe_flags | (options.read_only ? MDB_RDONLY : 0U);
   if (const int rc = mdb_env_open(env, options.file.c_str(), flags, private_mode))
@@ -121,7 +137,13 @@ int open_databases(MDB_txn* txn, bool create, databases& opened) noexcept {
     return rc;
   if (const int rc = mdb_dbi_open(txn, "heads", flags, &opened.heads))
     return rc;
-  return mdb_dbi_open(txn, "snapshots", flags, &opened.snapshots);
+  if (const int rc = mdb_dbi_open(txn, "snapshots", flags, &opened.snapshots))
+    return rc;
+  return open_added(txn, flags, opened);
+}
+
+int add_absent_databases(MDB_txn* txn, databases& opened) noexcept {
+  return open_added(txn, MDB_CREATE, opened);
 }
 
 bool as_words(const MDB_val& value, words_view& words) noexcept {

@@ -14,12 +14,19 @@
 /// LMDB in its own words, with destructors.
 namespace cairn::detail {
 
+/// The handle of a database that an older version of the program has not made. LMDB gives its own
+/// list of free pages this number, so no database has it.
+inline constexpr MDB_dbi absent_database = 0;
+
 /// The databases of a journal; specified in FORMAT.md.
 struct databases {
   MDB_dbi meta = 0;
   MDB_dbi log = 0;
   MDB_dbi heads = 0;
   MDB_dbi snapshots = 0;
+  MDB_dbi schemas = absent_database;
+  MDB_dbi tags = absent_database;
+  MDB_dbi reservations = absent_database;
 };
 
 struct env_options {
@@ -103,8 +110,12 @@ private:
   MDB_cursor* cursor_ = nullptr;
 };
 
-/// Opens the four databases; creates them if `create`.
+/// Opens the databases; creates them if `create`. Those that later versions have added may be
+/// absent from a journal, and are absent then.
 int open_databases(MDB_txn* txn, bool create, databases& opened) noexcept;
+
+/// Creates those that are absent.
+int add_absent_databases(MDB_txn* txn, databases& opened) noexcept;
 
 /// The value as words. Sizes that are no multiple of 8 and misaligned values are never written, so
 /// they mean damage: false.

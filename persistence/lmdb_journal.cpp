@@ -5,8 +5,12 @@
 #include "lmdb_store.hpp"
 #include "lmdb_writer.hpp"
 #include "process_identity.hpp"
+#include "schema_history.hpp"
+#include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
 #include "stream_walk.hpp"
+#include "tag_rows.hpp"
+#include "text_check.hpp"
 
 #include <atomic>
 #include <limits>
@@ -113,6 +117,37 @@ public:
     return detail::replay_log(*reader, from_position, last, visitor);
   }
 
+  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                   event_visitor visitor) const override {
+    CAIRN_ASSERT(from_position >= 1);
+    if (auto usable = check_usable(); !usable)
+      return std::move(usable).error();
+    if (auto checked = detail::check_tag(tag); !checked)
+      return std::move(checked).error();
+    const std::uint64_t last = last_position();
+    const auto in_memory = parts_->writer.tagged(tag, from_position); // before the transaction
+    auto reader = parts_->readers.acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return detail::replay_tagged(*reader, tag, from_position, last, in_memory, visitor);
+  }
+
+  result<std::optional<stream_id>> holder_of(std::string_view key) const override {
+    if (auto usable = check_usable(); !usable)
+      return std::move(usable).error();
+    if (auto checked = detail::check_key(key); !checked)
+      return std::move(checked).error();
+    auto known = parts_->writer.holder(key); // before the transaction, as in replay
+    auto reader = parts_->readers.acquire();
+    if (!reader)
+      return std::move(reader).error();
+    stream_head row;
+    if (!known)
+      if (const int rc = detail::read_head_row(reader->txn(), reader->dbs().reservations, key, row))
+        return detail::holder_row_error(key, rc);
+    return detail::holder_at(reader->txn(), reader->dbs(), known.value_or(row));
+  }
+
   void submit_snapshot(snapshot_draft snapshot) override {
     if (!inherited())
       parts_->writer.queue().push_snapshot(std::move(snapshot));
@@ -131,6 +166,25 @@ public:
     if (*state == detail::snapshot_state::damaged)
       damaged_snapshots_.fetch_add(1, std::memory_order_relaxed);
     return *state == detail::snapshot_state::visited;
+  }
+
+  result<void> declare_schemas(const schema_declaration& used) override {
+    if (auto usable = check_usable(); !usable)
+      return usable;
+    const std::lock_guard one_at_a_time{schemas_mutex_};
+    auto words = detail::judge_schemas(*this, used);
+    if (!words)
+      return std::move(words).error();
+    return words->empty() ? result<void>{} : parts_->writer.append_schemas(*words);
+  }
+
+  result<void> visit_schemas(function_ref<void(const schema_generation&)> visitor) const override {
+    if (auto usable = check_usable(); !usable)
+      return usable;
+    auto reader = parts_->readers.acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return detail::visit_schema_rows(reader->txn(), reader->dbs(), visitor);
   }
 
   std::uint64_t last_position() const noexcept override { return parts_->writer.last_position(); }
@@ -183,7 +237,7 @@ private:
   static result<stream_head> stored_head(const reader_pool::lease& reader,
                                          const stream_id& stream) {
     stream_head head;
-    if (const int rc = detail::read_head_row(reader.txn(), reader.dbs(), stream.name(), head))
+    if (const int rc = detail::read_head_row(reader.txn(), reader.dbs().heads, stream.name(), head))
       return detail::head_row_error(stream, rc);
     return head;
   }
@@ -192,6 +246,7 @@ private:
   const std::uint64_t process_ = detail::process_token();
   std::unique_ptr<journal_parts> parts_;
   mutable std::atomic<std::uint64_t> damaged_snapshots_ = 0;
+  std::mutex schemas_mutex_;
   std::mutex close_mutex_;
   std::atomic<bool> closed_ = false;
 };

@@ -2,11 +2,16 @@
 
 #include "append_outcomes.hpp"
 #include "commit_signal.hpp"
+#include "head_rows.hpp"
 #include "lmdb_store.hpp"
 #include "process_identity.hpp"
+#include "schema_history.hpp"
+#include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
 #include "stream_walk.hpp"
+#include "tag_rows.hpp"
 #include "tail_overlay.hpp"
+#include "text_check.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -77,6 +82,31 @@ public:
     return detail::replay_log(*reader, from_position, *last, visitor);
   }
 
+  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                   event_visitor visitor) const override {
+    CAIRN_ASSERT(from_position >= 1);
+    if (auto usable = check_usable(); !usable)
+      return std::move(usable).error();
+    if (auto checked = detail::check_tag(tag); !checked)
+      return std::move(checked).error();
+    auto found = parts_->tail.locate_tagged(parts_->readers, tag, from_position);
+    if (!found)
+      return std::move(found).error();
+    return detail::replay_tagged(found->reader, tag, from_position, found->last, found->positions,
+                                 visitor);
+  }
+
+  result<std::optional<stream_id>> holder_of(std::string_view key) const override {
+    if (auto usable = check_usable(); !usable)
+      return std::move(usable).error();
+    if (auto checked = detail::check_key(key); !checked)
+      return std::move(checked).error();
+    auto found = parts_->tail.locate_key(parts_->readers, key);
+    if (!found)
+      return std::move(found).error();
+    return detail::holder_at(found->reader.txn(), found->reader.dbs(), found->head);
+  }
+
   void submit_snapshot(snapshot_draft) override {}
 
   result<bool> load_snapshot(const stream_id& stream,
@@ -90,6 +120,18 @@ public:
     if (*state == detail::snapshot_state::damaged)
       damaged_snapshots_.fetch_add(1, std::memory_order_relaxed);
     return *state == detail::snapshot_state::visited;
+  }
+
+  result<void> declare_schemas(const schema_declaration& used) override {
+    auto words = detail::judge_schemas(*this, used);
+    return words ? result<void>{} : std::move(words).error();
+  }
+
+  result<void> visit_schemas(function_ref<void(const schema_generation&)> visitor) const override {
+    auto reader = acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return detail::visit_schema_rows(reader->txn(), reader->dbs(), visitor);
   }
 
   /// Costs a read transaction here: nobody tells this process what the writer commits.

@@ -65,6 +65,9 @@ result<databases> open_and_check(const lmdb_env& env, bool read_only) {
     return lmdb_error(errc::io_failed, "cannot open the journal's databases", rc);
   if (auto format = read_format(txn.get(), dbs); !format)
     return std::move(format).error();
+  if (!read_only)
+    if (const int failed = add_absent_databases(txn.get(), dbs))
+      return lmdb_error(errc::io_failed, "cannot add to the journal's databases", failed);
   if (const int failed = txn.commit()) // keeps the handles
     return lmdb_error(errc::io_failed, "cannot open the journal's databases", failed);
   return dbs;

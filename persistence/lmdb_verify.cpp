@@ -4,7 +4,12 @@
 #include "journal_meta.hpp"
 #include "lmdb_store.hpp"
 #include "reader_pool.hpp"
+#include "schema_history.hpp"
+#include "schema_rows.hpp"
 #include "stream_walk.hpp"
+#include "tag_rows.hpp"
+
+#include <xxhash.h>
 
 #include <cstring>
 #include <string>
@@ -22,6 +27,24 @@ struct stream_extent {
   stream_head head;
 };
 
+/// The last change of a reserved key: where, and who holds it then (version 0: nobody).
+struct last_change {
+  std::uint64_t position;
+  stream_head holder;
+};
+
+/// Tells sets of keys apart, whatever their order.
+struct key_sum {
+  std::uint64_t keys = 0;
+  std::uint64_t hashes = 0;
+
+  void add(std::span<const std::byte> key) noexcept {
+    ++keys;
+    hashes += XXH3_64bits(key.data(), key.size());
+  }
+  bool operator==(const key_sum&) const = default;
+};
+
 error contradiction(std::string text) {
   return {errc::corrupt_journal, std::move(text)};
 }
@@ -37,12 +60,18 @@ public:
     auto reader = readers_.acquire();
     if (!reader)
       return std::move(reader).error();
-    auto checkpoint = detail::read_checkpoint(reader->txn(), reader->dbs());
-    if (!checkpoint)
-      return std::move(checkpoint).error();
-    if (auto checked = check_heads(*reader, *checkpoint); !checked)
+    const auto checkpoints = detail::read_checkpoints(reader->txn(), reader->dbs());
+    if (!checkpoints)
+      return checkpoints.error();
+    if (auto checked = check_heads(*reader, checkpoints->heads); !checked)
+      return std::move(checked).error();
+    if (auto checked = check_reservations(*reader, checkpoints->reservations); !checked)
+      return std::move(checked).error();
+    if (auto checked = check_tags(*reader); !checked)
       return std::move(checked).error();
     if (auto checked = check_snapshots(*reader); !checked)
+      return std::move(checked).error();
+    if (auto checked = check_schemas(*reader); !checked)
       return std::move(checked).error();
     return counted_;
   }
@@ -52,6 +81,10 @@ private:
     auto reader = readers_.acquire();
     if (!reader)
       return std::move(reader).error();
+    const auto checkpoints = detail::read_checkpoints(reader->txn(), reader->dbs());
+    if (!checkpoints)
+      return checkpoints.error();
+    indexed_up_to_ = checkpoints->tags;
     std::uint64_t last = 0;
     if (const int rc = detail::last_log_position(reader->txn(), reader->dbs(), last))
       return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
@@ -77,6 +110,12 @@ private:
       return contradiction("the record at position " + std::to_string(event.position())
                            + " does not continue stream " + found->first);
     head = {event.version(), event.position()};
+    for (const auto wanted : event.reservations())
+      keys_[std::string{wanted.getKey().begin(), wanted.getKey().size()}] = {
+          event.position(), wanted.getRelease() ? stream_head{} : head};
+    if (event.position() <= indexed_up_to_)
+      for (const auto tag : event.tags())
+        tags_in_log_.add(detail::tag_key{{tag.begin(), tag.size()}, event.position()}.bytes());
     return std::nullopt;
   }
 
@@ -84,7 +123,7 @@ private:
   result<void> check_heads(const reader_pool::lease& reader, std::uint64_t checkpoint) {
     for (const auto& [name, extent] : streams_) {
       stream_head row;
-      const int rc = detail::read_head_row(reader.txn(), reader.dbs(), name, row);
+      const int rc = detail::read_head_row(reader.txn(), reader.dbs().heads, name, row);
       if (rc == MDB_CORRUPTED)
         return contradiction("the head of stream " + name + " is damaged");
       if (rc != 0)
@@ -133,6 +172,68 @@ private:
     return {};
   }
 
+  /// A key that was last changed before the checkpoint has the row that the change left; other rows
+  /// may be those of any moment since then.
+  result<void> check_reservations(const reader_pool::lease& reader, std::uint64_t checkpoint) {
+    for (const auto& [key, last] : keys_) {
+      stream_head row;
+      if (const int rc = detail::read_head_row(reader.txn(), reader.dbs().reservations, key, row))
+        return detail::holder_row_error(key, rc);
+      if (last.position <= checkpoint && row != last.holder)
+        return contradiction("the reservation of key " + key + " is at position "
+                             + std::to_string(row.position) + ", in the log at position "
+                             + std::to_string(last.holder.position));
+      counted_.reservations += last.holder.version != 0 ? 1 : 0;
+      held_rows_ += row.version != 0 ? 1 : 0;
+    }
+    MDB_stat rows{};
+    if (reader.dbs().reservations != detail::absent_database)
+      mdb_stat(reader.txn(), reader.dbs().reservations, &rows);
+    MDB_stat log{};
+    mdb_stat(reader.txn(), reader.dbs().log, &log);
+    if (log.ms_entries == counted_.events && rows.ms_entries != held_rows_)
+      return contradiction("there are " + std::to_string(rows.ms_entries) + " reservations for "
+                           + std::to_string(held_rows_) + " keys");
+    return {};
+  }
+
+  /// As of a checkpoint the rows are exactly those of the log before it; later ones may be there.
+  result<void> check_tags(const reader_pool::lease& reader) {
+    if (reader.dbs().tags == detail::absent_database)
+      return {};
+    detail::cursor rows;
+    if (const int rc = rows.open(reader.txn(), reader.dbs().tags))
+      return detail::lmdb_error(errc::io_failed, "cannot read the index of tags", rc);
+    key_sum in_index;
+    MDB_val key{}, value{};
+    int rc = 0;
+    while ((rc = mdb_cursor_get(rows.get(), &key, &value, MDB_NEXT)) == 0) {
+      const std::span bytes{static_cast<const std::byte*>(key.mv_data), key.mv_size};
+      words_view words;
+      if (!detail::as_words(value, words) || !detail::is_intact(bytes, words, 1))
+        return contradiction("the index of tags has a damaged row");
+      if (detail::tag_key::position_in(bytes) <= indexed_up_to_)
+        in_index.add(bytes);
+      ++counted_.tagged_events;
+    }
+    if (rc != MDB_NOTFOUND)
+      return detail::lmdb_error(errc::io_failed, "cannot read the index of tags", rc);
+    if (!(in_index == tags_in_log_))
+      return contradiction("the index of tags has " + std::to_string(in_index.keys)
+                           + " rows up to position " + std::to_string(indexed_up_to_)
+                           + ", and they are not the " + std::to_string(tags_in_log_.keys)
+                           + " tags of the log");
+    return {};
+  }
+
+  result<void> check_schemas(const reader_pool::lease& reader) {
+    detail::schema_history history;
+    auto read = detail::visit_schema_rows(
+        reader.txn(), reader.dbs(), [&](const schema_generation& next) { history.add(next); });
+    counted_.schema_generations = history.last();
+    return read;
+  }
+
   /// Whether the snapshot stands for a version that its stream has (or began to have meanwhile).
   bool is_known(std::span<const std::byte> key, words_view words) const {
     detail::snapshot_header header;
@@ -146,7 +247,11 @@ private:
 
   reader_pool& readers_;
   std::unordered_map<std::string, stream_extent> streams_;
+  std::unordered_map<std::string, last_change> keys_;
+  std::uint64_t held_rows_ = 0;
   std::uint64_t heads_found_ = 0;
+  std::uint64_t indexed_up_to_ = 0; // position
+  key_sum tags_in_log_;
   lmdb_verification counted_;
 };
 

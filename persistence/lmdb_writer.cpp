@@ -4,6 +4,7 @@
 #include "head_rows.hpp"
 #include "journal_meta.hpp"
 #include "log_tail.hpp"
+#include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
 
 #include <pthread.h>
@@ -18,8 +19,9 @@ namespace {
 constexpr std::chrono::seconds reader_check_interval{30};
 constexpr std::size_t rows_per_closing_commit = 16'384;
 
-/// LMDB's codes are negative and the system's positive; this one is ours.
+/// LMDB's codes are below -30000 and the system's positive; these are ours.
 constexpr int rc_not_owner = -1;
+constexpr int rc_stopped = -2;
 
 error stopped_error(const error& why) {
   return {errc::journal_stopped, "the journal has stopped writing: " + why.message()};
@@ -38,7 +40,11 @@ std::uint64_t hash_of(std::string_view name) noexcept {
 
 lmdb_writer::lmdb_writer(const lmdb_env& env, const databases& dbs, writer_options options)
   : env_{env}, dbs_{dbs}, options_{std::move(options)}, queue_{options_.limits},
-    heads_{2 * options_.flush_interval_events}, flush_{heads_, options_.flush_interval_events} {}
+    heads_{2 * options_.flush_interval_events}, head_rows_{heads_, &databases::heads,
+                                                           options_.flush_interval_events},
+    holders_{options_.flush_interval_events / 4}, holder_rows_{holders_, &databases::reservations,
+                                                               options_.flush_interval_events},
+    flush_{{&head_rows_, &holder_rows_, &tags_}, options_.flush_interval_events} {}
 
 lmdb_writer::~lmdb_writer() {
   (void)stop();
@@ -74,23 +80,20 @@ result<void> lmdb_writer::replay_tail() {
   transaction txn;
   if (const int rc = txn.begin(env_, MDB_RDONLY))
     return lmdb_error(errc::io_failed, "cannot begin to read the journal", rc);
-  auto checkpoint = read_checkpoint(txn.get(), dbs_);
-  if (!checkpoint)
-    return std::move(checkpoint).error();
+  const auto from = read_checkpoints(txn.get(), dbs_);
+  if (!from)
+    return from.error();
   const auto take_in = [&](const tail_record& record) {
-    const stream_head head{record.header.version, record.position};
-    const std::uint64_t hash = hash_of(record.stream);
-    head_entry* entry = heads_.find(record.stream, hash);
-    if (!entry)
-      entry = &heads_.insert(record.stream, hash, head);
-    else if (entry->committed.version + 1 != head.version
-             || entry->committed.position != record.header.previous)
+    if (record.position > from->heads && !take_in_head(record))
       return false;
-    entry->pending = entry->committed = head;
-    flush_.mark(*entry);
+    if (record.position > from->reservations)
+      take_in_reservations(record);
+    if (record.position > from->tags)
+      for (const auto tag : record.event.tags())
+        tags_.stage({tag.begin(), tag.size()}, record.position);
     return true;
   };
-  auto last = read_tail(txn.get(), dbs_, *checkpoint, take_in);
+  auto last = read_tail(txn.get(), dbs_, from->lowest(), take_in);
   if (!last)
     return std::move(last).error();
   MDB_stat stat{};
@@ -98,12 +101,43 @@ result<void> lmdb_writer::replay_tail() {
   if (stat.ms_entries != *last)
     return error{errc::corrupt_journal, "the log has " + std::to_string(stat.ms_entries)
                                             + " records up to position " + std::to_string(*last)};
-  replayed_at_open_ = *last - *checkpoint;
+  tags_.publish();
+  replayed_at_open_ = *last - from->lowest();
   last_position_ = *last;
   next_position_ = *last + 1;
-  flush_.start_at(*checkpoint);
+  flush_.start_at(from->lowest());
   flush_.committed(*last, 0);
   return {};
+}
+
+/// False: the record does not continue its stream.
+bool lmdb_writer::take_in_head(const tail_record& record) {
+  const std::uint64_t hash = hash_of(record.stream);
+  head_entry* entry = heads_.find(record.stream, hash);
+  if (!entry)
+    entry = &heads_.insert(record.stream, hash, record.head());
+  else if (entry->committed.version + 1 != record.header.version
+           || entry->committed.position != record.header.previous)
+    return false;
+  entry->pending = entry->committed = record.head();
+  head_rows_.mark(*entry);
+  return true;
+}
+
+void lmdb_writer::take_in_reservations(const tail_record& record) {
+  for (const auto wanted : record.event.reservations()) {
+    const std::string_view key{wanted.getKey().begin(), wanted.getKey().size()};
+    const std::uint64_t hash = hash_of(key);
+    head_entry* entry = holders_.find(key, hash);
+    if (!entry)
+      entry = &holders_.insert(key, hash, {});
+    entry->pending = entry->committed = wanted.getRelease() ? stream_head{} : record.head();
+    holder_rows_.mark(*entry);
+  }
+}
+
+std::optional<stream_head> lmdb_writer::holder(std::string_view key) const {
+  return holders_.committed(key, hash_of(key));
 }
 
 result<void> lmdb_writer::stop() {
@@ -135,12 +169,12 @@ void lmdb_writer::run() {
       next_reader_check = now + reader_check_interval;
     }
   }
-  flush_all_heads();
+  flush_all();
 }
 
 void lmdb_writer::commit(append_batch& batch) {
   if (stopped_)
-    return fail_all(batch, stopped_error(*stopped_by_));
+    return fail_all(batch, why_stopped());
   if (batch.events > 0)
     if (const auto full = storage_->objection(batch.bytes))
       return fail_all(batch, *full);
@@ -149,8 +183,8 @@ void lmdb_writer::commit(append_batch& batch) {
       barrier->outcome.emplace(cairn::commit{});
     return;
   }
-  commit_time_ns_ = static_cast<std::uint64_t>(options_.wall_clock().time_since_epoch().count());
-  // Heads and snapshots may wait: if there is no room for them, the events go alone.
+  commit_time_ns_ = now_ns();
+  // What trails and snapshots may wait: if there is no room for them, the events go alone.
   if (!commit_appends(batch, trailing::with))
     (void)commit_appends(batch, trailing::without);
 }
@@ -164,16 +198,14 @@ bool lmdb_writer::commit_appends(append_batch& batch, trailing trail) {
     rc = fill_transaction(txn.get(), batch, trail);
   if (rc != 0) {
     txn.abort();
-    heads_.roll_back();
-    flush_.aborted();
+    roll_back();
     if (rc == MDB_MAP_FULL && trail == trailing::with)
       return false;
     abandon(batch, rc);
     return true;
   }
   if (const int failed = txn.commit()) {
-    heads_.roll_back();
-    flush_.aborted();
+    roll_back();
     commit_failed(batch, failed);
   } else {
     publish(batch);
@@ -194,7 +226,10 @@ int lmdb_writer::fill_transaction(MDB_txn* txn, append_batch& batch, trailing tr
   return flush_.write_slice(txn, dbs_, next_position_ - 1, appended);
 }
 
+/// Asked within each write transaction: one that failed in another thread must not be followed.
 int lmdb_writer::check_owner(MDB_txn* txn) const {
+  if (stopped_)
+    return rc_stopped;
   const auto owner = read_owner_epoch(txn, dbs_);
   return owner && *owner == epoch_ ? 0 : rc_not_owner;
 }
@@ -253,6 +288,15 @@ int lmdb_writer::append_one(MDB_txn* txn, MDB_cursor* log, append_operation& ope
     refuse(operation, *std::move(objection));
     return 0;
   }
+  if (!operation.events.reservations().empty()) {
+    std::optional<error> objection;
+    if (const int rc = check_reservations(txn, operation, objection))
+      return rc;
+    if (objection) {
+      refuse(operation, *std::move(objection));
+      return 0;
+    }
+  }
   const std::size_t count = operation.events.size();
   operation.outcome.emplace(cairn::commit{next_position_, head.version + 1, count});
   for (std::size_t i = 0; i < count; ++i) {
@@ -266,6 +310,47 @@ int lmdb_writer::append_one(MDB_txn* txn, MDB_cursor* log, append_operation& ope
     head = {header.version, next_position_++};
   }
   heads_.touch(*entry, head);
+  if (!operation.events.reservations().empty())
+    if (const int rc = reserve(txn, operation))
+      return rc;
+  for (const auto& tagged : operation.events.tags())
+    tags_.stage(tagged.tag, operation.outcome->value().first_position + tagged.record);
+  return 0;
+}
+
+/// Whether other streams hold keys that the operation names. What it does to a key itself makes no
+/// difference: that key is then free or its own.
+int lmdb_writer::check_reservations(MDB_txn* txn, append_operation& operation,
+                                    std::optional<error>& objection) {
+  const auto reservations = operation.events.reservations();
+  for (std::size_t i = 0; i < reservations.size() && !objection; ++i) {
+    const std::string& key = reservations[i].wanted.key;
+    head_entry* entry = nullptr;
+    const int rc = find_holder(txn, key, entry);
+    if (rc == MDB_CORRUPTED)
+      objection = holder_row_error(key, rc);
+    else if (rc != 0)
+      return rc;
+    else if (entry->pending.version == 0)
+      continue;
+    else if (auto holder = stream_at(txn, dbs_, entry->pending.position); !holder)
+      objection = std::move(holder).error();
+    else if (*holder != operation.stream->name())
+      objection = held_elsewhere(operation, i, *holder);
+  }
+  return 0;
+}
+
+/// The operation has been appended: its keys are its stream's from now on, or nobody's.
+int lmdb_writer::reserve(MDB_txn* txn, const append_operation& operation) {
+  const cairn::commit& landed = **operation.outcome;
+  for (const auto& [wanted, record] : operation.events.reservations()) {
+    head_entry* entry = nullptr;
+    if (const int rc = find_holder(txn, wanted.key, entry))
+      return rc;
+    const stream_head holder{landed.first_version + record, landed.first_position + record};
+    holders_.touch(*entry, wanted.release ? stream_head{} : holder);
+  }
   return 0;
 }
 
@@ -290,10 +375,23 @@ int lmdb_writer::find_head(MDB_txn* txn, const stream_id& stream, head_entry*& e
   if (entry)
     return 0;
   stream_head head;
-  if (const int rc = read_head_row(txn, dbs_, stream.name(), head))
+  if (const int rc = read_head_row(txn, dbs_.heads, stream.name(), head))
     return rc;
   entry = &heads_.insert(stream.name(), stream.hash(), head);
-  flush_.note_loaded(*entry);
+  head_rows_.note_loaded(*entry);
+  return 0;
+}
+
+int lmdb_writer::find_holder(MDB_txn* txn, std::string_view key, head_entry*& entry) {
+  const std::uint64_t hash = hash_of(key);
+  entry = holders_.find(key, hash);
+  if (entry)
+    return 0;
+  stream_head holder;
+  if (const int rc = read_head_row(txn, dbs_.reservations, key, holder))
+    return rc;
+  entry = &holders_.insert(key, hash, holder);
+  holder_rows_.note_loaded(*entry);
   return 0;
 }
 
@@ -314,7 +412,10 @@ int lmdb_writer::write_snapshots(MDB_txn* txn, const append_batch& batch) {
 void lmdb_writer::publish(const append_batch& batch) {
   const std::uint64_t events = next_position_ - 1 - last_position_;
   for (head_entry* entry : heads_.publish())
-    flush_.mark(*entry);
+    head_rows_.mark(*entry);
+  for (head_entry* entry : holders_.publish())
+    holder_rows_.mark(*entry);
+  tags_.publish(); // first: who sees the position finds the tag
   last_position_.store(next_position_ - 1, std::memory_order_release);
   commits_.fetch_add(1, std::memory_order_relaxed);
   appended_events_.fetch_add(events, std::memory_order_relaxed);
@@ -322,10 +423,19 @@ void lmdb_writer::publish(const append_batch& batch) {
   flush_.committed(last_position_, events);
 }
 
+void lmdb_writer::roll_back() noexcept {
+  heads_.roll_back();
+  holders_.roll_back();
+  tags_.roll_back();
+  flush_.aborted();
+}
+
 /// The transaction was aborted: nothing was written.
 void lmdb_writer::abandon(append_batch& batch, int rc) {
   if (rc == MDB_MAP_FULL)
     return fail_all(batch, lmdb_error(errc::storage_full, "the journal's map is full", rc));
+  if (rc == rc_stopped)
+    return fail_all(batch, why_stopped());
   error why = rc == rc_not_owner ? error{errc::locked, "another process has taken the journal over"}
                                  : lmdb_error(errc::io_failed, "cannot append to the journal", rc);
   fail_all(batch, rc == rc_not_owner ? stopped_error(why) : why);
@@ -347,9 +457,39 @@ void lmdb_writer::stop_writing(error why) {
   stopped_ = true;
 }
 
-void lmdb_writer::flush_all_heads() {
-  while (!stopped_ && flush_.unflushed() > 0) {
-    flush_.hurry(last_position_);
+error lmdb_writer::why_stopped() const {
+  const std::lock_guard lock{stopped_mutex_};
+  return stopped_error(*stopped_by_);
+}
+
+result<void> lmdb_writer::append_schemas(std::span<const std::uint64_t> message) {
+  transaction txn;
+  int rc = txn.begin(env_, 0);
+  if (rc == 0)
+    rc = check_owner(txn.get());
+  if (rc == 0)
+    rc = append_schema_row(txn.get(), dbs_, now_ns(), message);
+  if (rc == rc_stopped)
+    return why_stopped();
+  if (rc == rc_not_owner)
+    return stopped_error({errc::locked, "another process has taken the journal over"});
+  if (rc == MDB_MAP_FULL)
+    return lmdb_error(errc::storage_full, "the journal's map is full", rc);
+  if (rc != 0)
+    return lmdb_error(errc::io_failed, "cannot append to the journal's schemas", rc);
+  if (const int failed = txn.commit()) {
+    stop_writing(lmdb_error(errc::outcome_unknown, "a commit of the journal failed", failed));
+    return why_stopped();
+  }
+  return {};
+}
+
+std::uint64_t lmdb_writer::now_ns() const {
+  return static_cast<std::uint64_t>(options_.wall_clock().time_since_epoch().count());
+}
+
+void lmdb_writer::flush_all() {
+  while (!stopped_ && flush_.hurry(last_position_)) {
     transaction txn;
     int rc = txn.begin(env_, 0);
     if (rc == 0)
@@ -360,8 +500,10 @@ void lmdb_writer::flush_all_heads() {
       return flush_.aborted(); // no room: the next opening replays the tail
     if (rc == 0)
       rc = txn.commit();
+    if (rc == rc_stopped)
+      return flush_.aborted();
     if (rc != 0)
-      return stop_writing(lmdb_error(errc::io_failed, "cannot flush the heads", rc));
+      return stop_writing(lmdb_error(errc::io_failed, "cannot flush what trails the log", rc));
     flush_.committed(last_position_, 0);
   }
 }

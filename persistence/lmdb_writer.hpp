@@ -2,8 +2,10 @@
 
 #include "append_queue.hpp"
 #include "commit_signal.hpp"
-#include "head_flush.hpp"
+#include "log_tail.hpp"
 #include "storage_watch.hpp"
+#include "trailing_heads.hpp"
+#include "trailing_tags.hpp"
 
 #include <atomic>
 #include <functional>
@@ -41,10 +43,24 @@ public:
 
   append_queue& queue() noexcept { return queue_; }
 
+  /// Appends a generation of schemas (the words of its message), in a transaction of its own, which
+  /// waits for the commit that is being written. Any thread. Errors: `storage_full`, `io_failed`,
+  /// `journal_stopped`.
+  result<void> append_schemas(std::span<const std::uint64_t> message);
+
   /// As of the last durable commit. `nullopt`: look into the database, in a transaction that begins
   /// afterwards.
   std::optional<stream_head> head(const stream_id& stream) const {
     return heads_.committed(stream.name(), stream.hash());
+  }
+  /// The event that reserved the key last, version 0 if nobody holds it; `nullopt`: as for `head`.
+  std::optional<stream_head> holder(std::string_view key) const;
+  /// The positions of events with the tag that no row says yet, as of the last durable commit. Look
+  /// for the others in a transaction that begins afterwards.
+  std::vector<std::uint64_t> tagged(std::string_view tag, std::uint64_t from) const {
+    std::vector<std::uint64_t> positions;
+    tags_.positions(tag, from, positions);
+    return positions;
   }
   std::uint64_t last_position() const noexcept {
     return last_position_.load(std::memory_order_acquire);
@@ -58,6 +74,8 @@ private:
 
   result<void> take_over();
   result<void> replay_tail();
+  bool take_in_head(const tail_record& record);
+  void take_in_reservations(const tail_record& record);
   void run();
   void commit(append_batch& batch);
   bool commit_appends(append_batch& batch, trailing trail);
@@ -68,20 +86,31 @@ private:
   int append_one(MDB_txn* txn, MDB_cursor* log, append_operation& operation);
   int put(MDB_cursor* log, std::span<capnp::word> record, const event_header& header);
   int find_head(MDB_txn* txn, const stream_id& stream, head_entry*& entry);
+  int find_holder(MDB_txn* txn, std::string_view key, head_entry*& entry);
+  int check_reservations(MDB_txn* txn, append_operation& operation,
+                         std::optional<error>& objection);
+  int reserve(MDB_txn* txn, const append_operation& operation);
   int write_snapshots(MDB_txn* txn, const append_batch& batch);
   int check_owner(MDB_txn* txn) const;
+  std::uint64_t now_ns() const;
   void publish(const append_batch& batch);
+  void roll_back() noexcept;
   void abandon(append_batch& batch, int rc);
   void commit_failed(append_batch& batch, int rc);
   void stop_writing(error why);
-  void flush_all_heads();
+  error why_stopped() const;
+  void flush_all();
 
   const lmdb_env& env_;
   const databases dbs_;
   const writer_options options_;
   append_queue queue_;
   head_table heads_;
-  head_flush flush_;
+  trailing_heads head_rows_;
+  head_table holders_; // by key
+  trailing_heads holder_rows_;
+  trailing_tags tags_;
+  trailing_flush flush_;
   std::optional<storage_watch> storage_;
 
   // The thread's own.

@@ -3,7 +3,10 @@
 #include "append_outcomes.hpp"
 #include "commit_signal.hpp"
 #include "record.hpp"
+#include "schema_history.hpp"
+#include "text_check.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -74,6 +77,35 @@ public:
     return position - 1;
   }
 
+  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                   event_visitor visitor) const override {
+    CAIRN_ASSERT(from_position >= 1);
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    if (auto checked = detail::check_tag(tag); !checked)
+      return std::move(checked).error();
+    std::uint64_t last = 0;
+    for (const std::uint64_t position : tagged(tag, from_position, last)) {
+      auto went = show(position, visitor);
+      if (!went)
+        return std::move(went).error();
+      if (*went == visit::stop)
+        return position;
+    }
+    return std::max(last, from_position - 1);
+  }
+
+  result<std::optional<stream_id>> holder_of(std::string_view key) const override {
+    if (auto checked = detail::check_key(key); !checked)
+      return std::move(checked).error();
+    const std::lock_guard lock{mutex_};
+    if (closed_)
+      return detail::shut_down_error();
+    const auto found = holders_.find(std::string{key});
+    return found == holders_.end() ? std::optional<stream_id>{} : found->second;
+  }
+
   void submit_snapshot(snapshot_draft snapshot) override {
     const std::lock_guard lock{mutex_};
     if (closed_ || snapshot.at.version > head_of(snapshot.stream).version)
@@ -105,6 +137,34 @@ public:
       ++damaged_snapshots_;
       return false;
     }
+  }
+
+  result<void> declare_schemas(const schema_declaration& used) override {
+    const std::lock_guard one_at_a_time{schemas_mutex_};
+    auto words = detail::judge_schemas(*this, used);
+    if (!words)
+      return std::move(words).error();
+    if (words->empty())
+      return {};
+    const auto now = options_.wall_clock();
+    const std::lock_guard lock{mutex_};
+    schemas_.push_back({now, *std::move(words)});
+    return {};
+  }
+
+  result<void> visit_schemas(function_ref<void(const schema_generation&)> visitor) const override {
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    for (std::uint64_t number = 1; const kept_schemas* const kept = schemas_at(number); ++number) {
+      try {
+        detail::message_in_place message{words_view{kept->message}, 0};
+        visitor({number, kept->recorded_at, message.root<format::SchemaGeneration>()});
+      } catch (const kj::Exception& damage) {
+        return error{errc::corrupt_journal, damage.getDescription().cStr()};
+      }
+    }
+    return {};
   }
 
   std::uint64_t last_position() const noexcept override {
@@ -143,6 +203,11 @@ public:
 private:
   static constexpr std::uint64_t epoch = 1;
 
+  struct kept_schemas {
+    std::chrono::sys_time<std::chrono::nanoseconds> recorded_at;
+    std::vector<std::uint64_t> message;
+  };
+
   /// Keeps `close` waiting while a visitor may be running.
   class running_replay {
   public:
@@ -177,6 +242,8 @@ private:
     const stream_head before = head_of(*operation.stream);
     if (auto objection = detail::objection_to(operation, before.version))
       return *std::move(objection);
+    if (auto objection = held_elsewhere(operation))
+      return *std::move(objection);
     const commit landed{records_.size() + 1, before.version + 1, operation.events.size()};
     auto& positions = streams_[operation.stream->name()];
     for (std::size_t i = 0; i < operation.events.size(); ++i) {
@@ -188,8 +255,26 @@ private:
       append_record(header, operation.events.record(i));
       positions.push_back(records_.size());
     }
+    for (const auto& [wanted, record] : operation.events.reservations()) {
+      if (wanted.release)
+        holders_.erase(wanted.key);
+      else
+        holders_.insert_or_assign(wanted.key, *operation.stream);
+    }
+    for (const auto& [tag, record] : operation.events.tags())
+      tags_[tag].push_back(landed.first_position + record);
     ++commits_;
     return landed;
+  }
+
+  std::optional<error> held_elsewhere(append_operation& operation) const {
+    const auto reservations = operation.events.reservations();
+    for (std::size_t i = 0; i < reservations.size(); ++i) {
+      const auto found = holders_.find(reservations[i].wanted.key);
+      if (found != holders_.end() && found->second != *operation.stream)
+        return detail::held_elsewhere(operation, i, found->second.name());
+    }
+    return std::nullopt;
   }
 
   void append_record(const detail::event_header& header, std::span<const capnp::word> record) {
@@ -225,6 +310,17 @@ private:
     return streams_.at(stream.name())[version - 1];
   }
 
+  /// With the last position as of the same moment.
+  std::vector<std::uint64_t> tagged(std::string_view tag, std::uint64_t from,
+                                    std::uint64_t& last) const {
+    const std::lock_guard lock{mutex_};
+    last = records_.size();
+    const auto found = tags_.find(std::string{tag});
+    if (found == tags_.end())
+      return {};
+    return {std::ranges::lower_bound(found->second, from), found->second.end()};
+  }
+
   stream_head locked_head(const stream_id& stream) const {
     const std::lock_guard lock{mutex_};
     return head_of(stream);
@@ -237,6 +333,11 @@ private:
     return {found->second.size(), found->second.back()};
   }
 
+  const kept_schemas* schemas_at(std::uint64_t number) const {
+    const std::lock_guard lock{mutex_};
+    return number <= schemas_.size() ? &schemas_[number - 1] : nullptr; // stays where it is
+  }
+
   std::shared_ptr<const snapshot_draft> snapshot_of(const stream_id& stream) const {
     const std::lock_guard lock{mutex_};
     const auto found = snapshots_.find(stream.name());
@@ -244,7 +345,8 @@ private:
   }
 
   memory_journal_options options_;
-  std::mutex submit_mutex_; // taken before mutex_
+  std::mutex submit_mutex_;  // taken before mutex_
+  std::mutex schemas_mutex_; // taken before mutex_
   mutable std::mutex mutex_;
   mutable std::condition_variable no_replays_;
   mutable detail::commit_signal appended_;
@@ -252,7 +354,10 @@ private:
   mutable std::uint64_t damaged_snapshots_ = 0;
   std::deque<std::vector<std::uint64_t>> records_;                      // position 1 first
   std::unordered_map<std::string, std::vector<std::uint64_t>> streams_; // positions by version
+  std::unordered_map<std::string, stream_id> holders_;                  // by key
+  std::unordered_map<std::string, std::vector<std::uint64_t>> tags_;    // positions
   std::unordered_map<std::string, std::shared_ptr<const snapshot_draft>> snapshots_;
+  std::deque<kept_schemas> schemas_; // generation 1 first
   std::uint64_t commits_ = 0;
   std::uint64_t appended_bytes_ = 0;
   bool closed_ = false;

@@ -48,11 +48,17 @@ struct snapshot_header {
   std::uint64_t position;
 };
 
+/// In front of the message of a generation of schemas.
+struct schema_header {
+  struct seal seal;
+  std::uint64_t recorded_at_ns;
+};
+
 template <class Record>
 inline constexpr std::size_t words_of = sizeof(Record) / sizeof(std::uint64_t);
 
 static_assert(sizeof(event_header) == 40 && sizeof(head_record) == 24);
-static_assert(sizeof(snapshot_header) == 24);
+static_assert(sizeof(snapshot_header) == 24 && sizeof(schema_header) == 16);
 
 using words_view = std::span<const std::uint64_t>;
 

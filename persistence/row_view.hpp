@@ -15,11 +15,12 @@ class row_view final : public row_snapshot {
 public:
   using layers = std::vector<std::shared_ptr<const row_layer>>; // newest first
 
-  /// `disk`: empty with rows in memory only. `released` is called at the end.
+  /// `disk`: empty with rows in memory only. `released` is called at the end, and `store` let go
+  /// of after it.
   row_view(std::optional<reader_pool::lease> disk, layers above, std::uint64_t position,
-           std::function<void()> released = {})
-    : disk_{std::move(disk)}, layers_{std::move(above)}, position_{position}, released_{std::move(
-                                                                                  released)} {}
+           std::shared_ptr<const void> store = {}, std::function<void()> released = {})
+    : store_{std::move(store)}, disk_{std::move(disk)}, layers_{std::move(above)},
+      position_{position}, released_{std::move(released)} {}
   ~row_view() override {
     disk_.reset();
     if (released_)
@@ -39,6 +40,7 @@ private:
   result<void> scan_from(std::size_t layer, key_view from, key_view below, scan_direction direction,
                          row_visitor visitor) const;
 
+  std::shared_ptr<const void> store_; // first, so that it goes last
   std::optional<reader_pool::lease> disk_;
   layers layers_;
   std::uint64_t position_;

@@ -205,6 +205,21 @@ result<void> stream_walk::renew_if_due() {
   return reader_.renew();
 }
 
+result<visit> show_record(reader_pool::lease& reader, std::uint64_t position,
+                          event_visitor visitor) {
+  std::uint64_t key = position;
+  words_view value;
+  const int rc = get_record(reader.log(), MDB_SET, key, value);
+  if (rc == MDB_NOTFOUND)
+    return error{errc::corrupt_journal,
+                 "the log has no record at position " + std::to_string(position)};
+  if (rc != 0 && rc != MDB_CORRUPTED)
+    return unreadable(rc);
+  if (rc == MDB_CORRUPTED || !is_intact_event(position, value))
+    return corrupt_event(position, "fails its checksum");
+  return show(position, value, nullptr, visitor);
+}
+
 result<std::uint64_t> replay_log(reader_pool::lease& reader, std::uint64_t from_position,
                                  std::uint64_t last_position, event_visitor visitor) {
   MDB_cursor_op operation = MDB_SET;

@@ -52,4 +52,8 @@ private:
 result<std::uint64_t> replay_log(reader_pool::lease& reader, std::uint64_t from_position,
                                  std::uint64_t last_position, event_visitor visitor);
 
+/// Visits the one record at `position`.
+result<visit> show_record(reader_pool::lease& reader, std::uint64_t position,
+                          event_visitor visitor);
+
 } // namespace cairn::detail

@@ -9,7 +9,6 @@
 
 #include <xxhash.h>
 
-#include <condition_variable>
 #include <limits>
 #include <mutex>
 
@@ -32,7 +31,8 @@ struct memory_state {
   detail::positions_in_use in_use;
 };
 
-class lmdb_table_store final : public table_store {
+class lmdb_table_store final : public table_store,
+                               public std::enable_shared_from_this<lmdb_table_store> {
 public:
   /// `env`: null: rows in memory only.
   lmdb_table_store(std::unique_ptr<table_env> env, table_store_options options)
@@ -131,10 +131,19 @@ public:
   std::size_t pending_rows() const noexcept override { return batch_.size(); }
   std::size_t pending_bytes() const noexcept override { return batch_.bytes(); }
 
+  void end_batch() override {
+    CAIRN_ASSERT(batch_.empty());
+    below_.reset(); // its transaction would keep pages
+  }
+
   result<void> publish(table_checkpoint at) override {
     if (closed_)
       return detail::shut_down_error();
     if (layered_) {
+      // A disk that cannot follow slows the writer, not memory.
+      if (is_far_behind())
+        if (auto flushed = flush_frozen(); !flushed)
+          return std::move(flushed).error();
       add_to_memory(at);
     } else {
       below_.reset(); // its transaction would keep pages that the commit frees
@@ -238,7 +247,8 @@ private:
         auto at = env_->checkpoint(disk->txn());
         if (!at)
           return std::move(at).error();
-        return std::make_unique<row_view>(std::move(disk), row_view::layers{}, at->position);
+        return std::make_unique<row_view>(std::move(disk), row_view::layers{}, at->position,
+                                          registered ? weak_from_this().lock() : nullptr);
       }
       const std::lock_guard lock{mutex_};
       if (flushes != memory_.flushes)
@@ -250,10 +260,11 @@ private:
         return std::make_unique<row_view>(std::move(disk), std::move(layers),
                                           std::numeric_limits<std::uint64_t>::max());
       const auto at = memory_.in_use.insert(memory_.position.position);
-      return std::make_unique<row_view>(std::move(disk), std::move(layers), *at, [this, at] {
-        const std::lock_guard again{mutex_};
-        memory_.in_use.erase(at);
-      });
+      return std::make_unique<row_view>(std::move(disk), std::move(layers), *at,
+                                        weak_from_this().lock(), [this, at] {
+                                          const std::lock_guard again{mutex_};
+                                          memory_.in_use.erase(at);
+                                        });
     }
   }
 
@@ -288,20 +299,20 @@ private:
   }
 
   void add_to_memory(table_checkpoint at) {
-    std::unique_lock lock{mutex_};
-    // A disk that cannot follow slows the writer, not memory.
-    flushed_.wait(lock, [&] { return !far_behind() || closed_; });
+    const std::lock_guard lock{mutex_};
     memory_.current->add(batch_, at.position, memory_.in_use);
     memory_.position = at;
     freeze_if_due();
   }
 
-  bool far_behind() const {
-    return env_ && memory_.frozen && !flush_failed_ && is_over(layers_before_waiting);
+  bool is_far_behind() const {
+    const std::lock_guard lock{mutex_};
+    return env_ && memory_.frozen && is_over(layers_before_waiting);
   }
   bool is_over(std::size_t times) const {
     return memory_.current->rows() >= times * options_.flush_rows
-           || memory_.current->bytes() >= times * options_.flush_bytes;
+           || memory_.current->bytes() >= times * options_.flush_bytes
+           || memory_.position.position - durable_ >= (times + 1) * options_.flush_events;
   }
 
   void freeze_if_due() {
@@ -334,11 +345,9 @@ private:
         return rows.write(key, row);
       });
     });
-    const std::lock_guard lock{mutex_};
-    flush_failed_ = !committed;
-    flushed_.notify_all();
     if (!committed)
       return std::move(committed).error();
+    const std::lock_guard lock{mutex_};
     memory_.frozen.reset();
     ++memory_.flushes;
     durable_ = at.position;
@@ -358,8 +367,6 @@ private:
   std::mutex closing_;
   mutable std::mutex mutex_;
   mutable memory_state memory_;
-  std::condition_variable flushed_;
-  bool flush_failed_ = false;
   std::vector<projection_decision> decisions_; // of rows in memory only
   std::atomic<std::uint64_t> position_ = 0;
   std::atomic<std::uint64_t> durable_ = 0;

@@ -1,5 +1,9 @@
 #include "text_check.hpp"
 
+#include <cairn/event_batch.hpp>
+
+#include <string>
+
 namespace cairn::detail {
 namespace {
 
@@ -56,6 +60,29 @@ std::optional<text_fault> find_text_fault(std::string_view text) noexcept {
     i += length;
   }
   return std::nullopt;
+}
+
+namespace {
+
+result<void> check_text(std::string_view what, std::string_view text, std::size_t most_bytes) {
+  if (text.empty() || text.size() > most_bytes)
+    return error{errc::invalid_argument, std::string{what} + " has " + std::to_string(text.size())
+                                             + " bytes; it must have 1 to "
+                                             + std::to_string(most_bytes)};
+  if (const auto fault = find_text_fault(text))
+    return error{errc::invalid_argument, std::string{what} + " has " + fault->what + " at place "
+                                             + std::to_string(fault->place)};
+  return {};
+}
+
+} // namespace
+
+result<void> check_tag(std::string_view tag) {
+  return check_text("a tag", tag, max_tag_bytes);
+}
+
+result<void> check_key(std::string_view key) {
+  return check_text("a key", key, max_key_bytes);
 }
 
 } // namespace cairn::detail

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cairn/result.hpp>
+
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -15,5 +17,11 @@ struct text_fault {
 /// The first byte of `text` that starts a control character (C0, DEL, C1) or is not well-formed
 /// UTF-8 (Unicode 15, table 3-7); nothing if there is none.
 std::optional<text_fault> find_text_fault(std::string_view text) noexcept;
+
+/// `invalid_argument`, naming what is wrong, unless the text may be a tag.
+result<void> check_tag(std::string_view tag);
+
+/// `invalid_argument`, naming what is wrong, unless the text may be the key of a reservation.
+result<void> check_key(std::string_view key);
 
 } // namespace cairn::detail

@@ -58,6 +58,13 @@ detail::engine_options engine_options_of(const runtime_options& options) {
           .now = options.clock};
 }
 
+std::unique_ptr<detail::projection_set> make_projections(const journal& events,
+                                                         const runtime_options& options) {
+  return std::make_unique<detail::projection_set>(events, options.directory.empty()
+                                                              ? std::filesystem::path{}
+                                                              : options.directory / "projections");
+}
+
 } // namespace
 
 result<runtime> runtime_access::open(runtime_options options, caf::actor_system* system) {
@@ -68,14 +75,31 @@ result<runtime> runtime_access::open(runtime_options options, caf::actor_system*
     return std::move(events).error();
   auto parts = std::make_unique<runtime::parts>();
   parts->events = *std::move(events);
+  parts->projections = make_projections(*parts->events, options);
   if (!system)
     system = &parts->own_system.emplace(thread_count(options)).get();
   parts->engine = detail::engine::start(*system, *parts->events, engine_options_of(options));
+  parts->engine->tell(parts->projections.get());
   return runtime{std::move(parts)};
 }
 
 result<runtime> runtime::open(runtime_options options) {
   return runtime_access::open(std::move(options), nullptr);
+}
+
+result<runtime> runtime::open_for_reading(runtime_options options) {
+  if (auto checked = check(options); !checked)
+    return std::move(checked).error();
+  auto with = options.journal;
+  with.directory = options.directory;
+  auto events = open_lmdb_journal_for_reading(std::move(with));
+  if (!events)
+    return std::move(events).error();
+  auto made = std::make_unique<parts>();
+  made->events = *std::move(events);
+  made->projections = make_projections(*made->events, options);
+  made->reading.emplace(*made->events);
+  return runtime{std::move(made)};
 }
 
 runtime::runtime(std::unique_ptr<parts> made) noexcept : parts_{std::move(made)} {}
@@ -93,20 +117,32 @@ runtime::~runtime() {
   (void)close();
 }
 
-std::shared_ptr<detail::aggregate_host>
+result<std::shared_ptr<detail::aggregate_host>>
 runtime::host(std::unique_ptr<detail::aggregate_model> model) {
-  return parts_->engine->host(std::move(model));
+  return parts_->engine ? parts_->engine->host(std::move(model))
+                        : parts_->reading->host(std::move(model));
 }
 
 result<subscription> runtime::subscribe(const event_selection& selection,
                                         std::function<void(const event_view&)> handler,
                                         const subscription_options& options) {
-  return parts_->engine->subscriptions().subscribe(selection, options, std::move(handler));
+  return parts_->subscriptions().subscribe(selection, options, std::move(handler));
 }
 
 result<event_feed> runtime::follow(const event_selection& selection,
                                    const subscription_options& options) {
-  return parts_->engine->subscriptions().follow(selection, options);
+  return parts_->subscriptions().follow(selection, options);
+}
+
+result<std::shared_ptr<detail::projection_host>>
+runtime::project(std::unique_ptr<detail::projection_model> model, projection_options options) {
+  if (!parts_->engine && options.mode == projection_mode::inlined)
+    return error{errc::invalid_argument, "a runtime for reading gives no replies that a projection "
+                                         "could be inlined in"};
+  const schema_declaration rows{.owner = "projection " + model->name, .rows = model->rows};
+  if (auto declared = parts_->events->declare_schemas(rows); !declared)
+    return std::move(declared).error();
+  return parts_->projections->project(std::move(model), std::move(options));
 }
 
 const journal& runtime::journal() const noexcept {
@@ -114,6 +150,8 @@ const journal& runtime::journal() const noexcept {
 }
 
 runtime_status runtime::status() const {
+  if (!parts_->engine)
+    return {.journal = parts_->events->status()};
   auto& engine = *parts_->engine;
   const auto& counts = engine.counts();
   return {.journal = parts_->events->status(),
@@ -134,11 +172,18 @@ result<void> runtime::close() {
   const std::lock_guard one_at_a_time{parts_->closing};
   if (std::exchange(parts_->closed, true))
     return {};
+  if (!parts_->engine) {
+    parts_->reading->close();
+    auto flushed = parts_->projections->close();
+    auto closed = parts_->events->close();
+    return closed ? std::move(flushed) : std::move(closed);
+  }
   parts_->engine->close();
+  auto flushed = parts_->projections->close();
   auto closed = parts_->events->close();
   parts_->engine->detach();
   parts_->own_system.reset();
-  return closed;
+  return closed ? std::move(flushed) : std::move(closed);
 }
 
 } // namespace cairn

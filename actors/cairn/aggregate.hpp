@@ -68,6 +68,42 @@ concept evolves_wire = requires(typename T::state& state,
   T::evolve(state, event);
 };
 
+template <class T, class E>
+concept tags_by_event = requires(const E& event) {
+  T::tags(event);
+};
+
+template <class T, class E>
+concept tags_by_state = requires(const typename T::state& state, const E& event) {
+  T::tags(state, event);
+};
+
+template <class T, class Old>
+concept upcasts = requires(const Old& old) {
+  T::upcast(old);
+};
+
+template <class T>
+struct older_events {
+  using type = std::variant<>;
+};
+template <class T>
+  requires requires {
+    typename T::older_event;
+  }
+struct older_events<T> {
+  using type = typename T::older_event;
+};
+
+/// The variant of the events that only older versions of the application wrote; often empty.
+template <class T>
+using older_events_of = typename older_events<T>::type;
+
+template <class T>
+inline constexpr bool is_variant = false;
+template <class... Ts>
+inline constexpr bool is_variant<std::variant<Ts...>> = true;
+
 template <class T>
 concept wants_snapshots_by_predicate = requires(const typename T::state& state,
                                                 std::uint64_t version) {
@@ -105,12 +141,25 @@ struct require_evolve {
   static constexpr bool holds = true;
 };
 
-template <class Aggregate, class Command, class Event>
+template <class Aggregate, class OlderEvent>
+struct require_upcast {
+  static_assert(schema_value<OlderEvent>,
+                "cairn: this older event is not a struct that capnpc-cairn generated");
+  static_assert(!alternative_of<OlderEvent, typename Aggregate::event>,
+                "cairn: this event is listed in both event and older_event");
+  static_assert(upcasts<Aggregate, OlderEvent>,
+                "cairn: missing overload: static ... upcast(const OlderEvent&)");
+  static constexpr bool holds = true;
+};
+
+template <class Aggregate, class Command, class Event, class OlderEvent>
 struct require_overloads;
-template <class Aggregate, class... Commands, class... Events>
-struct require_overloads<Aggregate, std::variant<Commands...>, std::variant<Events...>> {
+template <class Aggregate, class... Commands, class... Events, class... OlderEvents>
+struct require_overloads<Aggregate, std::variant<Commands...>, std::variant<Events...>,
+                         std::variant<OlderEvents...>> {
   static constexpr bool holds = (require_decide<Aggregate, Commands>::holds && ...)
-                                && (require_evolve<Aggregate, Events>::holds && ...);
+                                && (require_evolve<Aggregate, Events>::holds && ...)
+                                && (require_upcast<Aggregate, OlderEvents>::holds && ...);
 };
 
 } // namespace detail
@@ -133,6 +182,31 @@ struct require_overloads<Aggregate, std::variant<Commands...>, std::variant<Even
 /// the Cap'n Proto `Reader` instead of the value struct where the copy is worth saving. Optional:
 /// `wants_snapshot(const state&, std::uint64_t version)`, and `state_version`, a number raised when
 /// evolve changes its meaning so that older snapshots must be rebuilt.
+///
+/// Events may carry tags, by which they are found across streams (`journal::replay_tag`): at most
+/// `max_tags`, each of 1 to `max_tag_bytes` bytes of UTF-8 without control characters. An aggregate
+/// names those of an event, if it has any, by
+///
+///       static std::vector<std::string> tags(const item_added&);  // or:
+///       static std::vector<std::string> tags(const state&, const item_added&);
+///
+/// The state is that before the command. What it returns is any range of texts; it is pure, and
+/// called once for each decided event. A tag
+/// against the limits fails the command with `invalid_argument`, and nothing is written.
+///
+/// Events that only older versions of the application wrote, and that the schema's own rules of
+/// evolution cannot turn into current ones, are listed apart, each with a plain function to what it
+/// is today:
+///
+///       using older_event = std::variant<item_added_v1, items_swapped_v1>;
+///       static item_added upcast(const item_added_v1&);             // renamed, or means another
+///       static std::vector<event> upcast(const items_swapped_v1&);  // split; an empty one: gone
+///
+/// It returns one of `event`, one of `older_event` that has its own upcaster in turn (no circles),
+/// a variant of these, or a range of them, in their order. What was several types may become one.
+/// Whoever reads events sees the current ones, under the version and position of the older one; the
+/// journal keeps it as it is. `upcast` is pure; what it throws is reported as what evolve throws.
+/// Snapshots are not upcast: raise `state_version` if the state means something else than before.
 ///
 /// A missing overload does not fail this concept quietly: it is a compile error that names
 /// aggregate and alternative.

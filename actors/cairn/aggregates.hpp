@@ -6,6 +6,7 @@
 #include <cairn/detail/host.hpp>
 #include <cairn/event_info.hpp>
 #include <cairn/future.hpp>
+#include <cairn/projection.hpp>
 #include <cairn/subscription.hpp>
 
 #include <chrono>
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace cairn {
 
@@ -36,7 +38,19 @@ struct ask_options {
   /// A command that has not been decided by then fails with `deadline_exceeded`, and nothing is
   /// written. Once it is decided, its reply is waited for: it can no longer be taken back.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+
+  /// The reply of an accepted command arrives when its events are in the rows of all of these, or
+  /// when the deadline has passed: then, and when one of them has stopped, with `not_visible`,
+  /// though the command is accepted and durable.
+  std::vector<projection_ref> visible_in = {};
 };
+
+namespace detail {
+
+/// The same reply, once its events are in the rows that `options` names.
+future<reply> reply_when_visible(future<reply> answer, const ask_options& options);
+
+} // namespace detail
 
 /// What goes along with a query.
 struct query_options {
@@ -66,6 +80,7 @@ public:
   ///   `storage_full`, `shut_down`;
   /// - `outcome_unknown`: send it again with the same command id, once the journal has been
   ///   reopened;
+  /// - `not_visible`: accepted and durable; see `ask_options::visible_in`;
   /// - the aggregate could not be rebuilt: `corrupt_record`, `corrupt_journal`, `evolve_failed`
   ///   (each with the event's position), `io_failed`, `journal_stopped`.
   template <alternative_of<typename T::command> Command>
@@ -77,6 +92,8 @@ public:
     queued->expected = options.expected;
     queued->deadline = options.deadline;
     host_->post(id, std::move(queued));
+    if (!options.visible_in.empty())
+      return detail::reply_when_visible(std::move(answer), options);
     return std::move(answer);
   }
 
@@ -104,16 +121,19 @@ public:
 
   /// Calls `visitor(const event_info&, const T::event&)` for the durable events of `id` with
   /// versions from `from_version` (at least 1) up to `to_version`, in order, straight from the
-  /// journal. Returns the version of the last event visited, or `from_version - 1` if there was
+  /// journal. An older event is visited as what its upcaster makes of it, maybe more or less than
+  /// once. Returns the version of the last event visited, or `from_version - 1` if there was
   /// none. What `visitor` throws passes through. Errors: those of `journal::replay`,
   /// `invalid_argument` (the id), `overloaded` (the runtime is at its bound of requests),
-  /// `evolve_failed` (an event of a type that `T::event` does not list).
+  /// `evolve_failed` (an event of a type that `T` does not list, or whose upcaster threw).
   template <class Visitor>
   result<std::uint64_t> history(std::string_view id, Visitor visitor,
                                 std::uint64_t from_version = 1,
                                 std::uint64_t to_version = max_version) const {
     return host_->replay(id, from_version, to_version, [&](const event_view& event) {
-      visitor(detail::info_of(event), detail::event_dispatch<typename T::event>::read(event));
+      const auto info = detail::info_of(event);
+      detail::for_each_event<T>(
+          event, [&](const typename T::event& happened) { visitor(info, happened); });
       return visit::go_on;
     });
   }
@@ -122,22 +142,30 @@ public:
   /// Errors: those of `history`; `evolve_failed` if evolve throws; `not_found` if the aggregate has
   /// never been at that version.
   result<state> state_at(std::string_view id, std::uint64_t version) const {
-    detail::typed_state<T> past;
-    std::optional<error> failure;
-    const auto reached = host_->replay(id, 1, version, [&](const event_view& event) {
-      failure = detail::try_evolve(past, event);
-      return failure ? visit::stop : visit::go_on;
-    });
-    if (failure)
-      return *std::move(failure);
-    if (!reached)
-      return reached.error();
-    if (*reached != version) {
-      return error{errc::not_found, "the aggregate has " + std::to_string(*reached)
+    auto past = fold(id, version, [](const event_view&) { return true; });
+    if (!past)
+      return std::move(past).error();
+    if (past->version != version) {
+      return error{errc::not_found, "the aggregate has " + std::to_string(past->version)
                                         + " events, none with version " + std::to_string(version)}
-          .with_version(*reached);
+          .with_version(past->version);
     }
-    return std::move(past.value);
+    return std::move(past->value);
+  }
+
+  /// A state of the past, and the version that it had; 0: there was no event yet.
+  struct past_state {
+    state value;
+    std::uint64_t version = 0;
+  };
+
+  /// The state that `id` had at a time: that of its last event in front of the first one that was
+  /// recorded after `when`, by the clock of the machine that wrote. Errors: those of `history`;
+  /// `evolve_failed` if evolve throws.
+  result<past_state> state_as_of(std::string_view id,
+                                 std::chrono::sys_time<std::chrono::nanoseconds> when) const {
+    return fold(id, max_version,
+                [&](const event_view& event) { return event.recorded_at() <= when; });
   }
 
   /// Calls `handler` for the durable events of all aggregates of the type, those there are and
@@ -167,6 +195,26 @@ public:
   static constexpr std::uint64_t max_version = std::numeric_limits<std::uint64_t>::max();
 
 private:
+  /// Folds the events up to `version`, as long as they are `wanted`.
+  template <class Wanted>
+  result<past_state> fold(std::string_view id, std::uint64_t version, Wanted wanted) const {
+    detail::typed_state<T> past;
+    std::uint64_t at = 0;
+    std::optional<error> failure;
+    const auto reached = host_->replay(id, 1, version, [&](const event_view& event) {
+      if (!wanted(event))
+        return visit::stop;
+      failure = detail::try_evolve(past, event);
+      at = event.version();
+      return failure ? visit::stop : visit::go_on;
+    });
+    if (failure)
+      return *std::move(failure);
+    if (!reached)
+      return reached.error();
+    return past_state{std::move(past.value), at};
+  }
+
   std::shared_ptr<detail::aggregate_host> host_;
 };
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cairn/event_batch.hpp>
+
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
@@ -14,8 +16,9 @@ namespace cairn {
 
 /// The model's "no": an ordinary reply, not an error. Nothing was written.
 struct rejection {
-  std::string code;    ///< For programs: a fixed word of the model, such as `already_checked_out`.
-  std::string message; ///< For people; may be empty.
+  std::string code;     ///< For programs: a fixed word of the model, such as `already_checked_out`.
+  std::string message;  ///< For people; may be empty.
+  std::string key = {}; ///< Of a reservation that was refused: the key. Otherwise empty.
 
   bool operator==(const rejection&) const = default;
 };
@@ -24,8 +27,12 @@ std::ostream& operator<<(std::ostream& out, const rejection& no);
 
 /// What `decide` returns to refuse a command.
 inline rejection reject(std::string code, std::string message = {}) {
-  return {std::move(code), std::move(message)};
+  return {std::move(code), std::move(message), {}};
 }
+
+/// The code of the rejection of a command that wanted to reserve or release a key that another
+/// aggregate holds.
+inline constexpr const char* key_held_code = "key_held";
 
 /// What `decide` returns to accept a command that changes nothing: no event, an ordinary
 /// acceptance.
@@ -51,6 +58,17 @@ concept alternative_of = detail::is_alternative<std::remove_cvref_t<T>, Variant>
 ///
 /// Return a rejection, one event, `no_events`, or a list: `return {item_added{...},
 /// cart_filled{}};`
+///
+/// With its events it may reserve keys, so that something is unique across all aggregates, of
+/// whichever type:
+///
+///     return cairn::decision<event>{registered{.email = c.email}}.reserve("email:" + c.email);
+///
+/// Whether a key is free is decided when the events are appended, of all aggregates by one writer:
+/// if another aggregate holds one of the keys, the command is answered with a rejection (`code` is
+/// `key_held_code`, `key` the key), and none of its events is written. Commands that were decided
+/// after it meanwhile had no effect either; they are executed again, and their callers do not
+/// notice.
 template <class Event>
 class decision {
 public:
@@ -62,6 +80,26 @@ public:
 
   template <alternative_of<Event> E>
   decision(E&& event) : content_{std::in_place_type<Event>, std::forward<E>(event)} {}
+
+  /// Demands that the key belongs to this aggregate from now on. It is no fault if it does already.
+  /// At most `max_reservations` a command; 1 to `max_key_bytes` bytes of UTF-8 without control
+  /// characters; against these limits the command fails with `invalid_argument`. Only of a decision
+  /// with events: they hold the reservation; else the command fails with `decide_failed`.
+  decision& reserve(std::string key) & {
+    reservations_.push_back({std::move(key), false});
+    return *this;
+  }
+  decision&& reserve(std::string key) && { return std::move(reserve(std::move(key))); }
+
+  /// Gives the key up. It is no fault if nobody holds it.
+  decision& release(std::string key) & {
+    reservations_.push_back({std::move(key), true});
+    return *this;
+  }
+  decision&& release(std::string key) && { return std::move(release(std::move(key))); }
+
+  /// What was reserved and released, in this order.
+  const std::vector<reservation>& reservations() const noexcept { return reservations_; }
 
   bool rejected() const noexcept { return std::holds_alternative<cairn::rejection>(content_); }
   /// Only of a decision that is `rejected()`.
@@ -84,6 +122,7 @@ public:
 
 private:
   std::variant<Event, std::vector<Event>, cairn::rejection> content_;
+  std::vector<reservation> reservations_; // mostly none
 };
 
 /// The answer to a command: accepted, or rejected by the model. Either way it left only when every

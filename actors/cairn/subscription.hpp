@@ -46,7 +46,7 @@ public:
   static event_selection of_stream(stream_id id) {
     return event_selection{one_stream{std::move(id)}};
   }
-  /// Those that carry a tag. The records are looked through for it, all of them.
+  /// Those that carry a tag, found by the journal's index of tags.
   static event_selection tagged(std::string tag) {
     return event_selection{one_tag{std::move(tag)}};
   }

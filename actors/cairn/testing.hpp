@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cairn/aggregate.hpp>
-#include <cairn/detail/invoke.hpp>
+#include <cairn/detail/decode.hpp>
 
 #include <capnp/message.h>
 
@@ -45,6 +45,17 @@ std::string print(const std::vector<Event>& events) {
   return text;
 }
 
+inline std::string print_texts(const std::vector<std::vector<std::string>>& lists) {
+  std::string text;
+  for (const auto& list : lists) {
+    text += " ";
+    for (const auto& one : list)
+      text += " " + one;
+    text += list.empty() ? " (none)\n" : "\n";
+  }
+  return text;
+}
+
 /// The value after a way through its serialised form.
 template <schema_value T>
 T round_trip(const T& value) {
@@ -64,6 +75,12 @@ T round_trip(const T& value) {
 
 } // namespace detail
 
+/// An event of the aggregate, or one of its older ones.
+template <class Event, class T>
+concept happened_to =
+    alternative_of<Event, typename T::event> || alternative_of<Event,
+                                                               cairn::detail::older_events_of<T>>;
+
 /// What became of the command of a scenario. Each check throws `scenario_failure` with what was
 /// expected and what was found, and returns the outcome, so that checks can be chained.
 template <aggregate T>
@@ -73,11 +90,16 @@ public:
   using state = typename T::state;
 
   /// For `scenario` only.
-  outcome(decision<event> decided, state after) : after_{std::move(after)} {
+  outcome(decision<event> decided, const state& before, state after)
+    : reservations_{decided.reservations()}, after_{std::move(after)} {
     if (decided.rejected())
       rejection_.emplace(decided.rejection());
-    for (std::size_t i = 0; i < decided.size(); ++i)
+    for (std::size_t i = 0; i < decided.size(); ++i) {
       events_.push_back(decided[i]);
+      tags_.push_back(std::visit(
+          [&](const auto& happened) { return cairn::detail::call_tags<T>(before, happened); },
+          decided[i]));
+    }
   }
 
   /// The command was accepted with exactly these events, in this order; none: it changed nothing.
@@ -110,6 +132,24 @@ public:
     return *this;
   }
 
+  /// The events have these tags: one list for each event.
+  const outcome& then_tagged(const std::vector<std::vector<std::string>>& expected) const {
+    if (tags_ != expected)
+      throw scenario_failure{"expected the tags\n" + detail::print_texts(expected) + "but got\n"
+                             + detail::print_texts(tags_)};
+    return *this;
+  }
+
+  /// The command reserves exactly these keys, in this order. Whether they are free is not known to
+  /// a scenario.
+  const outcome& then_reserves(const std::vector<std::string>& keys) const {
+    return then_keys("reserved", keys, false);
+  }
+  /// The command releases exactly these keys, in this order.
+  const outcome& then_releases(const std::vector<std::string>& keys) const {
+    return then_keys("released", keys, true);
+  }
+
   /// The state after the command's events is this one.
   const outcome& then_state(const state& expected) const {
     if (!(after_ == expected)) {
@@ -120,12 +160,30 @@ public:
   }
 
   const std::vector<event>& events() const noexcept { return events_; }
+  /// Of each event.
+  const std::vector<std::vector<std::string>>& tags() const noexcept { return tags_; }
+  const std::vector<reservation>& reservations() const noexcept { return reservations_; }
   const std::optional<cairn::rejection>& rejection() const noexcept { return rejection_; }
   /// After the command's events.
   const state& after() const noexcept { return after_; }
 
 private:
+  const outcome& then_keys(std::string_view what, const std::vector<std::string>& expected,
+                           bool release) const {
+    std::vector<std::string> keys;
+    for (const auto& wanted : reservations_)
+      if (wanted.release == release)
+        keys.push_back(wanted.key);
+    if (keys != expected)
+      throw scenario_failure{"expected to be " + std::string{what} + "\n"
+                             + detail::print_texts({expected}) + "but got\n"
+                             + detail::print_texts({keys})};
+    return *this;
+  }
+
   std::vector<event> events_;
+  std::vector<std::vector<std::string>> tags_;
+  std::vector<reservation> reservations_;
   std::optional<cairn::rejection> rejection_;
   state after_;
 };
@@ -147,8 +205,8 @@ public:
   using event = typename T::event;
   using state = typename T::state;
 
-  /// Adds to the aggregate's history.
-  template <alternative_of<event>... Events>
+  /// Adds to the aggregate's history. Older events are upcast, as those of a journal are.
+  template <happened_to<T>... Events>
   scenario& given(const Events&... events) {
     (evolve(events), ...);
     return *this;
@@ -171,7 +229,7 @@ public:
     auto next = *this;
     for (std::size_t i = 0; i < decided.size(); ++i)
       std::visit([&](const auto& alternative) { next.evolve(alternative); }, decided[i]);
-    return outcome<T>{std::move(decided), std::move(next.state_)};
+    return outcome<T>{std::move(decided), state_, std::move(next.state_)};
   }
 
   /// The state that the history adds up to.
@@ -185,15 +243,20 @@ private:
 
   template <class Event>
   void evolve(const Event& happened) {
-    cairn::detail::call_evolve<T>(state_, detail::round_trip(happened));
-    state_ = detail::round_trip(state_);
+    if constexpr (alternative_of<Event, event>) {
+      cairn::detail::call_evolve<T>(state_, detail::round_trip(happened));
+      state_ = detail::round_trip(state_);
+    } else {
+      const auto evolve_by = [this](auto, const auto& current) { evolve(current); };
+      cairn::detail::upcast_event<T>(detail::round_trip(happened), evolve_by);
+    }
   }
 
   static bool same(const decision<event>& one, const decision<event>& other) {
     if (one.rejected() || other.rejected()) {
       return one.rejected() && other.rejected() && one.rejection() == other.rejection();
     }
-    if (one.size() != other.size())
+    if (one.size() != other.size() || one.reservations() != other.reservations())
       return false;
     for (std::size_t i = 0; i < one.size(); ++i) {
       if (!(one[i] == other[i]))

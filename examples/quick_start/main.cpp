@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
     std::cerr << runtime.error() << '\n';
     return 1;
   }
-  auto halls = runtime->host<concert_hall>();
+  auto halls = runtime->host<concert_hall>().value();
 
   // Many commands may be on their way; each answers when its events are on disk.
   auto ada = halls.ask("friday", reserve_seats{.guest = "Ada", .seats = 60});

@@ -51,3 +51,13 @@ struct CartState {
   totalCents @1 :UInt64;
   checkedOut @2 :Bool;
 }
+
+# Rows
+
+struct Sale {
+  quantity @0 :UInt64;
+}
+
+struct CartSummary {
+  checkedOut @0 :Bool;
+}

@@ -2,7 +2,9 @@
 
 #include "cart.hpp"
 #include "import.hpp"
+#include "outcome.hpp"
 #include "terminal.hpp"
+#include "views.hpp"
 
 #include <cairn/runtime.hpp>
 
@@ -20,47 +22,48 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-status complain(status how, std::string_view what) {
-  std::cerr << "shopping_cart: " << what << '\n';
-  return how;
-}
-
-status complain(const cairn::error& failure) {
-  switch (failure.code()) {
-    case cairn::errc::version_conflict:
-    case cairn::errc::not_found: return complain(status::refused, failure.message());
-    case cairn::errc::invalid_argument: return complain(status::bad_input, failure.message());
-    default:
-      return complain(status::failed,
-                      std::string{to_string(failure.code())} + ": " + failure.message());
-  }
-}
-
 status no_such_cart(const arguments& given) {
   return complain(status::refused, "there is no cart " + given.cart + " in " + given.data.string());
 }
 
-/// Output that cannot be written, such as to a full disk, must not pass for done.
-status finish(status ended) {
-  if (std::cout.flush())
-    return ended;
-  return complain(status::failed, "the output could not be written");
-}
-
 enum class journal_use { read, write };
 
-/// Opens the journal (to read: only if there is one), runs `work(carts)` and closes the journal.
+/// Opens the journal (to read: beside a process that may be writing it, such as an import), runs
+/// `work(runtime)` and closes the journal.
 template <class Work>
-status with_carts(const arguments& given, journal_use use, Work work) {
-  cairn::runtime_options options{.directory = given.data};
-  options.journal.create = use == journal_use::write;
-  auto runtime = cairn::runtime::open(std::move(options));
+status with_runtime(const arguments& given, journal_use use, Work work) {
+  const cairn::runtime_options options{.directory = given.data};
+  auto runtime = use == journal_use::write ? cairn::runtime::open(options)
+                                           : cairn::runtime::open_for_reading(options);
   if (!runtime)
     return complain(runtime.error());
-  const auto ended = work(runtime->host<shopping_cart>(cart_options));
+  const auto ended = work(*runtime);
   if (const auto closed = runtime->close(); !closed)
     return complain(closed.error());
   return finish(ended);
+}
+
+/// The same with `work(carts)`.
+template <class Work>
+status with_carts(const arguments& given, journal_use use, Work work) {
+  return with_runtime(given, use, [&](cairn::runtime& runtime) {
+    const auto carts = runtime.host<shopping_cart>(cart_options);
+    return carts ? work(*carts) : complain(carts.error());
+  });
+}
+
+/// Opens the tables of a view, lets them reach the journal's end, and runs `work(table_view)`.
+template <class View, class Work>
+status with_view(const arguments& given, Work work) {
+  return with_runtime(given, journal_use::read, [&](cairn::runtime& runtime) {
+    const auto view = runtime.project<View>();
+    if (!view)
+      return complain(view.error());
+    if (const auto reached = view->wait_for(runtime.journal().last_position()); !reached)
+      return complain(reached.error());
+    const auto rows = view->read();
+    return rows ? work(*rows) : complain(rows.error());
+  });
 }
 
 /// Sends one command and prints what became of it; `what` names it in the past tense.
@@ -301,6 +304,65 @@ status run_history(const arguments& given) {
       return no_such_cart(given);
     if (given.json)
       std::cout << "\n]\n";
+    return status::done;
+  });
+}
+
+status run_top(const arguments& given) {
+  return with_view<best_sellers>(given, [&](const cairn::table_view& rows) {
+    auto listed = json::array();
+    std::uint64_t left = given.top;
+    const auto show = [&](std::uint64_t, const std::string& sku, const sale& row) {
+      if (left == 0)
+        return cairn::visit::stop;
+      if (given.json)
+        listed.push_back({{"sku", sku}, {"quantity", row.quantity}});
+      else
+        std::cout << std::setw(10) << with_thousands(row.quantity) << "  " << sku << '\n';
+      return --left == 0 ? cairn::visit::stop : cairn::visit::go_on;
+    };
+    if (const auto scanned = rows.scan_by<by_rank>(best_sellers::sales, {}, show); !scanned)
+      return complain(scanned.error());
+    if (given.json)
+      std::cout << listed << '\n';
+    return status::done;
+  });
+}
+
+status run_carts(const arguments& given) {
+  return with_view<cart_list>(given, [&](const cairn::table_view& rows) {
+    auto listed = json::array();
+    std::uint64_t count = 0;
+    const auto show = [&](const std::string& cart, bool checked_out) {
+      ++count;
+      if (given.count)
+        return;
+      const auto* const state = checked_out ? "checked-out" : "open";
+      if (given.json)
+        listed.push_back({{"cart", cart}, {"state", state}});
+      else
+        std::cout << std::left << std::setw(12) << state << cart << '\n';
+    };
+    const auto scanned = given.checked_out
+                             ? rows.scan_by<by_state>(
+                                 cart_list::carts,
+                                 {.from = given.checked_out,
+                                  .below = *given.checked_out ? std::nullopt : std::optional{true}},
+                                 [&](bool checked_out, const std::string& cart, const auto&) {
+                                   show(cart, checked_out);
+                                 })
+                             : rows.scan(cart_list::carts, {},
+                                         [&](const std::string& cart, CartSummary::Reader row) {
+                                           show(cart, row.getCheckedOut());
+                                         });
+    if (!scanned)
+      return complain(scanned.error());
+    if (given.count && given.json)
+      std::cout << json{{"count", count}} << '\n';
+    else if (given.count)
+      std::cout << count << '\n';
+    else if (given.json)
+      std::cout << listed << '\n';
     return status::done;
   });
 }

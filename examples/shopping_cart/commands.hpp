@@ -29,6 +29,9 @@ struct arguments {
   std::optional<std::uint64_t> expect;
   std::optional<std::string> command_id;
   std::optional<std::uint64_t> at;
+  std::uint64_t top = 10;
+  std::optional<bool> checked_out; ///< Of the carts to list; empty: all.
+  bool count = false;
 };
 
 status run_import(const arguments& given);
@@ -37,5 +40,8 @@ status run_remove(const arguments& given);
 status run_checkout(const arguments& given);
 status run_show(const arguments& given);
 status run_history(const arguments& given);
+status run_top(const arguments& given);
+status run_carts(const arguments& given);
+status run_check(const arguments& given);
 
 } // namespace shop

@@ -125,6 +125,28 @@ void add_views(CLI::App& app, arguments& given, status& ended) {
       add_command(app, given, ended, "history", shop::run_history, "List all events of a cart");
   add_cart(history, given);
   add_common(history, given);
+
+  auto& top = add_command(app, given, ended, "top", shop::run_top,
+                          "List the items that were put into carts most often");
+  add_number(top, "N", "", given.top, 1, max_number, "How many [10]");
+  add_common(top, given);
+
+  auto& carts = add_command(app, given, ended, "carts", shop::run_carts, "List the carts");
+  carts
+      .add_option_function<std::string>(
+          "--state", [&given](const std::string& state) { given.checked_out = state != "open"; },
+          "Only those that are open, or only those that are checked out")
+      ->type_name("STATE")
+      ->check(CLI::IsMember({"open", "checked-out"}));
+  carts.add_flag("--count", given.count, "Only how many there are");
+  add_common(carts, given);
+
+  auto& check = add_command(app, given, ended, "check", shop::run_check,
+                            "Fold a journal, or a copy of it, through this version of the program");
+  check.add_option("JOURNAL", given.file, "The data directory that holds it")
+      ->required()
+      ->type_name("");
+  check.add_flag("--json", given.json, "Print JSON");
 }
 
 } // namespace

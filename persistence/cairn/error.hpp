@@ -29,6 +29,8 @@ enum class errc : std::uint8_t {
       5, ///< The application's evolve threw; `error::position()` names the event if it is durable.
   handler_failed =
       6, ///< The application's handler of events threw; `error::position()` names the event.
+  key_held =
+      7, ///< Another stream holds a key that was to be reserved or released; nothing was written.
 
   // Try again later; nothing was written.
   overloaded = 10,        ///< A bounded queue is full.
@@ -40,6 +42,11 @@ enum class errc : std::uint8_t {
 
   // The one that needs a repetition with the same command id.
   outcome_unknown = 20, ///< The commit failed: the events may or may not be durable.
+
+  // The one that needs nothing but patience.
+  not_visible =
+      21, ///< The command was accepted, with `error::version()` and `error::position()`, and is
+          ///< durable; but a projection that was to show it has not. Not to be sent again.
 
   // Look at the machine.
   io_failed = 30, ///< The operating system refused; nothing was written by this call.
@@ -55,6 +62,10 @@ enum class errc : std::uint8_t {
   insecure_permissions = 37, ///< Group or others may read the journal's directory or files.
   unsupported_file_system =
       38, ///< The directory is on a network file system, or on FUSE without the option.
+  incompatible_schema =
+      39, ///< The program's types cannot read what the journal holds; the text names the field.
+  projection_stopped =
+      40, ///< The projection has stopped at `error::position()`, and waits for a decision.
 };
 
 /// The code's name as it stands in the source: "version_conflict".
@@ -71,11 +82,12 @@ public:
   /// A sentence for people: what was wrong, where, and which limit it broke. Not for parsing.
   const std::string& message() const noexcept { return message_; }
 
-  /// `version_conflict`: the actual version of the stream (0: it has no events). Otherwise 0.
+  /// `version_conflict`: the actual version of the stream (0: it has no events). `not_visible`: the
+  /// version of the reply. Otherwise 0.
   std::uint64_t version() const noexcept { return version_; }
 
   /// `corrupt_record`, `evolve_failed`, `handler_failed`: the position of the event in the journal,
-  /// if it has one. Otherwise 0.
+  /// if it has one. `projection_stopped`, `not_visible`: as there. Otherwise 0.
   std::uint64_t position() const noexcept { return position_; }
 
   error& with_version(std::uint64_t version) & { return version_ = version, *this; }

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,16 @@ inline constexpr std::size_t default_max_event_bytes = std::size_t{1} << 20;
 inline constexpr std::size_t record_header_words = 5;
 inline constexpr std::size_t max_tags = 16;
 inline constexpr std::size_t max_tag_bytes = 128;
+inline constexpr std::size_t max_reservations = 16;
+inline constexpr std::size_t max_key_bytes = 255;
+
+/// That a key shall belong to one stream alone, or no longer: uniqueness across all streams.
+struct reservation {
+  std::string key;      ///< 1 to `max_key_bytes` bytes of UTF-8 without control characters.
+  bool release = false; ///< Gives the key up, instead of taking it.
+
+  bool operator==(const reservation&) const = default;
+};
 
 /// What an event's record says about the event, beside the event.
 struct event_metadata {
@@ -30,6 +41,8 @@ struct event_metadata {
   message_id causation_id = {};   ///< The message that caused the command; empty: unknown.
   std::span<const std::string_view> tags = {}; ///< At most `max_tags`, each 1 to `max_tag_bytes`
                                                ///< bytes of UTF-8 without control characters.
+  /// At most `max_reservations`. They take effect with the event, in their order.
+  std::span<const reservation> reservations = {};
 };
 
 /// Events of one stream, encoded as the records that the journal will hold, in the order of their
@@ -46,9 +59,9 @@ public:
   /// Appends a record for an event of the Cap'n Proto type `type`, whose payload `fill` writes into
   /// the pointer that it is given.
   ///
-  /// Errors: `invalid_argument` naming the limit if the record or a tag is too large, there are too
-  /// many tags, or a tag holds a control character; the batch is then as before. What `fill` throws
-  /// passes through, likewise.
+  /// Errors: `invalid_argument` naming the limit if the record, a tag or a key is too large, there
+  /// are too many of them, or one holds a control character; the batch is then as before. What
+  /// `fill` throws passes through, likewise.
   result<void> add(const stream_id& stream, const event_metadata& metadata, std::uint64_t type,
                    function_ref<void(capnp::AnyPointer::Builder)> fill);
 
@@ -59,6 +72,24 @@ public:
       schema_of<T>::write(event, payload.initAs<typename schema_of<T>::wire>());
     });
   }
+
+  /// A tag of one of the records.
+  struct record_tag {
+    std::string tag;
+    std::size_t record; ///< Its index.
+  };
+
+  /// The tags of all records, for the journal's index; in the order of records.
+  std::span<const record_tag> tags() const noexcept { return tags_; }
+
+  /// A reservation that one of the records makes.
+  struct record_reservation {
+    reservation wanted;
+    std::size_t record; ///< Its index.
+  };
+
+  /// The reservations of all records, in their order.
+  std::span<const record_reservation> reservations() const noexcept { return reservations_; }
 
   std::size_t size() const noexcept { return ends_.size(); }
   bool empty() const noexcept { return ends_.empty(); }
@@ -90,6 +121,8 @@ public:
 private:
   std::vector<std::uint64_t> words_; // capnp::word, which clang does not let a vector hold
   std::vector<std::size_t> ends_;    // one past each record, in words
+  std::vector<record_tag> tags_;     // mostly none
+  std::vector<record_reservation> reservations_; // mostly none
   std::size_t max_event_bytes_;
   std::size_t expected_words_; // of the next message
 };

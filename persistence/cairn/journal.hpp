@@ -3,6 +3,7 @@
 #include <cairn/event_batch.hpp>
 #include <cairn/function_ref.hpp>
 #include <cairn/ids.hpp>
+#include <cairn/journal_schemas.hpp>
 #include <cairn/result.hpp>
 
 #include <cairn/journal.capnp.h>
@@ -76,8 +77,14 @@ public:
   /// head is damaged); and, from within `submit`, `invalid_argument` (a record larger than the
   /// journal takes), `overloaded` (the journal's own queue is full), `shut_down`, `already_open`
   /// (in a child made by fork).
+  /// `key_held`: see `refused_reservation`. `corrupt_journal`: the row of a key that was to be
+  /// reserved or released is damaged.
   /// `outcome_unknown`: the commit failed; the events may or may not be durable.
   std::optional<result<commit>> outcome;
+
+  /// With `key_held`: the index, in `events.reservations()`, of the first whose key another stream
+  /// holds.
+  std::size_t refused_reservation = 0;
 };
 
 /// Receives finished appends.
@@ -138,6 +145,9 @@ public:
   message_id correlation_id() const;
   message_id causation_id() const;
   capnp::List<capnp::Text>::Reader tags() const { return record_.getTags(); }
+  capnp::List<format::Reservation>::Reader reservations() const {
+    return record_.getReservations();
+  }
   capnp::AnyPointer::Reader payload() const { return record_.getPayload(); }
   format::EventRecord::Reader record() const noexcept { return record_; }
 
@@ -229,17 +239,36 @@ public:
   /// reclaiming of pages.
   ///
   /// Returns the version of the last event visited, or `from_version - 1` if there was none.
-  /// Errors: `corrupt_record` with its position (events before it have been visited),
-  /// `corrupt_journal` if the chain of the stream is broken, `io_failed`, `shut_down`. What the
-  /// visitor throws passes through, except that `kj::Exception` becomes `corrupt_record`.
+  /// Errors: `corrupt_record` with its position, `corrupt_journal` if the chain of the stream is
+  /// broken, `io_failed`, `shut_down`. The stream is found by walking back from its end: what lies
+  /// before a damaged record is visited all the same if the record's back pointer still leads to
+  /// the event before; if not, or if the chain is broken, nothing is. What the visitor throws
+  /// passes through, except that `kj::Exception` becomes `corrupt_record`.
   virtual result<std::uint64_t> replay(const stream_id& stream, std::uint64_t from_version,
                                        std::uint64_t to_version, event_visitor visitor) const = 0;
 
   /// Calls `visitor` for all events from `from_position` (at least 1) on, in the order of
   /// positions, up to the last that was durable when the call began. Returns the last position
-  /// visited, or `from_position - 1`. Errors and slices as for `replay`.
+  /// visited, or `from_position - 1`. Errors and slices as for `replay`, but that everything before
+  /// the damage has been visited.
   virtual result<std::uint64_t> replay_all(std::uint64_t from_position,
                                            event_visitor visitor) const = 0;
+
+  /// Calls `visitor` for the events with this tag from `from_position` (at least 1) on, in the
+  /// order of positions, up to the last that was durable when the call began. Costs a look-up for
+  /// each of them, whatever lies between.
+  ///
+  /// Returns the position up to which the journal has been searched: the last durable one (at least
+  /// `from_position - 1`), or that of the event that the visitor stopped at. Errors and slices as
+  /// for `replay`; `invalid_argument` (no tag can be like this), `corrupt_journal` (the index is
+  /// damaged).
+  virtual result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                           event_visitor visitor) const = 0;
+
+  /// The stream that holds the key, as of the newest durable event; nothing if nobody does.
+  /// Errors: `invalid_argument` (no key can be like this), `io_failed`, `corrupt_record`,
+  /// `corrupt_journal`, `shut_down`.
+  virtual result<std::optional<stream_id>> holder_of(std::string_view key) const = 0;
 
   /// Keeps `snapshot` as the newest of its stream, some time soon: snapshots trail the log as heads
   /// do, and one that is lost in a crash costs a longer replay, nothing else. A snapshot of a
@@ -252,6 +281,24 @@ public:
   /// `kj::Exception` counts as damaged. Errors: `io_failed`, `shut_down`.
   virtual result<bool> load_snapshot(const stream_id& stream,
                                      function_ref<void(const snapshot_view&)> visitor) const = 0;
+
+  /// Compares the schemas that a program uses with those that the journal knows. What is new, or
+  /// has grown by the rules of evolution (`schemas/README.md`), is recorded durably as one
+  /// generation; what the journal has known before, in whichever generation, is not recorded again.
+  /// So an older version of a program may take over from a newer one.
+  ///
+  /// Errors, with nothing recorded: `incompatible_schema` naming type and field, old and new (or
+  /// the event type that occurs in the journal and that `used` lacks: for it the whole log is
+  /// searched, once); `invalid_argument` (the owner), `storage_full`, `io_failed`,
+  /// `corrupt_journal`, `corrupt_record`, `journal_stopped`, `shut_down`. A journal open for
+  /// reading only compares.
+  virtual result<void> declare_schemas(const schema_declaration& used) = 0;
+
+  /// Calls `visitor` with all generations of schemas, oldest first. Errors: `corrupt_journal`,
+  /// `io_failed`, `shut_down`. What the visitor throws passes through, except that `kj::Exception`
+  /// becomes `corrupt_journal`.
+  virtual result<void>
+  visit_schemas(function_ref<void(const schema_generation&)> visitor) const = 0;
 
   /// The last durable position. Cheap: one atomic read.
   virtual std::uint64_t last_position() const noexcept = 0;

@@ -13,7 +13,8 @@ namespace cairn {
 /// How an LMDB journal is opened. Sizes are in bytes.
 struct lmdb_journal_options {
   std::filesystem::path
-      directory; ///< Created (mode 0700) with the journal in it if it does not exist.
+      directory; ///< Created (mode 0700) with the journal in it if it does not exist; one that
+                 ///< is there, is ours and empty becomes 0700.
 
   bool create = true; ///< false: `not_found` instead of creating.
 
@@ -62,6 +63,9 @@ struct lmdb_verification {
   std::uint64_t streams = 0;
   std::uint64_t snapshots = 0;
   std::uint64_t damaged_snapshots = 0; ///< No error: they are ignored and rebuilt.
+  std::uint64_t schema_generations = 0;
+  std::uint64_t reservations = 0;  ///< Keys that are held.
+  std::uint64_t tagged_events = 0; ///< Rows in the index of tags: each tag of an event counts.
   /// The file holds one more commit, which is undone: it failed, its outcome was unknown, and the
   /// journal has not been opened for writing since. If no commit failed, then a root page is
   /// damaged and the last commit is lost.
@@ -70,9 +74,9 @@ struct lmdb_verification {
 
 /// Reads the whole journal, beside a process that may be writing it, and checks what opening and
 /// replaying take on trust: that LMDB's pages, which have no checksums, form the trees that they
-/// should; that every record follows its predecessor; and that the heads are those of the log.
-/// Needs memory for one head a stream and one bit a page. The pages are looked at in one read
-/// transaction: a journal that is written meanwhile grows until that is done.
+/// should; that every record follows its predecessor; and that heads, reservations and tags are
+/// those of the log. Needs memory for one head a stream and one bit a page. The pages are looked at
+/// in one read transaction: a journal that is written meanwhile grows until that is done.
 ///
 /// Errors: as for opening; `corrupt_record` with its position or `corrupt_journal` for the first
 /// damage found. A file that is cut short or damaged while it is read can still end the process

@@ -33,10 +33,11 @@ struct table_store_options {
 
   row_visibility visibility = row_visibility::committed;
 
-  /// With `at_once`: once so many rows (or `flush_bytes`) are newer in memory than on disk, they
-  /// are due to be written. Four times as many make the writer wait for that.
+  /// With `at_once`: once so many rows (or bytes, or the rows of twice so many events) are newer in
+  /// memory than on disk, they are due to be written. Four times as many, and publishing writes.
   std::size_t flush_rows = 131'072;
   std::size_t flush_bytes = std::size_t{64} << 20;
+  std::size_t flush_events = 262'144;
 
   std::size_t map_bytes = std::size_t{64} << 30; ///< Address space, as for a journal.
   std::size_t free_space_watermark_bytes = std::size_t{64} << 20; ///< As for a journal.
@@ -132,6 +133,9 @@ public:
   virtual std::size_t pending_rows() const noexcept = 0;
   virtual std::size_t pending_bytes() const noexcept = 0;
 
+  /// Ends a batch in which nothing was written.
+  virtual void end_batch() = 0;
+
   /// Ends the batch: readers see its rows from now on, as those of `at`. With `committed`, they and
   /// the checkpoint are on disk. Errors: `storage_full` and `io_failed`, after which the batch is
   /// as before; `outcome_unknown` if the commit failed, after which the store writes nothing any
@@ -153,7 +157,8 @@ public:
   virtual result<void> mark_live() = 0;
 
   /// Flushes and closes; every later call fails with `shut_down`. Views must be gone: it waits for
-  /// them. Errors: as for `publish`.
+  /// them. Without it, a store that is held by a `shared_ptr` closes with its last view. Errors: as
+  /// for `publish`.
   virtual result<void> close() = 0;
 };
 

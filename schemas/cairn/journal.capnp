@@ -32,6 +32,17 @@ struct EventRecord {
 
   tags @7 :List(Text);
   # Chosen by the aggregate. Null where there are none.
+
+  reservations @8 :List(Reservation);
+  # What the command of this event did to keys; it stands in the command's first event. Not there
+  # where there are none: the struct is then as long as it was before this field was added.
+}
+
+struct Reservation {
+  # From this event on the key belongs to the event's stream, or to nobody.
+
+  key @0 :Text;
+  release @1 :Bool;
 }
 
 struct Trace {
@@ -70,4 +81,31 @@ struct RecentCommand {
 
   position @3 :UInt64;
   # Of its last event.
+}
+
+struct SchemaGeneration {
+  # One change of the schemas of what a journal holds. Its number and the time stand in the header
+  # in front of this message.
+
+  owner @0 :Text;
+  # Whose types they are: an aggregate type, or what keeps rows.
+
+  events @1 :List(UInt64);
+  states @2 :List(UInt64);
+  rows @3 :List(UInt64);
+  # The ids of all types that the owner uses from this generation on.
+
+  nodes @4 :List(SchemaNode);
+  # The schemas that are new, or differ from those of the same ids in earlier generations; of the
+  # types above and of all that they contain.
+}
+
+struct SchemaNode {
+  id @0 :UInt64;
+
+  name @1 :Text;
+  # With the names of the structs around it, without the file's: "Fail.Where".
+
+  node @2 :Data;
+  # The canonical form of a `capnp.schema.Node`: the words of its one segment.
 }

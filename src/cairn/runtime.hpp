@@ -2,6 +2,7 @@
 
 #include <cairn/aggregates.hpp>
 #include <cairn/lmdb_journal.hpp>
+#include <cairn/projection.hpp>
 #include <cairn/result.hpp>
 #include <cairn/subscription.hpp>
 
@@ -69,6 +70,17 @@ public:
   /// Errors: `invalid_argument` naming the option, and those of `open_lmdb_journal`.
   static result<runtime> open(runtime_options options);
 
+  /// Opens the journal in `options.directory` for reading only, beside a process that may be
+  /// writing it, and sees what that one has made durable. `history`, `state_at`, `journal` and
+  /// subscriptions are as ever; `query` rebuilds the aggregate's durable state in the thread that
+  /// asks; `ask` fails with `journal_stopped`. Of the options those of the journal count. Takes no
+  /// lock that a writer needs, and no thread but those of subscriptions.
+  ///
+  /// Errors: `invalid_argument` (an option; also a directory without a name), and those of
+  /// `open_lmdb_journal_for_reading`: `not_found` if there is no journal, `already_open` if this
+  /// very process has it open.
+  static result<runtime> open_for_reading(runtime_options options);
+
   runtime(runtime&&) noexcept;
   runtime& operator=(runtime&&) noexcept;
 
@@ -78,9 +90,17 @@ public:
   /// The aggregates of type `T`. Asking again gives the same aggregates, and the options of the
   /// first time count. Two types with the same `type_name` in one runtime are a bug and stop the
   /// program.
+  ///
+  /// The schemas of its events and state are compared with those that the journal knows, and
+  /// recorded where they are new. Errors, with nothing recorded: `incompatible_schema`, naming type
+  /// and field: the program cannot read what the journal holds; the others of
+  /// `journal::declare_schemas`, `shut_down` among them.
   template <aggregate T>
-  aggregates<T> host(const aggregate_options& options = {}) {
-    return aggregates<T>{host(std::make_unique<detail::typed_model<T>>(options))};
+  result<aggregates<T>> host(const aggregate_options& options = {}) {
+    auto hosted = host(std::make_unique<detail::typed_model<T>>(options));
+    if (!hosted)
+      return std::move(hosted).error();
+    return aggregates<T>{*std::move(hosted)};
   }
 
   /// Calls `handler` for the selected durable events, those there are and those to come, in the
@@ -96,14 +116,39 @@ public:
   result<event_feed> follow(const event_selection& selection,
                             const subscription_options& options = {});
 
+  /// The projection `P`, whose tables are in `projections/` below the runtime's directory, or in
+  /// memory if that is. Returns once its tables can be read; with `projection_mode::inlined`, once
+  /// they have caught up (building them from a large journal takes its time: build them first with
+  /// `projection_mode::async`, which keeps the same tables). Asking again gives the same
+  /// projection, and the options of the first time count. Two types with the same `name` in one
+  /// runtime are a bug and stop the program.
+  ///
+  /// In a runtime for reading it follows what the other process writes, behind the log only. One
+  /// process at a time has a projection; the tables of one that another process has can be read
+  /// with `table_store::open_for_reading`.
+  ///
+  /// Errors: `invalid_argument` (an option); `locked` (another process has it);
+  /// `incompatible_schema` (a row's struct is not what the journal knows under its id; see
+  /// `journal::declare_schemas`, whose other errors come, too); `incompatible_format` (the tables
+  /// on disk have other keys or rows: raise the version); `corrupt_journal` (they were folded from
+  /// another history, or are damaged); `shut_down`; and those of `open_lmdb_journal`.
+  template <projection_definition P>
+  result<projection<P>> project(projection_options options = {}) {
+    auto opened = project(std::make_unique<detail::typed_projection<P>>(), std::move(options));
+    if (!opened)
+      return std::move(opened).error();
+    return projection<P>{*std::move(opened)};
+  }
+
   /// The journal beneath, for reading. Valid as long as the runtime.
   const cairn::journal& journal() const noexcept;
 
   runtime_status status() const;
 
   /// Ends subscriptions and feeds, refuses new requests with `shut_down`, answers every accepted
-  /// one, lets the aggregates leave memory, and closes the journal. Not from a continuation or the
-  /// handler of a subscription. Errors: those of `journal::close`.
+  /// one, lets the aggregates leave memory, ends the projections, and closes the journal. Not from
+  /// a continuation or the handler of a subscription. Errors: those of `journal::close`, and of a
+  /// projection whose rows could not be flushed.
   result<void> close();
 
 private:
@@ -111,7 +156,10 @@ private:
   friend struct runtime_access;
 
   explicit runtime(std::unique_ptr<parts> made) noexcept;
-  std::shared_ptr<detail::aggregate_host> host(std::unique_ptr<detail::aggregate_model> model);
+  result<std::shared_ptr<detail::aggregate_host>>
+  host(std::unique_ptr<detail::aggregate_model> model);
+  result<std::shared_ptr<detail::projection_host>>
+  project(std::unique_ptr<detail::projection_model> model, projection_options options);
 
   std::unique_ptr<parts> parts_;
 };

@@ -23,3 +23,5 @@ struct AccountState {
   closed @2 :Bool;
   lastNote @3 :Text;
 }
+
+struct Holding { balance @0 :UInt64; movements @1 :UInt64; }   # a row of a projection

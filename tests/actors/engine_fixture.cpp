@@ -85,7 +85,7 @@ test_engine::~test_engine() {
   parts_->engine->detach();
 }
 
-std::shared_ptr<cairn::detail::aggregate_host>
+cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>
 test_engine::host(std::unique_ptr<cairn::detail::aggregate_model> model) {
   return parts_->engine->host(std::move(model));
 }
@@ -145,7 +145,7 @@ threaded_engine::~threaded_engine() {
   parts_->engine->detach();
 }
 
-std::shared_ptr<cairn::detail::aggregate_host>
+cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>
 threaded_engine::host(std::unique_ptr<cairn::detail::aggregate_model> model) {
   return parts_->engine->host(std::move(model));
 }

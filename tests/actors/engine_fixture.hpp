@@ -51,7 +51,8 @@ public:
 
   template <cairn::aggregate T>
   cairn::aggregates<T> host(const cairn::aggregate_options& options = {}) {
-    return cairn::aggregates<T>{host(std::make_unique<cairn::detail::typed_model<T>>(options))};
+    return cairn::aggregates<T>{
+        host(std::make_unique<cairn::detail::typed_model<T>>(options)).value()};
   }
 
   /// Runs actors until none has anything to do.
@@ -82,7 +83,7 @@ public:
   void close();
 
 private:
-  std::shared_ptr<cairn::detail::aggregate_host>
+  cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>
   host(std::unique_ptr<cairn::detail::aggregate_model> model);
 
   struct parts;
@@ -98,14 +99,15 @@ public:
 
   template <cairn::aggregate T>
   cairn::aggregates<T> host(const cairn::aggregate_options& options = {}) {
-    return cairn::aggregates<T>{host(std::make_unique<cairn::detail::typed_model<T>>(options))};
+    return cairn::aggregates<T>{
+        host(std::make_unique<cairn::detail::typed_model<T>>(options)).value()};
   }
 
   engine_figures figures() const;
   void close();
 
 private:
-  std::shared_ptr<cairn::detail::aggregate_host>
+  cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>
   host(std::unique_ptr<cairn::detail::aggregate_model> model);
 
   struct parts;

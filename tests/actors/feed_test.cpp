@@ -69,6 +69,16 @@ positions from_to(std::uint64_t first, std::uint64_t last) {
   return all;
 }
 
+/// The same aggregate as an older program knew it: with fewer events.
+struct older_account {
+  static constexpr std::string_view type_name = "account";
+  using state = account_state;
+  using command = std::variant<test::close>;
+  using event = std::variant<test::closed>;
+  static cairn::decision<event> decide(const state&, const test::close&) { return closed{}; }
+  static void evolve(state&, const test::closed&) {}
+};
+
 } // namespace
 
 TEST_CASE_FIXTURE(feed_fixture, "what was there and what comes later is one sequence, no seam") {
@@ -136,10 +146,14 @@ TEST_CASE_FIXTURE(feed_fixture, "whatever the batches, each event comes once and
     for (std::size_t n = random() % 60; n > 0; --n) {
       const auto& to = streams[random() % streams.size()];
       const std::size_t count = 1 + random() % 3;
-      const auto first = append(to, count);
+      const bool red = random() % 3 == 0;
+      const auto first = append(
+          to, count, red ? std::vector<std::string_view>{"red"} : std::vector<std::string_view>{});
       for (std::uint64_t at = first; at < first + count; ++at)
         for (const auto& key : {std::string{}, std::string{to.type()}, to.name()})
           expected[key].push_back(at);
+      for (std::uint64_t at = first; red && at < first + count; ++at)
+        expected["#red"].push_back(at);
     }
   };
   for (int round = 0; round < 40; ++round) {
@@ -157,10 +171,11 @@ TEST_CASE_FIXTURE(feed_fixture, "whatever the batches, each event comes once and
     auto all = follow(event_selection::all(), options);
     auto type = follow(event_selection::of_type("shop"), options);
     auto one = follow(event_selection::of_stream(streams[2]), options);
-    positions seen_all, seen_type, seen_one;
+    auto tag = follow(event_selection::tagged("red"), options);
+    positions seen_all, seen_type, seen_one, seen_tag;
     for (int step = 0; step < 4; ++step) {
       for (auto& [feed, seen] :
-           {std::pair{&all, &seen_all}, {&type, &seen_type}, {&one, &seen_one}})
+           {std::pair{&all, &seen_all}, {&type, &seen_type}, {&one, &seen_one}, {&tag, &seen_tag}})
         for (std::size_t calls = random() % 30; calls > 0; --calls) {
           const std::size_t wanted = 1 + random() % 5;
           std::size_t got = 0;
@@ -178,7 +193,7 @@ TEST_CASE_FIXTURE(feed_fixture, "whatever the batches, each event comes once and
       append_some(expected);
     }
     for (auto& [feed, seen] :
-         {std::pair{&all, &seen_all}, {&type, &seen_type}, {&one, &seen_one}}) {
+         {std::pair{&all, &seen_all}, {&type, &seen_type}, {&one, &seen_one}, {&tag, &seen_tag}}) {
       const auto rest = rest_of(*feed);
       seen->insert(seen->end(), rest.begin(), rest.end());
       CHECK(feed->position() == journal->last_position());
@@ -186,6 +201,7 @@ TEST_CASE_FIXTURE(feed_fixture, "whatever the batches, each event comes once and
     CHECK(seen_all == expected[""]);
     CHECK(seen_type == expected["shop"]);
     CHECK(seen_one == expected[streams[2].name()]);
+    CHECK(seen_tag == expected["#red"]);
   }
 }
 
@@ -255,4 +271,17 @@ TEST_CASE_FIXTURE(feed_fixture, "a feed that outlives the end says so") {
   journal.reset();
   CHECK(feed.next(count).error().code() == errc::shut_down);
   CHECK(feed.position() == 1);
+}
+
+TEST_CASE_FIXTURE(feed_fixture, "an event of a type that the aggregate does not list ends it") {
+  append(stream("account", "a"), 1);
+  const auto nothing = [](const event_info&, const older_account::event&) {};
+  const auto follower =
+      hub->subscribe(event_selection::all(), {},
+                     detail::typed_handler<older_account, decltype(nothing)>{nothing})
+          .value();
+  const auto ended = follower.wait();
+  REQUIRE(!ended);
+  CHECK(ended.error().code() == errc::evolve_failed);
+  CHECK(ended.error().position() == 1);
 }

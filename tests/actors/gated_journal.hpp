@@ -61,6 +61,20 @@ public:
                 cairn::function_ref<void(const cairn::snapshot_view&)> visitor) const override {
     return inner_->load_snapshot(stream, visitor);
   }
+  cairn::result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                          cairn::event_visitor visitor) const override {
+    return inner_->replay_tag(tag, from_position, visitor);
+  }
+  cairn::result<std::optional<cairn::stream_id>> holder_of(std::string_view key) const override {
+    return inner_->holder_of(key);
+  }
+  cairn::result<void> declare_schemas(const cairn::schema_declaration& used) override {
+    return inner_->declare_schemas(used);
+  }
+  cairn::result<void>
+  visit_schemas(cairn::function_ref<void(const cairn::schema_generation&)> visitor) const override {
+    return inner_->visit_schemas(visitor);
+  }
   std::uint64_t last_position() const noexcept override { return inner_->last_position(); }
   cairn::result<std::uint64_t> wait_beyond(std::uint64_t position,
                                            std::chrono::steady_clock::time_point deadline,

@@ -8,3 +8,4 @@ $Cxx.namespace("bench");
 struct Add { payload @0 :Data; }
 struct Added { payload @0 :Data; }
 struct CounterState { count @0 :UInt64; }
+struct Tally { events @0 :UInt64; bytes @1 :UInt64; lastPosition @2 :UInt64; }   # a row

@@ -100,7 +100,15 @@ cairn::future<cairn::reply> load::ask(client& by, std::size_t aggregate) {
 }
 
 void load::send_command(client& by, std::size_t aggregate, clock::time_point since) {
-  by.expect(ask(by, aggregate), since);
+  auto sent = ask(by, aggregate);
+  if (!after_)
+    return by.expect(std::move(sent), since);
+  auto told = std::move(sent).then([this](cairn::result<cairn::reply>&& outcome) {
+    if (outcome)
+      after_(*outcome);
+    return std::move(outcome);
+  });
+  by.expect(std::move(told), since);
 }
 
 void load::send_query(client& by, std::size_t aggregate, clock::time_point since) {

@@ -110,6 +110,9 @@ public:
   /// To be called for each runtime, which must be closed before this goes.
   void aim(cairn::aggregates<counter> at) { target_.emplace(std::move(at)); }
 
+  /// Called with the reply of each command that is sent from now on, in the runtime's thread.
+  void after_reply(std::function<void(const cairn::reply&)> call) { after_ = std::move(call); }
+
   /// One command to each aggregate, in order, so that all are resident. Throws `failure`.
   void activate_all();
 
@@ -146,6 +149,7 @@ private:
   std::vector<std::byte> data_;
   std::vector<std::unique_ptr<client>> clients_;
   std::optional<cairn::aggregates<counter>> target_;
+  std::function<void(const cairn::reply&)> after_;
   std::atomic<std::uint64_t> commands_{0};
 };
 

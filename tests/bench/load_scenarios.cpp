@@ -77,7 +77,7 @@ public:
       runtime_{open_runtime(journal_.path())} {
     const cairn::aggregate_options hosted{.max_outstanding =
                                               std::max<std::size_t>(16'384, 2 * with.in_flight)};
-    load_.aim(runtime_.host<counter>(hosted));
+    load_.aim(runtime_.host<counter>(hosted).value());
     load_.activate_all();
     activated_ = runtime_.status().journal;
   }

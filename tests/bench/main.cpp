@@ -18,11 +18,12 @@ struct scenario {
   report (*run)(session&);
 };
 
-// `open-loop` takes its rate from the peak that `commands` found.
-constexpr scenario scenarios[]{{"commands", run_commands}, {"open-loop", run_open_loop},
-                               {"hot", run_hot},           {"mixed", run_mixed},
-                               {"latency", run_latency},   {"rehydrate", run_rehydrate},
-                               {"open", run_open},         {"memory", run_memory}};
+// `open-loop` and `lag` take their rate from the peak that `commands` found.
+constexpr scenario scenarios[]{
+    {"commands", run_commands},   {"open-loop", run_open_loop}, {"hot", run_hot},
+    {"mixed", run_mixed},         {"latency", run_latency},     {"rehydrate", run_rehydrate},
+    {"subscribe", run_subscribe}, {"open", run_open},           {"memory", run_memory},
+    {"project", run_project},     {"inline", run_inline},       {"lag", run_lag}};
 
 std::string with_separators(double value) {
   auto digits = std::to_string(static_cast<long long>(value + 0.5));
@@ -150,9 +151,10 @@ void declare(CLI::App& app, invocation& called) {
       ->check(CLI::Range(1, 262'144));
   app.add_option("--clients", asked.clients, "Threads that send")->check(CLI::Range(1, 64));
   app.add_option("--seconds", asked.seconds, "Duration of the measured load")->check(positive);
-  app.add_option("--events", asked.events, "Events in the journal of rehydrate and of open")
+  app.add_option("--events", asked.events, "Events in the journal of rehydrate, open and project")
       ->check(positive);
-  app.add_option("--rate", called.rate, "Requests a second of open-loop, or 'half' of the peak");
+  app.add_option("--rate", called.rate,
+                 "Requests a second of open-loop and lag, or 'half' of the peak");
   app.add_flag("--command-ids", asked.command_ids, "Give every command an id (deduplication)");
   app.add_option("--directory", called.directory,
                  "Where journals are put, in a fresh directory that is removed at the end")

@@ -50,7 +50,8 @@ report run_memory(session& at) {
   // Heads of streams that were written lately are the journal's memory, not the aggregates'.
   options.journal.flush_interval_events = 1024;
   auto runtime = need(cairn::runtime::open(std::move(options)), "opening a runtime");
-  const auto counters = runtime.host<counter>({.idle_timeout = std::chrono::milliseconds::zero()});
+  const auto counters =
+      runtime.host<counter>({.idle_timeout = std::chrono::milliseconds::zero()}).value();
   warming.aim(counters);
   all.aim(counters);
 

@@ -70,7 +70,7 @@ int open_journal_and_die(const std::string& directory) {
   const auto begin = clock::now();
   auto runtime = open_runtime(directory);
   const auto opened = clock::now();
-  auto counters = runtime.host<counter>();
+  auto counters = runtime.host<counter>().value();
   const auto reply = need(counters.ask(id_of(0), add{}).get(), "the first command");
   const auto answered = clock::now();
   const auto ms = [](auto time) { return std::chrono::duration<double, std::milli>{time}.count(); };

@@ -5,6 +5,7 @@
 #include <lmdb.h>
 
 #include <algorithm>
+#include <cstdio>
 
 namespace bench {
 namespace {
@@ -139,6 +140,48 @@ void raw_log::flush_heads(MDB_txn* txn) {
   flushed_ = position_;
 }
 
+struct raw_rows::environment {
+  env_ptr env;
+  MDB_dbi rows = 0;
+};
+
+raw_rows::raw_rows(const std::filesystem::path& directory, std::size_t rows)
+  : environment_{std::make_unique<environment>()}, rows_{rows} {
+  std::filesystem::create_directories(directory);
+  environment_->env = open_env(directory / "raw.mdb", 0);
+  transaction made{environment_->env.get()};
+  check(mdb_dbi_open(made.txn, "rows", MDB_CREATE, &environment_->rows), "open rows");
+  made.commit();
+}
+
+raw_rows::~raw_rows() = default;
+
+measured raw_rows::put(std::size_t per_commit, std::chrono::duration<double> at_most,
+                       std::uint64_t rows_at_most) {
+  // As a projection's: a table's id and an aggregate's name; seal, root and three words.
+  char key_bytes[32]{};
+  std::uint64_t row[5]{};
+  const auto begin = clock::now();
+  const auto end = begin + std::chrono::duration_cast<clock::duration>(at_most);
+  std::uint64_t done = 0;
+  while (clock::now() < end && done < rows_at_most) {
+    transaction writing{environment_->env.get()};
+    {
+      const cursor rows{writing.txn, environment_->rows};
+      for (std::size_t i = 0; i < per_commit; ++i) {
+        std::snprintf(key_bytes + 8, sizeof(key_bytes) - 8, "c-%08zu",
+                      static_cast<std::size_t>(random_() % rows_));
+        row[1] = ++done;
+        MDB_val key{sizeof(key_bytes), key_bytes};
+        MDB_val value{sizeof(row), row};
+        check(mdb_cursor_put(rows.handle, &key, &value, 0), "mdb_cursor_put");
+      }
+    }
+    writing.commit();
+  }
+  return {done, clock::now() - begin};
+}
+
 struct raw_reader::environment {
   env_ptr env;
   MDB_dbi log = 0;
@@ -180,7 +223,7 @@ measured raw_reader::walk(std::span<const cairn::stream_head> heads, touch touch
   return {records, clock::now() - begin};
 }
 
-measured raw_reader::scan_tail(std::uint64_t records) {
+measured raw_reader::scan_tail(std::uint64_t records, touch touched) {
   const auto begin = clock::now();
   const transaction reading{environment_->env.get(), MDB_RDONLY};
   const cursor log{reading.txn, environment_->log};
@@ -193,7 +236,13 @@ measured raw_reader::scan_tail(std::uint64_t records) {
   std::uint64_t sum = 0;
   for (std::uint64_t i = 0; i < records; ++i) {
     check(mdb_cursor_get(log.handle, &key, &value, operation), "mdb_cursor_get");
-    sum += static_cast<const std::uint64_t*>(value.mv_data)[previous_word];
+    const auto* const words = static_cast<const std::uint64_t*>(value.mv_data);
+    if (touched == touch::every_word) {
+      for (std::size_t word = 0; word < value.mv_size / 8; ++word)
+        sum += words[word];
+    } else {
+      sum += words[previous_word];
+    }
     operation = MDB_NEXT;
   }
   sum_ = sum;

@@ -63,6 +63,23 @@ private:
   std::uint64_t flushed_ = 0;
 };
 
+/// Rows like those of a projection, put by LMDB alone: one row for each event, of rows chosen at
+/// random, as they come.
+class raw_rows {
+public:
+  raw_rows(const std::filesystem::path& directory, std::size_t rows);
+  ~raw_rows();
+
+  measured put(std::size_t per_commit, std::chrono::duration<double> at_most,
+               std::uint64_t rows_at_most);
+
+private:
+  struct environment;
+  std::unique_ptr<environment> environment_;
+  std::size_t rows_;
+  std::mt19937_64 random_{42};
+};
+
 /// A journal's log, read by LMDB alone. The journal must not be open in this process.
 class raw_reader {
 public:
@@ -76,7 +93,7 @@ public:
   measured walk(std::span<const cairn::stream_head> heads, touch touched);
 
   /// Reads the last `records` of the log in order.
-  measured scan_tail(std::uint64_t records);
+  measured scan_tail(std::uint64_t records, touch touched = touch::one_word);
 
 private:
   struct environment;

@@ -89,7 +89,7 @@ void measure_activation(const std::filesystem::path& directory, const load::sett
   load queries{with};
   outcomes out;
   auto runtime = open_runtime(directory);
-  queries.aim(runtime.host<counter>());
+  queries.aim(runtime.host<counter>().value());
   const auto time = queries.query_all(out);
   out.throw_if_failed();
   if (const auto count = runtime.status().rehydrations; count != with.aggregates)

@@ -66,8 +66,12 @@ report run_mixed(session& at);
 report run_open_loop(session& at);
 report run_latency(session& at);
 report run_rehydrate(session& at);
+report run_subscribe(session& at);
 report run_open(session& at);
 report run_memory(session& at);
+report run_project(session& at);
+report run_inline(session& at);
+report run_lag(session& at);
 
 // The other processes of `run_open`; see there.
 int build_journal_and_die(const std::string& directory, std::uint64_t events, std::size_t payload,

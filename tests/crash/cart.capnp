@@ -17,3 +17,11 @@ struct CartState {
   deleted @1 :Bool;
   modifications @2 :UInt64;
 }
+
+# A row of the projections: what happened to one cart, or in all
+
+struct Tally {
+  events @0 :UInt64;
+  lastPosition @1 :UInt64;
+  deleted @2 :Bool;
+}

@@ -66,6 +66,9 @@ std::string told_by(const testimony& told) {
     if (told.answers[i].what == report::kind::failed)
       return std::string{"a command: "}
              + std::string{cairn::to_string(static_cast<cairn::errc>(told.answers[i].code))};
+  if (told.hosting != 0)
+    return std::string{"hosting: "}
+           + std::string{cairn::to_string(static_cast<cairn::errc>(told.hosting))};
   if (!told.opened)
     return std::string{"opening: "}
            + std::string{cairn::to_string(static_cast<cairn::errc>(told.opening))};
@@ -77,6 +80,10 @@ std::string objection_to(const testimony& told) {
   const auto by = told_by(told);
   if (by.empty())
     return "nobody was told of the failure";
+  if (told.hosting != 0)
+    return told.hosting == static_cast<std::uint32_t>(cairn::errc::journal_stopped)
+               ? std::string{}
+               : "hosting failed with another error than journal_stopped: " + by;
   if (!told.opened)
     return told.opening == static_cast<std::uint32_t>(cairn::errc::io_failed)
                ? ""

@@ -2,6 +2,7 @@
 // client was told and the journal does not show, or the other way round.
 
 #include "commands.hpp"
+#include "projection_sheet.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
 #include "witness.hpp"
@@ -126,7 +127,27 @@ private:
   std::size_t filled_ = 0;
 };
 
+/// The fold of the journal up to `position`, made here from the records.
+tally_sheet fold_of(const cairn::journal& events, std::uint64_t position) {
+  tally_sheet sheet;
+  const auto replayed = events.replay_all(1, [&](const cairn::event_view& event) {
+    if (event.position() > position)
+      return cairn::visit::stop;
+    const auto name = event.stream();
+    auto& row = sheet.carts[std::string{name.substr(name.find('/') + 1)}];
+    ++row.events;
+    row.last_position = event.position();
+    row.deleted = event.type() == cairn::type_id_of<deleted>();
+    ++sheet.events;
+    return cairn::visit::go_on;
+  });
+  if (!replayed)
+    throw contradiction{replayed.error().message()};
+  return sheet;
+}
+
 struct counts {
+  std::uint64_t projections_behind = 0; ///< The events that the disk lacked after a kill.
   std::uint64_t kills_before_opening = 0;
   std::uint64_t sent_again = 0;
   std::uint64_t sent_again_and_known = 0;
@@ -144,7 +165,9 @@ public:
     write_and_kill();
     auto runtime = open();
     seen_.read(runtime.journal());
-    const auto carts = runtime.host<cart>({.snapshot_every = 4});
+    check_projection<false>(runtime);
+    check_projection<true>(runtime);
+    const auto carts = runtime.host<cart>({.snapshot_every = 4}).value();
     probe_deleted(carts);
     send_again(carts);
     if (const auto closed = runtime.close(); !closed)
@@ -170,7 +193,9 @@ public:
               << " of them durable; " << counts_.sent_again << " sent again, "
               << counts_.sent_again_and_known << " of them known\n"
               << counts_.deleted_probed
-              << " commands to deleted carts after reopening, all refused\n";
+              << " commands to deleted carts after reopening, all refused\n"
+              << 2 * run_ << " times the tables of a projection were the fold of the journal, "
+              << counts_.projections_behind << " events were taken in after a kill\n";
   }
 
 private:
@@ -219,6 +244,52 @@ private:
     if (!opened)
       fail(opened.error());
     return *std::move(opened);
+  }
+
+  /// What the kill left on disk is the fold up to its checkpoint, and becomes that of the whole.
+  template <bool Inlined>
+  void check_projection(cairn::runtime& runtime) {
+    using sheet = tally_of_carts<Inlined>;
+    const auto lies =
+        std::filesystem::path{directory_} / "projections" / std::string{sheet::name} / "1" / "1";
+    std::uint64_t kept = 0;
+    if (std::filesystem::exists(lies / "tables.mdb")) {
+      const auto left = cairn::table_store::open_for_reading({.directory = lies});
+      if (!left)
+        fail(left.error());
+      kept = check_rows<sheet>(runtime.journal(), (*left)->read());
+    }
+    const auto opened = runtime.project<sheet>(projection_options_of(Inlined, random_()));
+    if (!opened)
+      fail(opened.error());
+    const auto head = runtime.journal().last_position();
+    if (const auto reached = opened->wait_for(head); !reached)
+      fail(reached.error());
+    if (check_rows<sheet>(runtime.journal(), opened->read()) != head)
+      throw contradiction{std::string{sheet::name} + " did not reach the end of the journal"};
+    counts_.projections_behind += head - kept;
+  }
+
+  template <class Sheet>
+  static std::uint64_t check_rows(const cairn::journal& events,
+                                  const cairn::result<cairn::table_view>& view) {
+    if (!view)
+      fail(view.error());
+    tally_sheet found;
+    std::size_t ranked = 0;
+    const auto rows = view->scan(
+        Sheet::carts, {}, [&](const std::string& id, const tally& row) { found.carts[id] = row; });
+    const auto ranks = view->template scan_by<by_events>(
+        Sheet::carts, {}, [&](std::uint64_t, const std::string&, const tally&) { ++ranked; });
+    const auto all = view->get(Sheet::all, 0);
+    if (!rows || !ranks || !all)
+      fail(!rows ? rows.error() : !ranks ? ranks.error() : all.error());
+    found.events = all->value_or(tally{}).events;
+    if (found != fold_of(events, view->position()) || ranked != found.carts.size())
+      throw contradiction{"the rows of " + std::string{Sheet::name}
+                          + " are not the fold of the journal up to position "
+                          + std::to_string(view->position())};
+    return view->position();
   }
 
   /// A deleted cart refuses everything, also after the crash.

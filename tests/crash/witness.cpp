@@ -76,7 +76,8 @@ void witness::take(const cairn::event_view& event) {
     contradict("cart-", number, ": version ", event.version(), " follows ", of.version);
   if (of.deleted)
     contradict("cart-", number, " has an event after its deletion, at position ", event.position());
-  const auto happened = cairn::detail::event_dispatch<cart::event>::read(event);
+  cart::event happened;
+  cairn::detail::for_each_event<cart>(event, [&](const cart::event& one) { happened = one; });
   of.version = event.version();
   of.position = event.position();
   of.deleted = std::holds_alternative<crash::deleted>(happened);

@@ -2,6 +2,7 @@
 // and report every command and every answer to the pipe on descriptor 1.
 
 #include "commands.hpp"
+#include "projection_sheet.hpp"
 
 #include <cairn/runtime.hpp>
 
@@ -123,7 +124,13 @@ int main(int argc, char** argv) {
     std::cerr << "crash-writer: " << runtime.error() << '\n';
     return 4;
   }
-  const auto carts = runtime->host<cart>({.snapshot_every = 4});
+  const auto carts = runtime->host<cart>({.snapshot_every = 4}).value();
+  const auto behind = runtime->project<tally_of_carts<false>>(projection_options_of(false, seed));
+  const auto inlined = runtime->project<tally_of_carts<true>>(projection_options_of(true, seed));
+  if (!behind || !inlined) {
+    std::cerr << "crash-writer: " << (behind ? inlined.error() : behind.error()) << '\n';
+    return 5;
+  }
   const report opened{};
   tell(&opened, 1);
   std::atomic<std::uint32_t> rounds{0};

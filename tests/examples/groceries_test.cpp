@@ -69,8 +69,18 @@ TEST_CASE("a month of a grocery outlet's baskets is imported as it was") {
   CHECK(again["accepted"] == 0);
   CHECK(again["repeated"] == 9835 + 43367);
 
+  const auto top =
+      test::run(SHOPPING_CART, {"top", "5", "--json", "--data", (files / "data").string()});
+  CHECK(nlohmann::json::parse(top.out) == nlohmann::json::parse(R"([
+          {"sku":"whole milk","quantity":2513},{"sku":"other vegetables","quantity":1903},
+          {"sku":"rolls/buns","quantity":1809},{"sku":"soda","quantity":1715},
+          {"sku":"yogurt","quantity":1372}])"));
+  const auto count = test::run(SHOPPING_CART, {"carts", "--state", "checked-out", "--count",
+                                               "--data", (files / "data").string()});
+  CHECK(count.out == "9835\n");
+
   auto runtime = cairn::runtime::open({.directory = files / "data"}).value();
-  const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options);
+  const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
   counts sold;
   std::uint64_t most = 0;
   for (const auto& basket : baskets_of(GROCERIES)) {
@@ -80,8 +90,8 @@ TEST_CASE("a month of a grocery outlet's baskets is imported as it was") {
     const auto held = counts_of(*cart);
     REQUIRE(cart->checked_out);
     REQUIRE(held == counts_of(basket));
-    for (const auto& [item, count] : held)
-      sold[item] += count;
+    for (const auto& [item, quantity] : held)
+      sold[item] += quantity;
     most = std::max<std::uint64_t>(most, basket.items.size());
   }
   CHECK(sold.size() == 169);

@@ -245,6 +245,48 @@ TEST_CASE("a journal that another process has open ends with status 3") {
   shop.run(0, {"add", "c", "tea"});
 }
 
+TEST_CASE("a cart is shown as it is by then while another process has the journal open") {
+  const program shop;
+  auto runtime = cairn::runtime::open({.directory = shop.files / "data"}).value();
+  const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
+  for (int version = 1; version <= 3; ++version) {
+    const shop::add_item tea{.sku = "tea", .quantity = 1, .unit_price_cents = 5};
+    REQUIRE(carts.ask("c", tea).get());
+    CHECK(shop.read({"show", "c"})["version"] == version);
+    CHECK(shop.read({"history", "c"}).size() == static_cast<std::size_t>(version));
+    CHECK(shop.read({"top"})[0]["quantity"] == version);
+    CHECK(shop.run(0, {"carts", "--state", "open", "--count"}).out == "1\n");
+  }
+  CHECK(shop.read({"show", "c", "--at", "2"})["version"] == 2);
+  shop.run(1, {"show", "nobody"});
+  CHECK(runtime.close());
+}
+
+TEST_CASE("carts are shown while an import runs") {
+  const program shop;
+  std::string baskets; // enough for half a minute at least
+  for (int i = 0; i < 200'000; ++i)
+    baskets += "tea,soap,tea,bread,milk\n";
+  const auto file = shop.files.write("long.csv", baskets);
+  const test::child import{SHOPPING_CART,
+                           {"import", file.string(), "--data", (shop.files / "data").string()}};
+  // The first cart is complete before the import is: look until it is.
+  for (;;) {
+    REQUIRE_FALSE(import.ends_within(std::chrono::milliseconds{20}));
+    const auto shown = test::run(
+        SHOPPING_CART, {"show", "long-1", "--json", "--data", (shop.files / "data").string()});
+    const bool not_yet = shown.status == 1 || (shown.status == 3 && !contains(shown.err, "locked"));
+    REQUIRE((shown.status == 0 || not_yet));
+    if (shown.status == 0 && json::parse(shown.out)["state"] == "checked-out")
+      break;
+  }
+  CHECK(shop.read({"show", "long-1"})["version"] == 6);
+  CHECK(shop.read({"history", "long-1"}).size() == 6);
+  CHECK(contains(shop.run(3, {"add", "c", "tea"}).err, "locked"));
+  CHECK_FALSE(import.ends_within(std::chrono::microseconds{0})); // it was running all the time
+  import.kill();
+}
+
 TEST_CASE("output that cannot be written ends with status 3") {
   const program shop;
   shop.run(0, {"add", "c", "tea"});
@@ -306,4 +348,54 @@ TEST_CASE("an import into carts that refuse it ends with status 1 and names the 
   const auto ended = shop.run(1, {"import", file});
   CHECK(contains(ended.err, file + ":2: adding milk was rejected: already_checked_out"));
   CHECK(shop.read({"show", "b-1"})["state"] == "checked-out");
+}
+
+TEST_CASE("the best sellers are listed, the most wanted first, as of the last command") {
+  const program shop;
+  shop.run(0, {"import", SAMPLE});
+  CHECK(shop.run(0, {"top", "3"}).out
+        == "        22  fleece\n"
+           "        20  insect repellent\n"
+           "        20  seam sealer\n");
+  CHECK(shop.read({"top"}).size() == 10);
+  shop.run(0, {"add", "mine", "seam sealer", "--quantity", "5000"});
+  CHECK(shop.run(0, {"top", "2", "--json"}).out
+        == "[{\"sku\":\"seam sealer\",\"quantity\":5020},{\"sku\":\"fleece\",\"quantity\":22}]\n");
+  shop.run(0, {"remove", "mine", "seam sealer"});
+  CHECK(shop.read({"top", "2"})[0]["sku"] == "fleece");
+  shop.run(2, {"top", "0"});
+}
+
+TEST_CASE("carts are listed and counted by their state") {
+  const program shop;
+  for (const auto* cart : {"b", "a", "c"})
+    shop.run(0, {"add", cart, "tea"});
+  shop.run(0, {"remove", "c", "tea"});
+  shop.run(0, {"checkout", "b"});
+  CHECK(shop.run(0, {"carts", "--state", "open"}).out == "open        a\nopen        c\n");
+  CHECK(shop.run(0, {"carts", "--state", "checked-out"}).out == "checked-out b\n");
+  CHECK(shop.run(0, {"carts", "--state", "open", "--count"}).out == "2\n");
+  CHECK(shop.run(0, {"carts", "--count"}).out == "3\n");
+  CHECK(shop.read({"carts", "--state", "checked-out"})
+        == json::parse(R"([{"cart":"b","state":"checked-out"}])"));
+  CHECK(shop.read({"carts"}).size() == 3);
+  CHECK(shop.read({"carts", "--count"}) == json{{"count", 3}});
+  shop.run(2, {"carts", "--state", "lost"});
+}
+
+TEST_CASE("a journal is folded through the program before it is deployed") {
+  const program shop;
+  for (const char* sku : {"tea", "milk", "tea"})
+    shop.run(0, {"add", "mine", sku});
+  shop.run(0, {"checkout", "mine"});
+  shop.run(0, {"add", "yours", "tea"});
+  const auto folded = json::parse(
+      test::run(SHOPPING_CART, {"check", (shop.files / "data").string(), "--json"}).out);
+  CHECK(folded["carts"] == 2);
+  CHECK(folded["events"] == 5);
+  CHECK(folded["findingCount"] == 0);
+  CHECK(folded["findings"].empty());
+  const auto missing = test::run(SHOPPING_CART, {"check", (shop.files / "elsewhere").string()});
+  CHECK(missing.status == 1);
+  CHECK(contains(missing.err, "there is no directory"));
 }

@@ -5,6 +5,7 @@
 #include "journal_fixture.hpp"
 #include "journal_meta.hpp"
 #include "page_format.hpp"
+#include "tag_rows.hpp"
 
 #include <array>
 #include <csignal>
@@ -18,7 +19,7 @@ namespace {
 
 using byte_vector = std::vector<unsigned char>;
 
-enum class database { meta, log, heads, snapshots };
+enum class database { meta, log, heads, snapshots, schemas, tags, reservations };
 
 /// Changes a value behind the journal's back, while it is closed; an empty value deletes it.
 void alter(const std::filesystem::path& directory, database where, std::span<const std::byte> key,
@@ -30,7 +31,8 @@ void alter(const std::filesystem::path& directory, database where, std::span<con
   REQUIRE(txn.begin(env, 0) == 0);
   REQUIRE(detail::open_databases(txn.get(), false, dbs) == 0);
   const MDB_dbi dbi =
-      std::array{dbs.meta, dbs.log, dbs.heads, dbs.snapshots}[static_cast<std::size_t>(where)];
+      std::array{dbs.meta,    dbs.log,  dbs.heads,       dbs.snapshots,
+                 dbs.schemas, dbs.tags, dbs.reservations}[static_cast<std::size_t>(where)];
   MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
   MDB_val value{};
   REQUIRE(mdb_get(txn.get(), dbi, &lmdb_key, &value) == 0);
@@ -434,4 +436,93 @@ TEST_CASE("verifying beside a process that writes finds nothing wrong") {
   CHECK(events >= 300);
   writer.kill();
   CHECK(writer.wait().signal == SIGKILL);
+}
+
+TEST_CASE("damaged schemas are reported, and never taken for other ones") {
+  const std::uint64_t first = 1;
+  for (const std::size_t place : {0UL, 4UL, 8UL, 40UL, 200UL}) {
+    CAPTURE(place);
+    const temporary_directory directory;
+    const auto options = small_options(directory / "j");
+    const schema_declaration used{.owner = "test", .events = {capnp::Schema::from<Noted>()}};
+    must(must(open_lmdb_journal(options))->declare_schemas(used));
+    alter(directory / "j", database::schemas, detail::key_bytes(first), flip(place));
+    {
+      const auto journal = must(open_lmdb_journal(options));
+      CHECK(failure_of(journal->declare_schemas(used)).code() == errc::corrupt_journal);
+      CHECK(failure_of(journal->visit_schemas([](const schema_generation&) {})).code()
+            == errc::corrupt_journal);
+    }
+    CHECK(failure_of(verify_lmdb_journal(options)).code() == errc::corrupt_journal);
+  }
+}
+
+namespace {
+
+/// Three events: the first and the last have the tag `red`, the second holds the key `k`.
+void make_indexed_journal(const lmdb_journal_options& options) {
+  const auto journal = must(open_lmdb_journal(options));
+  const std::array<std::string_view, 1> tags{"red"};
+  const std::array reservations{reservation{"k"}};
+  const auto a = stream("a");
+  for (const event_metadata& with :
+       {event_metadata{.tags = tags}, event_metadata{.reservations = reservations},
+        event_metadata{.tags = tags}}) {
+    event_batch batch;
+    must(batch.add(a, with, capnp::typeId<Noted>(),
+                   [&](capnp::AnyPointer::Builder payload) { note(payload, 1); }));
+    must(journal->append(a, expected_version::any(), std::move(batch)));
+  }
+}
+
+} // namespace
+
+TEST_CASE("a damaged row of the index of tags is reported, and a missing one by verification") {
+  const temporary_directory directory;
+  const auto options = small_options(directory / "j");
+  make_indexed_journal(options);
+  CHECK(must(verify_lmdb_journal(options)).tagged_events == 2);
+  const detail::tag_key row{"red", 3};
+  std::vector<std::uint64_t> seen;
+  const auto read = [&] {
+    seen.clear();
+    return must(open_lmdb_journal(options))->replay_tag("red", 1, [&](const event_view& event) {
+      seen.push_back(event.position());
+      return visit::go_on;
+    });
+  };
+  alter(directory / "j", database::tags, row.bytes(), flip(0));
+  CHECK(failure_of(read()).code() == errc::corrupt_journal);
+  CHECK(failure_of(verify_lmdb_journal(options)).code() == errc::corrupt_journal);
+  alter(directory / "j", database::tags, row.bytes(), flip(0));
+  CHECK(must(read()) == 3);
+  CHECK(seen == std::vector<std::uint64_t>{1, 3});
+  alter(directory / "j", database::tags, row.bytes(), [](byte_vector& bytes) { bytes.clear(); });
+  CHECK(failure_of(verify_lmdb_journal(options)).message().find("1 rows") != std::string::npos);
+}
+
+TEST_CASE("a damaged reservation refuses what names its key, and nothing else") {
+  const temporary_directory directory;
+  const auto options = small_options(directory / "j");
+  make_indexed_journal(options);
+  CHECK(must(verify_lmdb_journal(options)).reservations == 1);
+  const detail::stream_key row{"k"};
+  alter(directory / "j", database::reservations, row.bytes(), flip(8));
+  CHECK(failure_of(verify_lmdb_journal(options)).code() == errc::corrupt_journal);
+  {
+    const auto journal = must(open_lmdb_journal(options));
+    CHECK(failure_of(journal->holder_of("k")).code() == errc::corrupt_journal);
+    const auto b = stream("b");
+    event_batch batch;
+    const std::array reservations{reservation{"k"}};
+    must(batch.add(b, {.reservations = reservations}, capnp::typeId<Noted>(),
+                   [&](capnp::AnyPointer::Builder payload) { note(payload, 1); }));
+    CHECK(failure_of(journal->append(b, expected_version::any(), std::move(batch))).code()
+          == errc::corrupt_journal);
+    must(journal->append(b, expected_version::any(), notes(b, 1)));
+  }
+  alter(directory / "j", database::reservations, row.bytes(),
+        [](byte_vector& bytes) { bytes.clear(); });
+  CHECK(failure_of(verify_lmdb_journal(options)).message().find("the reservation of key k")
+        != std::string::npos);
 }

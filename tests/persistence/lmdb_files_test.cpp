@@ -67,6 +67,31 @@ TEST_CASE("a journal that group or others may read is refused") {
   CHECK(opening_fails(directory / "j") == errc{});
 }
 
+TEST_CASE("an empty directory of our own is made private, one that holds anything is refused") {
+  const temporary_directory directory;
+  const auto open_to_all = [&](std::string_view name) {
+    std::filesystem::create_directory(directory / name);
+    std::filesystem::permissions(directory / name, perms::owner_all | perms::group_read
+                                                       | perms::group_exec | perms::others_read
+                                                       | perms::others_exec);
+    return directory / name;
+  };
+  make_journal(open_to_all("empty"));
+  CHECK(mode_of(directory / "empty") == 0700);
+
+  const auto used = open_to_all("used");
+  std::ofstream{used / "anything"} << "x";
+  CHECK(opening_fails(used) == errc::insecure_permissions);
+  CHECK(mode_of(used) == 0755);
+
+  const auto looked_at = open_to_all("looked-at"); // who only reads changes nothing
+  CHECK(failure_of(open_lmdb_journal_for_reading({.directory = looked_at})).code()
+        == errc::insecure_permissions);
+  CHECK(failure_of(open_lmdb_journal({.directory = looked_at, .create = false})).code()
+        == errc::insecure_permissions);
+  CHECK(mode_of(looked_at) == 0755);
+}
+
 TEST_CASE("a journal that does not exist is not created unless asked for") {
   const temporary_directory directory;
   CHECK(failure_of(open_lmdb_journal({.directory = directory / "j", .create = false})).code()

@@ -10,13 +10,12 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace cairn::detail {
-
-/// The text of the exception that is being handled.
-std::string describe_current_exception();
 
 /// A request and its future in one allocation.
 template <class T>
@@ -53,9 +52,16 @@ public:
     : call{sizeof(command_call) + schema_of<C>::heap_bytes(command)}, command_{std::move(command)},
       correlation_id_{correlation}, causation_id_{causation} {}
 
+  bool only_reads() const noexcept override { return false; }
+
   effect execute(execution& at) noexcept override {
     auto& state = static_cast<typed_state<T>&>(at.state).value;
     const auto before = at.events.size();
+    failure_.reset();
+    rejection_ = overruled_;
+    events_ = 0;
+    if (rejection_)
+      return effect::none;
     try {
       auto decided = call_decide<T>(state, command_);
       if (decided.rejected()) {
@@ -80,6 +86,8 @@ public:
       this->settle(reply::accept(at.version, at.position, events_));
   }
 
+  void overrule(rejection no) noexcept override { overruled_.emplace(std::move(no)); }
+
   void deliver_repeated(stream_head at) noexcept override {
     this->settle(reply::accept(at.version, at.position, 0, true));
   }
@@ -90,13 +98,13 @@ private:
 
   effect append(execution& at, state_type& state, const decision_type& decided) {
     const auto before = at.events.size();
-    const event_metadata metadata{.command_id = command_id,
-                                  .correlation_id = correlation_id_,
-                                  .causation_id = causation_id_,
-                                  .tags = {}};
+    if (!decided.reservations().empty() && decided.size() == 0) {
+      failure_.emplace(errc::decide_failed, "decide reserves a key without an event (aggregate "
+                                                + at.stream.name() + ")");
+      return effect::none;
+    }
     for (std::size_t i = 0; i < decided.size(); ++i) {
-      const auto added = std::visit(
-          [&](const auto& event) { return at.events.add(at.stream, metadata, event); }, decided[i]);
+      const auto added = add(at, state, decided, i);
       if (!added) {
         at.events.truncate(before);
         failure_.emplace(added.error());
@@ -115,6 +123,29 @@ private:
     }
     events_ = decided.size();
     return events_ == 0 ? effect::none : effect::appended;
+  }
+
+  result<void> add(execution& at, const state_type& state, const decision_type& decided,
+                   std::size_t index) const {
+    event_metadata metadata{.command_id = command_id,
+                            .correlation_id = correlation_id_,
+                            .causation_id = causation_id_,
+                            .tags = {},
+                            .reservations = {}};
+    if (index == 0) // they take effect together; see the schema of the record
+      metadata.reservations = decided.reservations();
+    return std::visit(
+        [&]<class E>(const E& event) {
+          if constexpr (has_tags<T, E>) {
+            const auto texts = call_tags<T>(state, event);
+            const std::vector<std::string_view> tags{texts.begin(), texts.end()};
+            metadata.tags = tags;
+            return at.events.add(at.stream, metadata, event);
+          } else {
+            return at.events.add(at.stream, metadata, event);
+          }
+        },
+        decided[index]);
   }
 
   static void evolve(state_type& state, const typename T::event& decided,
@@ -136,6 +167,7 @@ private:
   message_id causation_id_;
   std::uint64_t events_ = 0;
   std::optional<rejection> rejection_;
+  std::optional<rejection> overruled_; // the answer, whatever is decided
   std::optional<error> failure_;
 };
 
@@ -158,6 +190,8 @@ public:
 
   explicit query_call(Function function)
     : call<value>{sizeof(query_call)}, function_{std::move(function)} {}
+
+  bool only_reads() const noexcept override { return true; }
 
   effect execute(execution& at) noexcept override {
     const auto& state = static_cast<const typed_state<T>&>(at.state).value;

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <cairn/aggregate.hpp>
-#include <cairn/detail/model.hpp>
+#include <cairn/detail/decode.hpp>
+#include <cairn/detail/invoke.hpp>
 #include <cairn/event_info.hpp>
 
 #include <type_traits>
@@ -12,10 +13,6 @@ namespace cairn::detail {
 
 template <class Handler, class E>
 inline constexpr bool handles_value = std::is_invocable_v<Handler&, const event_info&, const E&>;
-
-template <class Handler, class E>
-inline constexpr bool handles_wire =
-    std::is_invocable_v<Handler&, const event_info&, typename schema_of<E>::wire::Reader>;
 
 // A value first: asking a generic function whether it takes the other form would compile its body
 // for it.
@@ -34,37 +31,32 @@ inline constexpr bool
 template <class Handler, class T>
 concept event_handler_of = handles_any<Handler, typename T::event>;
 
-/// Decodes what the handler wants to see, and passes over the rest.
+/// Decodes what the handler wants to see, and passes over the rest. Older events come as what their
+/// upcasters make of them.
 template <aggregate T, class Handler>
 class typed_handler {
 public:
   explicit typed_handler(Handler handler) : handler_{std::move(handler)} {}
 
-  void operator()(const event_view& event) { dispatch<typename T::event>::call(handler_, event); }
-
-private:
-  template <class Events>
-  struct dispatch;
-  template <class... Events>
-  struct dispatch<std::variant<Events...>> {
-    static void call(Handler& handler, const event_view& event) {
-      const auto type = event.type();
-      const bool known =
-          ((type == type_id_of<Events>() && (call_for<Events>(handler, event), true)) || ...);
-      if (!known)
-        throw unknown_event_type{type};
-    }
-  };
-
-  template <class E>
-  static void call_for(Handler& handler, const event_view& event) {
-    using wire = typename schema_of<E>::wire;
-    if constexpr (handles_value<Handler, E>)
-      handler(info_of(event), schema_of<E>::read(event.payload().getAs<wire>()));
-    else if constexpr (handles_wire<Handler, E>)
-      handler(info_of(event), event.payload().getAs<wire>());
+  void operator()(const event_view& event) {
+    decode_event<T>(event, [&]<class E>(std::type_identity<E>, const auto& form) {
+      using wire = typename schema_of<E>::wire;
+      constexpr bool is_value = std::is_same_v<std::remove_cvref_t<decltype(form)>, E>;
+      if constexpr (handles_value<Handler, E>) {
+        if constexpr (is_value)
+          handler_(info_of(event), form);
+        else
+          handler_(info_of(event), schema_of<E>::read(form));
+      } else if constexpr (handles<Handler, E>) {
+        if constexpr (is_value)
+          with_wire(form, [&](typename wire::Reader reader) { handler_(info_of(event), reader); });
+        else
+          handler_(info_of(event), form);
+      }
+    });
   }
 
+private:
   Handler handler_;
 };
 

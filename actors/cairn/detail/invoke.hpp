@@ -4,7 +4,9 @@
 
 #include <capnp/message.h>
 
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace cairn::detail {
 
@@ -24,6 +26,28 @@ decision<typename T::event> call_decide(const typename T::state& state, const Co
     return T::decide(state, command);
   else
     return with_wire(command, [&](auto wire) { return T::decide(state, wire); });
+}
+
+/// Whether the aggregate may tag events of this type.
+template <class T, class Event>
+inline constexpr bool has_tags = tags_by_state<T, Event> || tags_by_event<T, Event>;
+
+/// The tags of an event that was decided in `state`.
+template <class T, class Event>
+std::vector<std::string> call_tags([[maybe_unused]] const typename T::state& state,
+                                   [[maybe_unused]] const Event& event) {
+  const auto copy = [](const auto& texts) {
+    std::vector<std::string> tags;
+    for (const auto& text : texts)
+      tags.emplace_back(text);
+    return tags;
+  };
+  if constexpr (tags_by_state<T, Event>)
+    return copy(T::tags(state, event));
+  else if constexpr (tags_by_event<T, Event>)
+    return copy(T::tags(event));
+  else
+    return {};
 }
 
 /// Calls the aggregate's evolve in whichever form it has for this event.

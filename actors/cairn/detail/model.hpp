@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cairn/aggregate.hpp>
+#include <cairn/detail/decode.hpp>
 #include <cairn/detail/request.hpp>
 
 #include <cstdint>
@@ -26,6 +27,9 @@ public:
 
   virtual std::unique_ptr<aggregate_state> make_state() const = 0;
 
+  /// What the journal is told before the first event.
+  virtual schema_declaration schemas() const = 0;
+
   const std::string type_name;
   const void* const identity; ///< Distinguishes C++ types that claim the same name.
   const std::uint64_t fingerprint;
@@ -35,52 +39,10 @@ public:
 template <class T>
 inline constexpr char model_identity = 0;
 
-template <class T>
-struct event_dispatch;
-
-/// Folds events into a state by their Cap'n Proto type ids.
-template <class... Events>
-struct event_dispatch<std::variant<Events...>> {
-  template <class T>
-  static void evolve(typename T::state& state, const event_view& event) {
-    const auto type = event.type();
-    const bool known =
-        ((type == type_id_of<Events>() && (evolve_payload<T, Events>(state, event.payload()), true))
-         || ...);
-    if (!known)
-      throw unknown_event_type{type};
-  }
-
-  template <class T, class E>
-  static void evolve_payload(typename T::state& state, capnp::AnyPointer::Reader payload) {
-    const auto wire = payload.getAs<typename schema_of<E>::wire>();
-    if constexpr (evolves_wire<T, E>)
-      T::evolve(state, wire);
-    else
-      T::evolve(state, schema_of<E>::read(wire));
-  }
-
-  /// The value of the event; throws `unknown_event_type`.
-  static std::variant<Events...> read(const event_view& event) {
-    std::optional<std::variant<Events...>> value;
-    const auto type = event.type();
-    (void)((type == type_id_of<Events>()
-            && (value.emplace(schema_of<Events>::read(
-                    event.payload().template getAs<typename schema_of<Events>::wire>())),
-                true))
-           || ...);
-    if (!value)
-      throw unknown_event_type{type};
-    return *std::move(value);
-  }
-};
-
 template <aggregate T>
 class typed_state final : public aggregate_state {
 public:
-  void evolve(const event_view& event) override {
-    event_dispatch<typename T::event>::template evolve<T>(value, event);
-  }
+  void evolve(const event_view& event) override { evolve_by<T>(value, event); }
   void write_snapshot(capnp::AnyPointer::Builder into) const override {
     schema_of<state>::write(value, into.initAs<wire>());
   }
@@ -108,7 +70,8 @@ class typed_model final : public aggregate_model {
 public:
   static_assert(valid_type_name(T::type_name),
                 "cairn: an aggregate's type_name is 1 to 64 of a-z 0-9 - _ .");
-  static_assert(require_overloads<T, typename T::command, typename T::event>::holds);
+  static_assert(
+      require_overloads<T, typename T::command, typename T::event, older_events_of<T>>::holds);
 
   explicit typed_model(const aggregate_options& with)
     : aggregate_model{T::type_name, &model_identity<T>,
@@ -118,6 +81,13 @@ public:
 
   std::unique_ptr<aggregate_state> make_state() const override {
     return std::make_unique<typed_state<T>>();
+  }
+
+  schema_declaration schemas() const override {
+    return {.owner = type_name,
+            .events = schemas_of_events<typename T::event, older_events_of<T>>(),
+            .states = {capnp::Schema::from<typename typed_state<T>::wire>()},
+            .rows = {}};
   }
 };
 

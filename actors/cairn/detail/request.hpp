@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cairn/decision.hpp>
 #include <cairn/event_batch.hpp>
 #include <cairn/ids.hpp>
 #include <cairn/journal.hpp>
@@ -32,10 +33,7 @@ public:
   virtual std::size_t bytes() const noexcept = 0;
 };
 
-/// An event in a stream whose type the aggregate's `event` does not list.
-struct unknown_event_type {
-  std::uint64_t type;
-};
+struct unknown_event_type;
 
 /// Folds an event into the state. What evolve throws becomes `evolve_failed` with the event's
 /// position; what concerns the record (`kj::Exception`, `unknown_event_type`) passes through.
@@ -65,8 +63,12 @@ public:
   explicit request(std::size_t weight) noexcept : bytes{weight} {}
   virtual ~request() = default;
 
+  /// Whether executing it leaves the aggregate as it is, whatever comes.
+  virtual bool only_reads() const noexcept = 0;
+
   /// Decides the command or evaluates the query, and keeps the answer. Throws nothing: what a
-  /// user's function throws becomes the answer.
+  /// user's function throws becomes the answer. May be called again before `deliver`, if what came
+  /// of it was not written.
   virtual effect execute(execution& at) noexcept = 0;
 
   /// Hands out the answer kept by `execute`; `at` is the last event that it depends on.
@@ -74,6 +76,13 @@ public:
 
   /// Answers a command that had its effect before.
   virtual void deliver_repeated(stream_head at) noexcept = 0;
+
+  /// What it was executed for was not written, because this stood against it: from now on `execute`
+  /// does nothing but keep this rejection. Only of a command.
+  virtual void overrule(rejection no) noexcept {
+    (void)no;
+    assertion_failed("this request reserves nothing", __FILE__, __LINE__);
+  }
 
   /// Answers with an error instead.
   virtual void fail(error failure) noexcept = 0;

@@ -30,9 +30,13 @@ std::int64_t add_and_read(const char* directory, std::int64_t amount) {
     return -1;
   }
   const auto counters = runtime->host<counter>();
-  const auto reply = counters.ask("visits", add{.amount = amount}).get();
+  if (!counters) {
+    std::cerr << counters.error().message() << '\n';
+    return -1;
+  }
+  const auto reply = counters->ask("visits", add{.amount = amount}).get();
   const auto total =
-      counters.query("visits", [](const counter_state& counted) { return counted.total; }).get();
+      counters->query("visits", [](const counter_state& counted) { return counted.total; }).get();
   if (!reply || !total) {
     std::cerr << (reply ? total.error() : reply.error()).message() << '\n';
     return -1;

@@ -55,7 +55,7 @@ TEST_CASE(
   caf::actor_system_config config;
   caf::actor_system system{config};
   auto runtime = cairn::open_in(system, {}).value();
-  const auto accounts = runtime.host<account>();
+  const auto accounts = runtime.host<account>().value();
   const auto done = std::make_shared<std::promise<replies>>();
   {
     const auto gateway = cairn::spawn_gateway(system);
@@ -74,7 +74,7 @@ TEST_CASE(
   caf::actor_system_config config;
   caf::actor_system system{config};
   auto runtime = cairn::open_in(system, {}).value();
-  const auto accounts = runtime.host<account>();
+  const auto accounts = runtime.host<account>().value();
   {
     const auto gateway = cairn::spawn_gateway(system);
     caf::scoped_actor self{system};
@@ -112,7 +112,7 @@ TEST_CASE("a runtime in the application's actor system leaves no actor behind") 
   const auto before = system.registry().running();
   {
     auto runtime = cairn::open_in(system, {}).value();
-    const auto accounts = runtime.host<account>();
+    const auto accounts = runtime.host<account>().value();
     std::vector<cairn::future<cairn::reply>> sent;
     for (int i = 0; i < 1000; ++i)
       sent.push_back(accounts.ask("a" + std::to_string(i), put(1)));
@@ -131,8 +131,8 @@ TEST_CASE("two runtimes live in one actor system, and closing one leaves the oth
   caf::actor_system system{config};
   auto one = cairn::open_in(system, {}).value();
   auto other = cairn::open_in(system, {}).value();
-  const auto here = one.host<account>();
-  const auto there = other.host<account>();
+  const auto here = one.host<account>().value();
+  const auto there = other.host<account>().value();
   CHECK(here.ask("a", put(5)).get().value().accepted());
   CHECK(one.close());
   CHECK(here.ask("a", put(5)).get().error().code() == errc::shut_down);

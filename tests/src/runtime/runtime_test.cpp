@@ -1,5 +1,7 @@
 #include <cairn/runtime.hpp>
 
+#include <cairn/schema_catalogue.hpp>
+
 #include "account.hpp"
 #include "temporary_directory.hpp"
 
@@ -11,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 using namespace test;
@@ -38,11 +41,23 @@ std::vector<std::string> sockets() {
   return found;
 }
 
+/// An account whose program has forgotten that accounts are closed.
+struct endless_account : account {
+  using command = std::variant<deposit>;
+  using event = std::variant<deposited, withdrawn, fee_taken>;
+  static cairn::decision<event> decide(const state&, const deposit& c) {
+    return deposited{.amount = c.amount, .note = c.note};
+  }
+  static void evolve(state& now, const deposited& e) { now.balance += e.amount; }
+  static void evolve(state& now, const withdrawn& e) { now.balance -= e.amount; }
+  static void evolve(state& now, const fee_taken& e) { now.balance -= e.amount; }
+};
+
 } // namespace
 
 TEST_CASE("a command is answered with the version and position of its event, and a query sees it") {
   auto runtime = cairn::runtime::open({}).value();
-  auto accounts = runtime.host<account>();
+  auto accounts = runtime.host<account>().value();
   const auto first = accounts.ask("a", deposit{.amount = 5, .note = "tea"}).get().value();
   CHECK(first.accepted());
   CHECK(first.version() == 1);
@@ -69,14 +84,14 @@ TEST_CASE("everything accepted is found again when the directory is opened again
   std::optional<cairn::reply> first;
   {
     auto runtime = cairn::runtime::open({.directory = directory / "data"}).value();
-    auto accounts = runtime.host<account>({.snapshot_every = 7});
+    auto accounts = runtime.host<account>({.snapshot_every = 7}).value();
     for (int i = 0; i < 100; ++i)
       REQUIRE(accounts.ask("a" + std::to_string(i % 3), put(1)).get());
     first = accounts.ask("a0", put(1000), once).get().value();
     CHECK(runtime.close());
   }
   auto runtime = cairn::runtime::open({.directory = directory / "data"}).value();
-  auto accounts = runtime.host<account>({.snapshot_every = 7});
+  auto accounts = runtime.host<account>({.snapshot_every = 7}).value();
   CHECK(balance_of(accounts, "a0").get().value() == 1034);
   CHECK(balance_of(accounts, "a1").get().value() == 33);
   const auto again = accounts.ask("a0", put(1000), once).get().value();
@@ -84,6 +99,48 @@ TEST_CASE("everything accepted is found again when the directory is opened again
   CHECK(again.version() == first->version());
   CHECK(again.position() == first->position());
   CHECK(accounts.state_at("a0", 10).value().balance == 10);
+}
+
+TEST_CASE("a runtime that is open for reading answers what reads and refuses what writes") {
+  const temporary_directory directory;
+  const cairn::runtime_options options{.directory = directory / "data"};
+  CHECK(cairn::runtime::open_for_reading(options).error().code() == errc::not_found);
+  CHECK(cairn::runtime::open_for_reading({}).error().code() == errc::invalid_argument);
+  {
+    auto runtime = cairn::runtime::open(options).value();
+    auto accounts = runtime.host<account>({.snapshot_every = 4}).value();
+    for (int i = 0; i < 10; ++i)
+      REQUIRE(accounts.ask("a", put(1)).get());
+    CHECK(cairn::runtime::open_for_reading(options).error().code() == errc::already_open);
+    CHECK(runtime.close());
+  }
+  auto runtime = cairn::runtime::open_for_reading(options).value();
+  auto accounts = runtime.host<account>().value();
+  const auto refused = accounts.ask("a", put(1)).get();
+  REQUIRE(!refused);
+  CHECK(refused.error().code() == errc::journal_stopped);
+  CHECK(balance_of(accounts, "a").get().value() == 10);
+  CHECK(balance_of(accounts, "nobody").get().value() == 0);
+  CHECK(balance_of(accounts, "").get().error().code() == errc::invalid_argument);
+  CHECK(accounts.state_at("a", 3).value().balance == 3);
+  std::uint64_t told = 0;
+  CHECK(accounts.history("a", [&](const auto&, const auto&) { ++told; }).value() == 10);
+  CHECK(told == 10);
+  std::promise<void> seen;
+  auto follower = accounts
+                      .subscribe("a",
+                                 [&](const cairn::event_info& info, const account::event&) {
+                                   if (info.version == 10)
+                                     seen.set_value();
+                                 })
+                      .value();
+  seen.get_future().wait();
+  CHECK(runtime.status().journal.last_position == 10);
+  CHECK(runtime.close());
+  CHECK(follower.wait());
+  CHECK(balance_of(accounts, "a").get().error().code() == errc::shut_down);
+  CHECK(accounts.history("a", [](const auto&, const auto&) {}).error().code() == errc::shut_down);
+  CHECK(cairn::runtime::open(options)); // it left nothing behind that hinders a writer
 }
 
 TEST_CASE("an option that makes no sense is refused by its name") {
@@ -110,7 +167,7 @@ TEST_CASE("a runtime opens no port and no socket at all") {
   const temporary_directory directory;
   const auto before = sockets();
   auto runtime = cairn::runtime::open({.directory = directory / "data"}).value();
-  auto accounts = runtime.host<account>();
+  auto accounts = runtime.host<account>().value();
   REQUIRE(accounts.ask("a", put(1)).get());
   CHECK(sockets() == before);
 }
@@ -120,7 +177,7 @@ TEST_CASE("a runtime that is destroyed answers first") {
   std::optional<cairn::aggregates<account>> accounts;
   {
     auto runtime = cairn::runtime::open({}).value();
-    accounts = runtime.host<account>();
+    accounts = runtime.host<account>().value();
     for (int i = 0; i < 1000; ++i)
       sent.push_back(accounts->ask("a" + std::to_string(i % 10), put(1)));
   }
@@ -135,7 +192,7 @@ TEST_CASE("a runtime that is destroyed answers first") {
 TEST_CASE("threads that close a runtime at once all find it closed") {
   for (int round = 0; round < 20; ++round) {
     auto runtime = cairn::runtime::open({}).value();
-    auto accounts = runtime.host<account>();
+    auto accounts = runtime.host<account>().value();
     for (int i = 0; i < 100; ++i)
       (void)accounts.ask("a" + std::to_string(i), put(1));
     std::vector<std::thread> closing;
@@ -153,7 +210,7 @@ TEST_CASE("threads that close a runtime at once all find it closed") {
 
 TEST_CASE("a runtime closes in another thread than the one that opened it") {
   auto runtime = cairn::runtime::open({}).value();
-  auto accounts = runtime.host<account>();
+  auto accounts = runtime.host<account>().value();
   CHECK(accounts.ask("a", put(1)).get().value().accepted());
   std::thread closing{[&] { CHECK(runtime.close()); }};
   closing.join();
@@ -161,7 +218,7 @@ TEST_CASE("a runtime closes in another thread than the one that opened it") {
 
 TEST_CASE("a runtime closes while the threads that activated its aggregates live on") {
   auto runtime = cairn::runtime::open({}).value();
-  const auto accounts = runtime.host<account>();
+  const auto accounts = runtime.host<account>().value();
   std::promise<void> activated;
   std::promise<void> closed;
   std::thread client{[&] {
@@ -177,15 +234,15 @@ TEST_CASE("a runtime closes while the threads that activated its aggregates live
 
 TEST_CASE("a runtime that is replaced is closed") {
   auto runtime = cairn::runtime::open({}).value();
-  auto old_accounts = runtime.host<account>();
+  auto old_accounts = runtime.host<account>().value();
   runtime = cairn::runtime::open({}).value();
   CHECK(old_accounts.ask("a", put(1)).get().error().code() == errc::shut_down);
-  CHECK(runtime.host<account>().ask("a", put(1)).get().value().accepted());
+  CHECK(runtime.host<account>().value().ask("a", put(1)).get().value().accepted());
 }
 
 TEST_CASE("closing from one thread while others send answers every call, one way or the other") {
   auto runtime = cairn::runtime::open({}).value();
-  const auto accounts = runtime.host<account>();
+  const auto accounts = runtime.host<account>().value();
   std::vector<std::thread> clients;
   std::atomic<int> accepted{0};
   for (int t = 0; t < 4; ++t) {
@@ -206,4 +263,51 @@ TEST_CASE("closing from one thread while others send answers every call, one way
   for (auto& client : clients)
     client.join();
   CHECK(runtime.journal().status().last_position == static_cast<std::uint64_t>(accepted.load()));
+}
+
+TEST_CASE("a journal knows the schemas of the aggregates that it was opened with") {
+  const temporary_directory directory;
+  for (int opening = 0; opening < 2; ++opening) {
+    auto runtime = cairn::runtime::open({.directory = directory / "j"}).value();
+    auto accounts = runtime.host<account>().value();
+    CHECK(accounts.ask("a", put(7)).get().value().accepted());
+    const auto catalogue = cairn::schema_catalogue::load(runtime.journal()).value();
+    CHECK(catalogue.generations() == 1);
+    CHECK(runtime.journal().replay_all(1, [&](const cairn::event_view& event) {
+      const auto text = catalogue.event_as_json(event).value();
+      CHECK_MESSAGE(text.find(R"("type":"Deposited","event":{"amount":"7"}})") != std::string::npos,
+                    text);
+      return cairn::visit::go_on;
+    }));
+  }
+}
+
+TEST_CASE("a program that cannot read what the journal holds is refused when it hosts the type") {
+  const temporary_directory directory;
+  {
+    auto runtime = cairn::runtime::open({.directory = directory / "j"}).value();
+    CHECK(runtime.host<account>().value().ask("a", test::close{}).get().value().accepted());
+  }
+  {
+    auto runtime = cairn::runtime::open({.directory = directory / "j"}).value();
+    const auto refused = runtime.host<endless_account>();
+    REQUIRE(!refused);
+    CHECK(refused.error().code() == errc::incompatible_schema);
+    CHECK(refused.error().message().find("account: the event type Closed") != std::string::npos);
+    CHECK(refused.error().position() == 1);
+    CHECK(runtime.host<account>().value().ask("a", put(1)).get().value().rejection().code
+          == "closed");
+  }
+  // Where no such event is, forgetting it does no harm.
+  auto runtime = cairn::runtime::open({.directory = directory / "other"}).value();
+  CHECK(runtime.host<account>());
+  CHECK(runtime.close());
+  runtime = cairn::runtime::open({.directory = directory / "other"}).value();
+  CHECK(runtime.host<endless_account>());
+}
+
+TEST_CASE("hosting on a closed runtime fails with shut_down") {
+  auto runtime = cairn::runtime::open({}).value();
+  CHECK(runtime.close());
+  CHECK(runtime.host<account>().error().code() == errc::shut_down);
 }

@@ -1,4 +1,4 @@
-#include "head_flush.hpp"
+#include "trailing_heads.hpp"
 
 #include <cairn/ids.hpp>
 

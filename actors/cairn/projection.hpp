@@ -1,0 +1,194 @@
+#pragma once
+
+#include <cairn/detail/projection_model.hpp>
+#include <cairn/event_info.hpp>
+#include <cairn/future.hpp>
+#include <cairn/table_store.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cairn {
+
+/// When a projection takes an event in.
+enum class projection_mode : std::uint8_t {
+  /// Behind the log, on a thread of the projection's own, in batches. Commands do not wait for it.
+  async,
+  /// Before the reply to the command leaves: whoever got the reply sees the row. Rows are visible
+  /// in memory and reach the disk behind.
+  inlined,
+};
+
+/// How a projection is run. Given to `runtime::project`.
+struct projection_options {
+  projection_mode mode = projection_mode::async;
+
+  // A batch ends at the log's end, or at the first of these.
+  std::size_t max_batch_events = 65'536;
+  std::size_t max_batch_bytes = std::size_t{16} << 20; ///< Of rows that it has changed.
+  std::chrono::milliseconds max_batch_time{100};
+
+  /// An event that cannot be applied is tried so many times in all, with pauses between that begin
+  /// with `first_pause` and double up to `longest_pause`. Then the projection stops.
+  std::uint32_t attempts = 6;
+  std::chrono::milliseconds first_pause{10};
+  std::chrono::milliseconds longest_pause{1000};
+
+  /// Makes these pauses instead of the projection, for tests.
+  std::function<void(std::chrono::milliseconds)> pause_between_attempts = {};
+
+  /// Of the tables; `directory`, `create`, `shape` and `visibility` do not count.
+  table_store_options tables{};
+};
+
+enum class projection_state : std::uint8_t {
+  catching_up, ///< Takes in events that were there before it, or that it was behind with.
+  following,   ///< Has reached the log's end since, and takes events in as they come.
+  paused,
+  stopped, ///< At an event that cannot be applied, or by an error; see `last_error`.
+  waiting, ///< Of an older version: it serves as it is until the new one is built.
+  closed,
+};
+
+/// The state's name as it stands in the source.
+std::string_view to_string(projection_state state) noexcept;
+
+/// A version of a projection that is being built beside the one that serves.
+struct projection_build {
+  std::uint32_t version = 0;
+  projection_state state = projection_state::catching_up;
+  std::uint64_t position = 0;
+  std::uint64_t head = 0; ///< Of the log, where it has to get to.
+  double rate_per_s = 0;  ///< Events.
+  /// Time that is left at this rate; empty: not known yet.
+  std::optional<std::chrono::milliseconds> estimate;
+  std::optional<error> last_error;
+};
+
+/// What a projection reports about itself.
+struct projection_status {
+  std::string name;
+  std::uint32_t version = 0; ///< Of the tables that serve.
+  projection_mode mode = projection_mode::async;
+  projection_state state = projection_state::catching_up;
+  std::uint64_t position = 0; ///< Events up to here are in the rows that readers see.
+  std::uint64_t head = 0;     ///< Of the log.
+  std::uint64_t lag_events = 0;
+  std::chrono::milliseconds lag{0}; ///< Age of the oldest event that is not in the rows.
+  double rate_per_s = 0;            ///< Events, over the last seconds of work.
+  std::optional<error>
+      last_error;             ///< The last one; of an event that stopped it, with its position.
+  std::uint32_t attempts = 0; ///< Made with that event.
+  table_store_status tables;
+  std::optional<projection_build> build;
+};
+
+namespace detail {
+
+/// A projection in a runtime, as the typed handle sees it. Any thread.
+class projection_host {
+public:
+  virtual ~projection_host() = default;
+
+  virtual result<table_view> read() const = 0;
+  virtual std::uint64_t position() const noexcept = 0;
+  virtual future<std::uint64_t> when_visible(std::uint64_t position,
+                                             std::chrono::steady_clock::time_point deadline) = 0;
+  virtual projection_status status() const = 0;
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+  virtual result<void> decide(projection_decision::kind what, std::string reason) = 0;
+  virtual result<std::vector<projection_decision>> decisions() const = 0;
+  virtual result<void> rebuild() = 0;
+};
+
+} // namespace detail
+
+/// A projection whose type is not of interest: what `ask_options::visible_in` names.
+class projection_ref {
+public:
+  explicit projection_ref(std::shared_ptr<detail::projection_host> host) noexcept
+    : host_{std::move(host)} {}
+
+  /// Calls back once the events up to `position` are in the rows that `read` shows. Brings the
+  /// position that has been reached. Errors: `deadline_exceeded`, `projection_stopped`,
+  /// `shut_down`.
+  future<std::uint64_t> when_visible(std::uint64_t position,
+                                     std::chrono::steady_clock::time_point deadline =
+                                         std::chrono::steady_clock::time_point::max()) const {
+    return host_->when_visible(position, deadline);
+  }
+
+  /// Blocks until then. Not from a handler or a continuation. Errors: as for `when_visible`.
+  result<void> wait_for(std::uint64_t position,
+                        std::chrono::steady_clock::time_point deadline =
+                            std::chrono::steady_clock::time_point::max()) const {
+    auto reached = when_visible(position, deadline).get();
+    if (!reached)
+      return std::move(reached).error();
+    return {};
+  }
+
+  /// Events up to here are in the rows that `read` shows.
+  std::uint64_t position() const noexcept { return host_->position(); }
+
+  projection_status status() const { return host_->status(); }
+
+  /// Stops taking events in after the current batch, until `resume`. Not remembered over a restart.
+  void pause() const { host_->pause(); }
+  void resume() const { host_->resume(); }
+
+  // Decisions about the event that it has stopped at. Each is recorded durably, with the time and
+  // `reason`, before it takes effect. Errors: `not_found` (it has not stopped at an event),
+  // `storage_full`, `io_failed`, `outcome_unknown`, `shut_down`.
+
+  /// Tries the event again, as often as at first.
+  result<void> retry(std::string reason) const {
+    return host_->decide(projection_decision::kind::retry, std::move(reason));
+  }
+  /// Goes on behind the event and keeps it on the list of those to be looked after (`parked`).
+  result<void> park(std::string reason) const {
+    return host_->decide(projection_decision::kind::park, std::move(reason));
+  }
+  /// Goes on behind the event.
+  result<void> skip(std::string reason) const {
+    return host_->decide(projection_decision::kind::skip, std::move(reason));
+  }
+
+  /// All decisions, oldest first. Errors: those of `table_store::decisions`.
+  result<std::vector<projection_decision>> decisions() const { return host_->decisions(); }
+
+  /// Those that parked an event.
+  result<std::vector<projection_decision>> parked() const;
+
+  /// Builds the tables anew beside those that serve, which go on, and puts them in their place once
+  /// they have caught up. Returns when it has begun; `status().build` shows how far it is. Survives
+  /// a restart. What was parked or skipped stays so. Errors: `invalid_argument` (a build is under
+  /// way already), and those of opening tables.
+  result<void> rebuild() const { return host_->rebuild(); }
+
+protected:
+  std::shared_ptr<detail::projection_host> host_;
+};
+
+/// A projection in a runtime: a handle, cheap to copy, usable from any thread. It may outlive the
+/// runtime; then everything fails with `shut_down`.
+template <projection_definition P>
+class projection : public projection_ref {
+public:
+  using projection_ref::projection_ref;
+
+  /// The rows of its tables, all as of one position. While a raised version is built, those of the
+  /// version before, as they were left, if they have the same keys and rows; otherwise those of the
+  /// new one as they come. Errors: `shut_down`, `io_failed`, `corrupt_journal`.
+  result<table_view> read() const { return host_->read(); }
+};
+
+} // namespace cairn

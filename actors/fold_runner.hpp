@@ -1,0 +1,114 @@
+#pragma once
+
+#include "projection_fold.hpp"
+#include "rate_meter.hpp"
+
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+namespace cairn::detail {
+
+/// Runs one fold: follows the log on a thread, tries events that fail again, stops at one that
+/// cannot be applied, and goes on by an operator's decision.
+///
+/// With `projection_mode::inlined`, once it has caught up, the fold is advanced by who hands out
+/// replies (`fold_until`), and the thread flushes rows to disk behind.
+class fold_runner {
+public:
+  /// Told after rows became visible, and when the runner has stopped or may go on; in the thread
+  /// that did it, without a lock but that of the fold.
+  using listener = std::function<void(fold_runner&)>;
+
+  /// `follows` false: of an older version, whose rows stay as they are.
+  fold_runner(const projection_model& model, const journal& log, std::shared_ptr<table_store> store,
+              std::uint32_t version, const projection_options& options, bool follows,
+              listener moved);
+  ~fold_runner() { stop(); }
+  fold_runner(const fold_runner&) = delete;
+  fold_runner& operator=(const fold_runner&) = delete;
+
+  void start();
+  /// Ends the thread after the current batch. Not from within the listener.
+  void stop();
+  /// Tells the thread to end; from any thread.
+  void retire();
+
+  projection_fold& fold() noexcept { return fold_; }
+  table_store& store() const noexcept { return fold_.store(); }
+  std::uint32_t version() const noexcept { return version_; }
+  std::uint64_t position() const noexcept { return fold_.store().position(); }
+
+  /// With the lock: nobody else advances the fold.
+  std::unique_lock<std::mutex> hold() { return std::unique_lock{folding_}; }
+
+  /// Takes in events up to `position`, if replies are what advances it.
+  void fold_until(std::uint64_t position);
+  /// The same while the caller holds the lock, whatever advances it; false: it failed.
+  bool fold_held(std::uint64_t position);
+  bool in_reply() const noexcept { return in_reply_; }
+  /// From now on replies advance it. With the lock held, at the log's end.
+  void enter_reply() noexcept { in_reply_ = options_.mode == projection_mode::inlined; }
+
+  void pause();
+  void resume();
+  result<void> decide(projection_decision::kind what, std::string reason);
+
+  /// What has stopped it, if so.
+  std::optional<error> stopped() const;
+  bool stopped_at_event() const;
+  bool caught_up() const noexcept { return caught_up_; }
+  /// Returns too once it has stopped.
+  void wait_until_caught_up();
+
+  void add_to(projection_status& status) const;
+
+private:
+  struct trouble {
+    std::optional<failed_event> event; // empty: by an error
+    error why;
+    std::uint32_t attempts = 0;
+  };
+
+  void run();
+  bool wait_until_wanted();
+  void step();
+  void settle(const projection_fold::outcome& outcome);
+  void try_again(failed_event failed);
+  void wait_out(const error& broken);
+  void stop_with(trouble why);
+  void look_after_replies();
+  void flush_rows();
+  void note(const projection_fold::outcome& outcome, rate_meter::clock::time_point begin);
+  void notify() {
+    if (moved_)
+      moved_(*this);
+  }
+  void sleep(std::chrono::milliseconds time);
+  void interrupt();
+
+  projection_fold fold_;
+  const journal& log_;
+  const std::uint32_t version_;
+  const projection_options options_;
+  const bool follows_;
+  listener moved_;
+
+  std::mutex folding_; // taken before mutex_
+  std::atomic<bool> in_reply_ = false;
+  std::atomic<bool> caught_up_ = false;
+  std::atomic<bool> closing_ = false;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool paused_ = false;
+  std::optional<trouble> stopped_;
+  std::optional<trouble> last_trouble_;
+  std::optional<failed_event> retrying_; // met in a reply; the thread is to try it again
+  std::stop_source waiting_;
+  rate_meter rate_;
+  std::thread thread_;
+};
+
+} // namespace cairn::detail

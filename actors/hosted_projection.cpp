@@ -1,0 +1,397 @@
+#include "hosted_projection.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace cairn::detail {
+namespace {
+
+error shut_down() {
+  return {errc::shut_down, "the runtime is closed"};
+}
+
+std::uint32_t next_generation(const std::vector<table_generation>& found, std::uint32_t version) {
+  std::uint32_t last = 0;
+  for (const auto& each : found)
+    if (each.version == version)
+      last = std::max(last, each.generation);
+  return last + 1;
+}
+
+} // namespace
+
+hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
+                                     std::filesystem::path home, projection_options options,
+                                     std::function<void(time_point)> arm)
+  : model_{std::move(model)}, log_{log}, home_{std::move(home)}, options_{std::move(options)},
+    arm_{std::move(arm)} {}
+
+// --- Opening -------------------------------------------------------------------------------------
+
+result<std::shared_ptr<hosted_projection>>
+hosted_projection::open(std::unique_ptr<projection_model> model, const journal& log,
+                        const std::filesystem::path& root, projection_options options,
+                        std::function<void(time_point)> arm) {
+  if (options.attempts == 0 || options.max_batch_events == 0)
+    return error{errc::invalid_argument,
+                 "projection_options::attempts and max_batch_events must not be 0"};
+  auto home = root.empty() ? root : root / model->name;
+  std::shared_ptr<hosted_projection> made{new hosted_projection{
+      std::move(model), log, std::move(home), std::move(options), std::move(arm)}};
+  if (auto opened = made->open_all(); !opened)
+    return std::move(opened).error();
+  // Replies advance it only once it has caught up, so it must have before the first one.
+  if (made->is_inlined())
+    made->serving()->wait_until_caught_up();
+  return made;
+}
+
+result<void> hosted_projection::open_all() {
+  if (auto chosen =
+          choose(home_.empty() ? std::vector<table_generation>{} : find_generations(home_));
+      !chosen)
+    return chosen;
+  const std::lock_guard lock{mutex_};
+  waiters_.advance(serving_ ? serving_->position() : 0);
+  if (serving_)
+    serving_->start();
+  if (building_)
+    building_->start();
+  return {};
+}
+
+/// Which tables serve: those of this version that are live; else those of an older version, while
+/// this one is built; else those of this version as they come.
+result<void> hosted_projection::choose(const std::vector<table_generation>& found) {
+  std::shared_ptr<table_store> unfinished;
+  table_generation unfinished_generation =
+      make_generation(home_, model_->version, next_generation(found, model_->version));
+  for (const auto& each : found) {
+    if (each.version > model_->version)
+      continue; // of a newer program, which may come back
+    auto store = open_tables(each);
+    const bool own = each.version == model_->version;
+    if (!store && (own || store.error().code() != errc::incompatible_format))
+      return std::move(store).error();
+    if (!store)
+      continue;
+    auto live = (*store)->live();
+    if (!live)
+      return std::move(live).error();
+    if (own && !*live) {
+      if (!unfinished) {
+        unfinished = *std::move(store);
+        unfinished_generation = each;
+      }
+      continue;
+    }
+    if (!*live)
+      continue;
+    auto runner = make_runner(each, *std::move(store), own);
+    if (!runner)
+      return std::move(runner).error();
+    serving_ = *std::move(runner);
+    serving_generation_ = each;
+    serving_is_live_ = true;
+    break;
+  }
+  const bool up_to_date = serving_ && serving_->version() == model_->version;
+  if (up_to_date && !unfinished) {
+    remove_old(serving_generation_);
+    return {};
+  }
+  if (!unfinished) {
+    auto made = open_tables(unfinished_generation);
+    if (!made)
+      return std::move(made).error();
+    unfinished = *std::move(made);
+  }
+  if (serving_)
+    return begin_build(unfinished_generation, std::move(unfinished));
+  auto runner = make_runner(unfinished_generation, std::move(unfinished), true);
+  if (!runner)
+    return std::move(runner).error();
+  serving_ = *std::move(runner);
+  serving_generation_ = unfinished_generation;
+  return {};
+}
+
+result<std::shared_ptr<table_store>>
+hosted_projection::open_tables(const table_generation& of) const {
+  auto with = options_.tables;
+  with.directory = home_.empty() ? home_ : of.directory;
+  with.shape = model_->shape;
+  if (!home_.empty())
+    make_folders(of);
+  with.create = true;
+  with.visibility = is_inlined() ? row_visibility::at_once : row_visibility::committed;
+  auto store = table_store::open(std::move(with));
+  if (!store)
+    return std::move(store).error();
+  return std::shared_ptr<table_store>{*std::move(store)};
+}
+
+result<hosted_projection::runner_ptr>
+hosted_projection::make_runner(const table_generation& of, std::shared_ptr<table_store> store,
+                               bool follows) {
+  auto runner =
+      std::make_shared<fold_runner>(*model_, log_, std::move(store), of.version, options_, follows,
+                                    [this](fold_runner& which) { moved(which); });
+  if (auto same = runner->fold().check_history(); !same)
+    return std::move(same).error();
+  return runner;
+}
+
+result<void> hosted_projection::begin_build(const table_generation& of,
+                                            std::shared_ptr<table_store> store) {
+  auto runner = make_runner(of, std::move(store), true);
+  if (!runner)
+    return std::move(runner).error();
+  if (auto inherited = inherit_decisions(**runner); !inherited)
+    return inherited;
+  const std::lock_guard lock{mutex_};
+  building_ = *std::move(runner);
+  building_generation_ = of;
+  return {};
+}
+
+/// What was parked or skipped in this version stays so when its tables are built again.
+result<void> hosted_projection::inherit_decisions(fold_runner& into) const {
+  const auto from = serving();
+  if (!from || from->version() != into.version())
+    return {};
+  auto decisions = from->store().decisions();
+  if (!decisions)
+    return std::move(decisions).error();
+  std::set<std::uint64_t> passed_over;
+  for (const auto& decision : *decisions)
+    if (decision.what != projection_decision::kind::retry)
+      passed_over.insert(decision.position);
+  into.fold().pass_over(std::move(passed_over));
+  if (into.position() > 0)
+    return {};
+  const auto begin = into.fold().store().position();
+  for (const auto& decision : *decisions) // the list of what is parked goes along
+    if (auto kept = into.store().decide(decision, {begin, 0}); !kept)
+      return kept;
+  return {};
+}
+
+// --- The threads of the runners ------------------------------------------------------------------
+
+void hosted_projection::moved(fold_runner& runner) {
+  if (&runner == building().get()) {
+    if (runner.caught_up())
+      take_over(runner);
+    return;
+  }
+  if (&runner != serving().get())
+    return;
+  if (auto why = runner.stopped()) {
+    waiters_.advance(runner.position());
+    return waiters_.stop(*why);
+  }
+  waiters_.go_on();
+  waiters_.advance(runner.position());
+  if (runner.caught_up())
+    finish_first_build(runner);
+}
+
+/// The tables have reached the log's end for the first time: from now on they serve while others
+/// are built.
+void hosted_projection::finish_first_build(fold_runner& runner) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (std::exchange(serving_is_live_, true))
+      return;
+  }
+  const auto held = runner.hold();
+  if (runner.store().mark_live())
+    remove_old(serving_generation_);
+}
+
+/// The built tables have caught up: what the serving ones have more, they take in while these stand
+/// still; then they serve.
+void hosted_projection::take_over(fold_runner& built) {
+  const std::lock_guard one_at_a_time{changing_};
+  const auto old = serving();
+  if (&built != building().get())
+    return;
+  {
+    const auto old_held = old->hold();
+    const auto held = built.hold();
+    if (!built.fold_held(std::max(old->position(), log_.last_position()))
+        || !built.store().mark_live())
+      return; // tries again after its next batch
+    built.enter_reply();
+    const std::lock_guard lock{mutex_};
+    serving_ = std::exchange(building_, nullptr);
+    serving_generation_ = building_generation_;
+    serving_is_live_ = true;
+    old->retire();
+  }
+  old->stop();
+  remove_old(building_generation_);
+  waiters_.go_on();
+  waiters_.advance(built.position());
+}
+
+void hosted_projection::remove_old(const table_generation& serving) {
+  if (home_.empty())
+    return;
+  for (const auto& each : find_generations(home_))
+    if (each.version < serving.version
+        || (each.version == serving.version && each.generation < serving.generation))
+      remove_generation(each);
+}
+
+hosted_projection::runner_ptr hosted_projection::serving() const {
+  const std::lock_guard lock{mutex_};
+  return serving_;
+}
+
+hosted_projection::runner_ptr hosted_projection::building() const {
+  const std::lock_guard lock{mutex_};
+  return building_;
+}
+
+// --- What the handle asks for --------------------------------------------------------------------
+
+result<table_view> hosted_projection::read() const {
+  const auto runner = serving();
+  if (!runner)
+    return shut_down();
+  return runner->store().read();
+}
+
+std::uint64_t hosted_projection::position() const noexcept {
+  const auto runner = serving();
+  return runner ? runner->position() : 0;
+}
+
+future<std::uint64_t> hosted_projection::when_visible(std::uint64_t position, time_point deadline) {
+  auto reached = waiters_.add(position, deadline);
+  if (deadline != time_point::max() && !reached.ready())
+    arm_(deadline);
+  return reached;
+}
+
+projection_status hosted_projection::status() const {
+  projection_status status;
+  status.name = model_->name;
+  status.mode = options_.mode;
+  status.head = log_.last_position();
+  const auto runner = serving();
+  if (!runner) {
+    status.state = projection_state::closed;
+    return status;
+  }
+  runner->add_to(status);
+  status.head = std::max(status.head, status.position);
+  status.lag_events = status.head - status.position;
+  if (status.lag_events > 0)
+    (void)log_.replay_all(status.position + 1, [&](const event_view& oldest) {
+      status.lag = std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::system_clock::now() - oldest.recorded_at());
+      return visit::stop;
+    });
+  if (const auto build = building()) {
+    projection_status of;
+    build->add_to(of);
+    auto& shown = status.build.emplace();
+    shown.version = of.version;
+    shown.state = of.state;
+    shown.position = of.position;
+    shown.head = std::max(status.head, of.position);
+    shown.rate_per_s = of.rate_per_s;
+    shown.last_error = of.last_error;
+    if (of.rate_per_s > 0)
+      shown.estimate = std::chrono::milliseconds{static_cast<std::int64_t>(
+          1000 * static_cast<double>(shown.head - shown.position) / of.rate_per_s)};
+  }
+  return status;
+}
+
+void hosted_projection::pause() {
+  for (const auto& runner : {serving(), building()})
+    if (runner)
+      runner->pause();
+}
+
+void hosted_projection::resume() {
+  for (const auto& runner : {serving(), building()})
+    if (runner)
+      runner->resume();
+}
+
+result<void> hosted_projection::decide(projection_decision::kind what, std::string reason) {
+  const auto runner = serving();
+  const auto build = building();
+  if (!runner)
+    return shut_down();
+  if (build && !runner->stopped_at_event())
+    return build->decide(what, std::move(reason));
+  return runner->decide(what, std::move(reason));
+}
+
+result<std::vector<projection_decision>> hosted_projection::decisions() const {
+  const auto runner = serving();
+  if (!runner)
+    return shut_down();
+  return runner->store().decisions();
+}
+
+result<void> hosted_projection::rebuild() {
+  const std::lock_guard one_at_a_time{changing_};
+  if (!serving())
+    return shut_down();
+  if (building() || serving()->version() != model_->version)
+    return error{errc::invalid_argument, "projection " + model_->name + " is being built already"};
+  const auto of = make_generation(
+      home_, model_->version,
+      home_.empty() ? 1 : next_generation(find_generations(home_), model_->version));
+  auto store = open_tables(of);
+  if (!store)
+    return std::move(store).error();
+  if (auto begun = begin_build(of, *std::move(store)); !begun)
+    return begun;
+  building()->start();
+  return {};
+}
+
+void hosted_projection::fold_until(std::uint64_t position) {
+  for (;;) {
+    const auto runner = serving();
+    if (!runner)
+      return;
+    runner->fold_until(position);
+    if (runner == serving()) // else others have taken its place meanwhile
+      return;
+  }
+}
+
+result<void> hosted_projection::close() {
+  std::vector<runner_ptr> ending;
+  {
+    const std::lock_guard lock{mutex_};
+    if (std::exchange(closed_, true))
+      return {};
+    ending = {serving_, building_};
+  }
+  waiters_.stop(shut_down());
+  result<void> flushed;
+  for (const auto& runner : ending) {
+    if (!runner)
+      continue;
+    runner->stop();
+    if (auto done = runner->store().flush_all(); !done && flushed)
+      flushed = std::move(done);
+  }
+  const std::lock_guard lock{mutex_};
+  serving_.reset();
+  building_.reset();
+  return flushed;
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cairn/future.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace cairn::detail {
+
+/// Those who wait until a projection has reached a position. Any thread; continuations run in the
+/// thread that brings the news, without a lock.
+class position_waiters {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+  using state_ptr = intrusive_ptr<future_state<std::uint64_t>>;
+
+  future<std::uint64_t> add(std::uint64_t position, time_point deadline);
+
+  /// Settles those who wait for `position` or less. It never goes back.
+  void advance(std::uint64_t position);
+
+  /// Fails all with `why`, and those who come, until `go_on`.
+  void stop(const error& why);
+  void go_on();
+
+  /// Fails those whose deadline has passed; returns the next one (or `time_point::max()`).
+  time_point expire(time_point now);
+
+private:
+  struct waiter {
+    time_point deadline;
+    state_ptr state;
+  };
+
+  std::mutex mutex_;
+  std::multimap<std::uint64_t, waiter> waiting_; // by position
+  std::uint64_t reached_ = 0;
+  std::optional<error> stopped_;
+};
+
+} // namespace cairn::detail

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cairn/journal.hpp>
+#include <cairn/projection.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace cairn::detail {
+
+/// The event that could not be applied.
+struct failed_event {
+  std::uint64_t position = 0;
+  std::uint64_t version = 0;
+  std::uint64_t type = 0;
+  std::string stream;
+  error why;
+};
+
+/// Folds the log into a store of tables, batch by batch, each event once. One thread at a time.
+class projection_fold {
+public:
+  projection_fold(const projection_model& model, const journal& log,
+                  std::shared_ptr<table_store> store, const projection_options& options)
+    : model_{model}, log_{log}, store_{std::move(store)}, options_{options} {}
+
+  /// How a batch ended. Events before the one that failed are in the rows.
+  struct outcome {
+    std::uint64_t events = 0; ///< Taken in.
+    std::optional<failed_event> failed;
+    std::optional<error>
+        broken; ///< The journal's or the store's failure; the batch may be unfinished.
+  };
+
+  /// Takes in the events after the rows' position up to `last`, as many as one batch takes; ends
+  /// early once `interrupt` is set.
+  outcome advance(std::uint64_t last, const std::atomic<bool>& interrupt);
+
+  /// Events that are not to be applied, because an earlier decision says so.
+  void pass_over(std::set<std::uint64_t> positions) { passed_over_ = std::move(positions); }
+
+  /// The checkpoint behind the event at `position`.
+  table_checkpoint checkpoint_at(std::uint64_t position) const;
+
+  /// Whether the rows were folded from this journal. Errors: `corrupt_journal` if not.
+  result<void> check_history() const;
+
+  table_store& store() const noexcept { return *store_; }
+  const std::shared_ptr<table_store>& shared_store() const noexcept { return store_; }
+
+private:
+  struct batch;
+
+  std::optional<error> try_apply(const event_view& event);
+
+  const projection_model& model_;
+  const journal& log_;
+  std::shared_ptr<table_store> store_;
+  const projection_options options_;
+  std::set<std::uint64_t> passed_over_;
+  std::optional<table_checkpoint> unpublished_; // of a batch that the store could not take yet
+};
+
+} // namespace cairn::detail

@@ -1,0 +1,118 @@
+#include "reading_hosts.hpp"
+
+#include "describe.hpp"
+#include "rehydration.hpp"
+
+#include <optional>
+#include <utility>
+
+namespace cairn::detail {
+namespace {
+
+error is_closed() {
+  return {errc::shut_down, "the runtime is closed"};
+}
+
+/// Lets whoever reads the journal in, and out again.
+class visit_inside {
+public:
+  explicit visit_inside(subscription_hub& door) noexcept : door_{door}, inside_{door.enter()} {}
+  ~visit_inside() {
+    if (inside_)
+      door_.leave();
+  }
+  visit_inside(const visit_inside&) = delete;
+  visit_inside& operator=(const visit_inside&) = delete;
+  explicit operator bool() const noexcept { return inside_; }
+
+private:
+  subscription_hub& door_;
+  const bool inside_;
+};
+
+class reading_host final : public aggregate_host {
+public:
+  reading_host(const journal& events, std::shared_ptr<subscription_hub> door,
+               std::unique_ptr<aggregate_model> model)
+    : journal_{events}, door_{std::move(door)}, model_{std::move(model)} {}
+
+  void post(std::string_view id, request_ptr work) override {
+    if (!work->only_reads())
+      return work->fail({errc::journal_stopped, "the runtime is open for reading only"});
+    const auto answered = answer(id, *work);
+    if (answered)
+      work->deliver(*answered);
+    else
+      work->fail(answered.error());
+  }
+
+  const aggregate_model& model() const noexcept override { return *model_; }
+
+  std::size_t max_event_bytes() const noexcept override { return default_max_event_bytes; }
+
+  result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
+                               std::uint64_t to_version, event_visitor visitor) const override {
+    const auto stream = stream_id::make(model_->type_name, id);
+    if (!stream)
+      return stream.error();
+    const visit_inside inside{*door_};
+    if (!inside)
+      return is_closed();
+    return replay_known(journal_, *stream, from_version, to_version, visitor);
+  }
+
+  result<subscription> subscribe(const event_selection& selection,
+                                 const subscription_options& options,
+                                 std::function<void(const event_view&)> handler) const override {
+    return door_->subscribe(selection, options, std::move(handler));
+  }
+
+private:
+  result<stream_head> answer(std::string_view id, request& work) const {
+    const auto stream = stream_id::make(model_->type_name, id);
+    if (!stream)
+      return stream.error();
+    const visit_inside inside{*door_};
+    if (!inside)
+      return is_closed();
+    deduplication_window window{0};
+    auto now = rehydrate(journal_, *model_, *stream, window);
+    if (!now)
+      return std::move(now).error();
+    event_batch none;
+    execution at{*now->state, *stream, none, now->at.version};
+    const auto did = work.execute(at);
+    CAIRN_ASSERT(did == effect::none);
+    return now->at;
+  }
+
+  const journal& journal_; // touched by those inside only
+  const std::shared_ptr<subscription_hub> door_;
+  const std::unique_ptr<aggregate_model> model_;
+};
+
+} // namespace
+
+reading_hosts::reading_hosts(journal& events)
+  : journal_{events}, door_{std::make_shared<subscription_hub>(events)} {}
+
+result<std::shared_ptr<aggregate_host>>
+reading_hosts::host(std::unique_ptr<aggregate_model> model) {
+  {
+    const visit_inside inside{*door_};
+    if (!inside)
+      return is_closed();
+    if (auto compared = journal_.declare_schemas(model->schemas()); !compared)
+      return std::move(compared).error();
+  }
+  const std::lock_guard lock{mutex_};
+  auto& kept = hosts_[model->type_name];
+  if (!kept)
+    kept = std::make_shared<reading_host>(journal_, door_, std::move(model));
+  else
+    check(kept->model().identity == model->identity,
+          "two aggregate types of the application have the same type_name");
+  return kept;
+}
+
+} // namespace cairn::detail

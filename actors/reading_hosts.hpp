@@ -1,0 +1,37 @@
+#pragma once
+
+#include "subscription_hub.hpp"
+
+#include <cairn/detail/host.hpp>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace cairn::detail {
+
+/// Aggregates on a journal that is open for reading only: what stands in for the engine beside a
+/// process that writes. No actor, no thread: queries are answered in the thread that asks. Any
+/// thread.
+class reading_hosts {
+public:
+  /// `events` must live until `close` has returned.
+  explicit reading_hosts(journal& events);
+
+  /// As `engine::host`; the schemas are compared, and nothing is recorded.
+  result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
+
+  subscription_hub& subscriptions() noexcept { return *door_; }
+
+  /// Ends what follows the journal, and waits for replays and queries that are running.
+  void close() noexcept { door_->close(); }
+
+private:
+  journal& journal_;
+  const std::shared_ptr<subscription_hub> door_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<aggregate_host>, std::less<>> hosts_;
+};
+
+} // namespace cairn::detail

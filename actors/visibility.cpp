@@ -1,0 +1,76 @@
+#include <cairn/aggregates.hpp>
+#include <cairn/projection.hpp>
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+
+namespace cairn {
+namespace detail {
+namespace {
+
+/// A reply that waits for one projection after the other.
+struct waiting_reply {
+  std::vector<projection_ref> projections;
+  std::chrono::steady_clock::time_point deadline;
+  reply answer;
+  intrusive_ptr<future_state<reply>> waiter;
+};
+
+void go_on(std::unique_ptr<waiting_reply> waiting) {
+  if (waiting->projections.empty())
+    return waiting->waiter->settle(std::move(waiting->answer));
+  const auto next = std::move(waiting->projections.back());
+  waiting->projections.pop_back();
+  auto visible = next.when_visible(waiting->answer.position(), waiting->deadline);
+  std::move(visible).then([waiting = std::move(waiting)](result<std::uint64_t>&& reached) mutable {
+    if (reached)
+      return go_on(std::move(waiting));
+    const auto& answer = waiting->answer;
+    waiting->waiter->settle(
+        error{errc::not_visible, "the command was accepted, but its events are not to be seen: "
+                                     + reached.error().message()}
+            .with_version(answer.version())
+            .with_position(answer.position()));
+  });
+}
+
+} // namespace
+
+future<reply> reply_when_visible(future<reply> answer, const ask_options& options) {
+  auto waiter = make_intrusive<future_state<reply>>();
+  std::move(answer).then([projections = options.visible_in, deadline = options.deadline,
+                          waiter](result<reply>&& outcome) mutable {
+    if (!outcome || !outcome->accepted())
+      return waiter->settle(std::move(outcome));
+    go_on(std::make_unique<waiting_reply>(
+        waiting_reply{std::move(projections), deadline, *std::move(outcome), std::move(waiter)}));
+  });
+  return future<reply>{std::move(waiter)};
+}
+
+} // namespace detail
+
+result<std::vector<projection_decision>> projection_ref::parked() const {
+  auto found = decisions();
+  if (found)
+    std::erase_if(*found, [](const projection_decision& decision) {
+      return decision.what != projection_decision::kind::park;
+    });
+  return found;
+}
+
+std::string_view to_string(projection_state state) noexcept {
+  switch (state) {
+    case projection_state::catching_up: return "catching_up";
+    case projection_state::following: return "following";
+    case projection_state::paused: return "paused";
+    case projection_state::stopped: return "stopped";
+    case projection_state::waiting: return "waiting";
+    case projection_state::closed: return "closed";
+  }
+  return "unknown";
+}
+
+} // namespace cairn

@@ -1,0 +1,191 @@
+#pragma once
+
+#include <cairn/runtime.hpp>
+
+#include "account.hpp"
+#include "temporary_directory.hpp"
+
+#include <doctest/doctest.h>
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+
+namespace test {
+
+struct by_balance {
+  static constexpr std::string_view name = "by-balance";
+  static std::uint64_t key(const holding& row) { return row.balance; }
+};
+
+/// What handlers do beside their work, as a test says. One set for the whole program.
+struct handler_hook {
+  static inline std::function<void(const cairn::event_info&)> before = {};
+  static void call(const cairn::event_info& at) {
+    if (before)
+      before(at);
+  }
+  handler_hook() = default;
+  explicit handler_hook(std::function<void(const cairn::event_info&)> use) {
+    before = std::move(use);
+  }
+  ~handler_hook() { before = {}; }
+  handler_hook(const handler_hook&) = delete;
+  handler_hook& operator=(const handler_hook&) = delete;
+};
+
+/// Lets no handler pass while it is shut.
+class gate {
+public:
+  void shut() { set(false); }
+  void open() { set(true); }
+  void pass() {
+    std::unique_lock lock{mutex_};
+    ++waiting_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return open_; });
+    --waiting_;
+  }
+  void wait_for_arrival() {
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [&] { return waiting_ > 0; });
+  }
+
+private:
+  void set(bool open) {
+    const std::lock_guard lock{mutex_};
+    open_ = open;
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = true;
+  int waiting_ = 0;
+};
+
+/// The balances of all accounts, and how many events there were of each account and in all. The
+/// versions beyond the first count each event as many times.
+template <int Number, std::uint32_t Version = 1>
+struct ledger {
+  static constexpr std::string_view name = Number == 0   ? "ledger"
+                                           : Number == 1 ? "ledger-inlined"
+                                                         : "ledger-other";
+  static constexpr std::uint32_t version = Version;
+  using event = std::variant<deposited, withdrawn, fee_taken>;
+
+  static constexpr cairn::table<std::string, holding, by_balance> balances{"balances"};
+  static constexpr cairn::table<std::uint32_t, holding> totals{"totals"};
+  static constexpr auto tables = std::tie(balances, totals);
+
+  static void project(cairn::table_writer& to, const cairn::event_info& at, Deposited::Reader e) {
+    move(to, at, e.getAmount());
+    if (std::string_view{e.getNote().cStr()} == "poison")
+      throw std::runtime_error{"it is poison"};
+  }
+  static void project(cairn::table_writer& to, const cairn::event_info& at, const withdrawn& e) {
+    move(to, at, 0 - e.amount);
+  }
+  static void project(cairn::table_writer& to, const cairn::event_info& at, const fee_taken& e) {
+    move(to, at, 0 - e.amount);
+  }
+
+private:
+  static void move(cairn::table_writer& to, const cairn::event_info& at, std::uint64_t amount) {
+    handler_hook::call(at);
+    const auto change = [&](holding& row) {
+      row.balance += amount;
+      row.movements += Version;
+    };
+    to.update(balances, at.aggregate_id, change);
+    to.update(totals, 0, change);
+  }
+};
+
+using rows = std::map<std::string, holding>;
+
+template <class Ledger>
+rows rows_of(const cairn::table_view& view) {
+  rows found;
+  const auto scanned = view.scan(
+      Ledger::balances, {}, [&](const std::string& id, const holding& row) { found[id] = row; });
+  REQUIRE(scanned);
+  return found;
+}
+
+/// The fold of the journal's events up to `position`, made here.
+inline rows fold_of(const cairn::journal& events, std::uint64_t position,
+                    std::uint64_t factor = 1) {
+  rows folded;
+  const auto replayed = events.replay_all(1, [&](const cairn::event_view& event) {
+    if (event.position() > position)
+      return cairn::visit::stop;
+    const auto id = std::string{event.stream().substr(event.stream().find('/') + 1)};
+    const auto add = [&](std::uint64_t amount) {
+      folded[id].balance += amount;
+      folded[id].movements += factor;
+    };
+    if (event.type() == cairn::type_id_of<deposited>())
+      add(event.payload().getAs<Deposited>().getAmount());
+    else if (event.type() == cairn::type_id_of<withdrawn>())
+      add(0 - event.payload().getAs<Withdrawn>().getAmount());
+    else if (event.type() == cairn::type_id_of<fee_taken>())
+      add(0 - event.payload().getAs<FeeTaken>().getAmount());
+    return cairn::visit::go_on;
+  });
+  REQUIRE(replayed);
+  return folded;
+}
+
+/// Every view is the fold of the events up to its position, in both tables.
+template <class Ledger>
+void check_view(const cairn::journal& events, const cairn::table_view& view,
+                std::uint64_t factor = 1) {
+  const auto folded = fold_of(events, view.position(), factor);
+  CHECK(rows_of<Ledger>(view) == folded);
+  std::uint64_t balance = 0;
+  std::uint64_t movements = 0;
+  for (const auto& [id, row] : folded) {
+    balance += row.balance;
+    movements += row.movements;
+  }
+  const auto total = view.get(Ledger::totals, 0).value().value_or(holding{});
+  CHECK(total.balance == balance);
+  CHECK(total.movements == movements);
+  std::uint64_t last = 0;
+  std::size_t ranked = 0;
+  const auto scanned = view.scan_by<by_balance>(
+      Ledger::balances, {}, [&](std::uint64_t rank, const std::string&, const holding& row) {
+        CHECK(row.balance == rank);
+        CHECK(rank >= last);
+        last = rank;
+        ++ranked;
+      });
+  CHECK(scanned);
+  CHECK(ranked == folded.size());
+}
+
+inline deposit put(std::uint64_t amount, std::string note = {}) {
+  return {.amount = amount, .note = std::move(note)};
+}
+
+/// Small limits, so that every path is taken often.
+inline cairn::projection_options small_batches(cairn::projection_mode mode) {
+  cairn::projection_options options{.mode = mode, .max_batch_events = 7};
+  options.tables.flush_rows = 20;
+  options.tables.map_bytes = std::size_t{256} << 20;
+  options.tables.free_space_watermark_bytes = 0;
+  return options;
+}
+
+inline cairn::runtime open_runtime(const std::filesystem::path& directory) {
+  auto opened = cairn::runtime::open({.directory = directory});
+  REQUIRE(opened);
+  return *std::move(opened);
+}
+
+} // namespace test
