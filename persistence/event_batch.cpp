@@ -45,7 +45,8 @@ format::EventRecord::Builder init_record(capnp::MessageBuilder& message, bool wi
   if (with_reservations)
     return message.initRoot<format::EventRecord>();
   constexpr std::uint16_t data_words = 4, pointers = 4;
-  return message.initRoot<capnp::AnyPointer>()
+  return message
+      .getRoot<capnp::AnyPointer>() // fresh, so there is nothing to clear
       .initAsAnyStruct(data_words, pointers)
       .as<format::EventRecord>();
 }
@@ -93,8 +94,9 @@ result<void> event_batch::add(const stream_id& stream, const event_metadata& met
                               function_ref<void(capnp::AnyPointer::Builder)> fill) {
   if (auto checked = check_tags(metadata.tags); !checked)
     return checked;
-  if (auto checked = check_reservations(metadata.reservations); !checked)
-    return checked;
+  if (!metadata.reservations.empty())
+    if (auto checked = check_reservations(metadata.reservations); !checked)
+      return checked;
   const std::size_t start = words_.size();
   const auto drop = [&] { words_.resize(start); };
   words_.resize(start + detail::words_of<detail::event_header>);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cairn/aggregate.hpp>
+#include <cairn/detail/decode.hpp>
+#include <cairn/detail/invoke.hpp>
 #include <cairn/event_info.hpp>
 #include <cairn/table.hpp>
 
@@ -8,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <variant>
 
 namespace cairn {
@@ -30,6 +33,10 @@ namespace cairn {
 /// the rows are the fold of the journal, and can be made again from it. It is called again for an
 /// event whose rows were lost with the process or whose handling failed; what it wrote then is not
 /// there any more.
+///
+/// Events that only older versions of the application wrote come as what they are today if the
+/// projection names the aggregates whose upcasters say so: `using source =
+/// std::tuple<shopping_cart>;`. The result of one of them may be several events, or none.
 ///
 /// The version is raised when the rows would come out differently: then they are built anew.
 ///
@@ -66,6 +73,25 @@ struct require_project {
   static constexpr bool holds = true;
 };
 
+template <class P>
+struct projection_sources {
+  using type = std::tuple<>;
+};
+template <class P>
+  requires requires {
+    typename P::source;
+  }
+struct projection_sources<P> {
+  using type = typename P::source;
+};
+
+/// Whether the stream is one of the aggregate's.
+template <class T>
+bool is_stream_of(std::string_view stream) noexcept {
+  constexpr std::string_view type = T::type_name;
+  return stream.size() > type.size() && stream[type.size()] == '/' && stream.starts_with(type);
+}
+
 template <class Projection, class Event>
 struct projection_dispatch;
 
@@ -75,18 +101,47 @@ struct projection_dispatch<P, std::variant<Events...>> {
   static constexpr bool complete = (require_project<P, Events>::holds && ...);
 
   static void project(table_writer& to, const event_view& event) {
+    if (project_upcast(to, event, std::type_identity<typename projection_sources<P>::type>{}))
+      return;
     const auto type = event.type();
-    (void)((type == type_id_of<Events>() && (project_as<Events>(to, event), true)) || ...);
+    (void)((type == type_id_of<Events>()
+            && (project_form<Events>(to, event,
+                                     event.payload().getAs<typename schema_of<Events>::wire>()),
+                true))
+           || ...);
   }
 
 private:
-  template <class E>
-  static void project_as(table_writer& to, const event_view& event) {
-    const auto wire = event.payload().getAs<typename schema_of<E>::wire>();
-    if constexpr (projects_wire<P, E>)
-      P::project(to, info_of(event), wire);
+  /// False: the event is of none of the sources.
+  template <class... Sources>
+  static bool project_upcast([[maybe_unused]] table_writer& to,
+                             [[maybe_unused]] const event_view& event,
+                             std::type_identity<std::tuple<Sources...>>) {
+    return ((is_stream_of<Sources>(event.stream()) && (project_from<Sources>(to, event), true))
+            || ...);
+  }
+
+  template <class T>
+  static void project_from(table_writer& to, const event_view& event) {
+    try {
+      decode_event<T>(event, [&]<class E>(std::type_identity<E>, const auto& form) {
+        if constexpr (alternative_of<E, std::variant<Events...>>)
+          project_form<E>(to, event, form);
+      });
+    } catch (const unknown_event_type&) { // one of those that are passed over
+    }
+  }
+
+  /// `form`: the `Reader`, or the value that an upcaster made.
+  template <class E, class Form>
+  static void project_form(table_writer& to, const event_view& event, const Form& form) {
+    constexpr bool is_value = std::is_same_v<Form, E>;
+    if constexpr (projects_wire<P, E> && is_value)
+      with_wire(form, [&](auto wire) { P::project(to, info_of(event), wire); });
+    else if constexpr (projects_wire<P, E> || is_value)
+      P::project(to, info_of(event), form);
     else
-      P::project(to, info_of(event), schema_of<E>::read(wire));
+      P::project(to, info_of(event), schema_of<E>::read(form));
   }
 };
 
