@@ -11,8 +11,8 @@
 
 namespace cairn::detail {
 
-/// Wakes those who wait for a journal's end to move. Costs the writer one fence a commit while
-/// nobody waits.
+/// Wakes those who wait for a journal's end to move. Costs the writer one atomic operation a commit
+/// while nobody waits.
 class commit_signal {
 public:
   /// The end has moved: call it after the new end is visible, and without a lock that a waiter's

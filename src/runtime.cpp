@@ -139,6 +139,9 @@ runtime::project(std::unique_ptr<detail::projection_model> model, projection_opt
   if (!parts_->engine && options.mode == projection_mode::inlined)
     return error{errc::invalid_argument, "a runtime for reading gives no replies that a projection "
                                          "could be inlined in"};
+  const schema_declaration rows{.owner = "projection " + model->name, .rows = model->rows};
+  if (auto declared = parts_->events->declare_schemas(rows); !declared)
+    return std::move(declared).error();
   return parts_->projections->project(std::move(model), std::move(options));
 }
 

@@ -142,22 +142,30 @@ public:
   /// Errors: those of `history`; `evolve_failed` if evolve throws; `not_found` if the aggregate has
   /// never been at that version.
   result<state> state_at(std::string_view id, std::uint64_t version) const {
-    detail::typed_state<T> past;
-    std::optional<error> failure;
-    const auto reached = host_->replay(id, 1, version, [&](const event_view& event) {
-      failure = detail::try_evolve(past, event);
-      return failure ? visit::stop : visit::go_on;
-    });
-    if (failure)
-      return *std::move(failure);
-    if (!reached)
-      return reached.error();
-    if (*reached != version) {
-      return error{errc::not_found, "the aggregate has " + std::to_string(*reached)
+    auto past = fold(id, version, [](const event_view&) { return true; });
+    if (!past)
+      return std::move(past).error();
+    if (past->version != version) {
+      return error{errc::not_found, "the aggregate has " + std::to_string(past->version)
                                         + " events, none with version " + std::to_string(version)}
-          .with_version(*reached);
+          .with_version(past->version);
     }
-    return std::move(past.value);
+    return std::move(past->value);
+  }
+
+  /// A state of the past, and the version that it had; 0: there was no event yet.
+  struct past_state {
+    state value;
+    std::uint64_t version = 0;
+  };
+
+  /// The state that `id` had at a time: that of its last event in front of the first one that was
+  /// recorded after `when`, by the clock of the machine that wrote. Errors: those of `history`;
+  /// `evolve_failed` if evolve throws.
+  result<past_state> state_as_of(std::string_view id,
+                                 std::chrono::sys_time<std::chrono::nanoseconds> when) const {
+    return fold(id, max_version,
+                [&](const event_view& event) { return event.recorded_at() <= when; });
   }
 
   /// Calls `handler` for the durable events of all aggregates of the type, those there are and
@@ -187,6 +195,26 @@ public:
   static constexpr std::uint64_t max_version = std::numeric_limits<std::uint64_t>::max();
 
 private:
+  /// Folds the events up to `version`, as long as they are `wanted`.
+  template <class Wanted>
+  result<past_state> fold(std::string_view id, std::uint64_t version, Wanted wanted) const {
+    detail::typed_state<T> past;
+    std::uint64_t at = 0;
+    std::optional<error> failure;
+    const auto reached = host_->replay(id, 1, version, [&](const event_view& event) {
+      if (!wanted(event))
+        return visit::stop;
+      failure = detail::try_evolve(past, event);
+      at = event.version();
+      return failure ? visit::stop : visit::go_on;
+    });
+    if (failure)
+      return *std::move(failure);
+    if (!reached)
+      return reached.error();
+    return past_state{std::move(past.value), at};
+  }
+
   std::shared_ptr<detail::aggregate_host> host_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "cart.hpp"
 #include "import.hpp"
+#include "outcome.hpp"
 #include "terminal.hpp"
 #include "views.hpp"
 
@@ -21,31 +22,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-status complain(status how, std::string_view what) {
-  std::cerr << "shopping_cart: " << what << '\n';
-  return how;
-}
-
-status complain(const cairn::error& failure) {
-  switch (failure.code()) {
-    case cairn::errc::version_conflict:
-    case cairn::errc::not_found: return complain(status::refused, failure.message());
-    case cairn::errc::invalid_argument: return complain(status::bad_input, failure.message());
-    default:
-      return complain(status::failed,
-                      std::string{to_string(failure.code())} + ": " + failure.message());
-  }
-}
-
 status no_such_cart(const arguments& given) {
   return complain(status::refused, "there is no cart " + given.cart + " in " + given.data.string());
-}
-
-/// Output that cannot be written, such as to a full disk, must not pass for done.
-status finish(status ended) {
-  if (std::cout.flush())
-    return ended;
-  return complain(status::failed, "the output could not be written");
 }
 
 enum class journal_use { read, write };

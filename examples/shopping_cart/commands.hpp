@@ -42,5 +42,6 @@ status run_show(const arguments& given);
 status run_history(const arguments& given);
 status run_top(const arguments& given);
 status run_carts(const arguments& given);
+status run_check(const arguments& given);
 
 } // namespace shop

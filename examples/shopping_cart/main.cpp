@@ -140,6 +140,13 @@ void add_views(CLI::App& app, arguments& given, status& ended) {
       ->check(CLI::IsMember({"open", "checked-out"}));
   carts.add_flag("--count", given.count, "Only how many there are");
   add_common(carts, given);
+
+  auto& check = add_command(app, given, ended, "check", shop::run_check,
+                            "Fold a journal, or a copy of it, through this version of the program");
+  check.add_option("JOURNAL", given.file, "The data directory that holds it")
+      ->required()
+      ->type_name("");
+  check.add_flag("--json", given.json, "Print JSON");
 }
 
 } // namespace

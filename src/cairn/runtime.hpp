@@ -128,9 +128,10 @@ public:
   /// with `table_store::open_for_reading`.
   ///
   /// Errors: `invalid_argument` (an option); `locked` (another process has it);
-  /// `incompatible_format` (the tables on disk have other keys or rows: raise the version);
-  /// `corrupt_journal` (they were folded from another history, or are damaged); `shut_down`; and
-  /// those of `open_lmdb_journal`.
+  /// `incompatible_schema` (a row's struct is not what the journal knows under its id; see
+  /// `journal::declare_schemas`, whose other errors come, too); `incompatible_format` (the tables
+  /// on disk have other keys or rows: raise the version); `corrupt_journal` (they were folded from
+  /// another history, or are damaged); `shut_down`; and those of `open_lmdb_journal`.
   template <projection_definition P>
   result<projection<P>> project(projection_options options = {}) {
     auto opened = project(std::make_unique<detail::typed_projection<P>>(), std::move(options));

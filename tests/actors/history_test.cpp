@@ -1,5 +1,7 @@
 #include "engine_fixture.hpp"
 
+#include <cairn/memory_journal.hpp>
+
 #include <stdexcept>
 #include <vector>
 
@@ -60,6 +62,28 @@ TEST_CASE_FIXTURE(engine_fixture,
   CHECK(beyond.code() == errc::not_found);
   CHECK(beyond.version() == 3);
   CHECK(accounts.state_at("nobody", 1).error().code() == errc::not_found);
+}
+
+TEST_CASE("the state as of a time is that of the last event recorded by then") {
+  using namespace std::chrono_literals;
+  std::chrono::sys_time<std::chrono::nanoseconds> now{1h};
+  const auto journal = cairn::make_memory_journal({.wall_clock = [&] { return now; }});
+  test_engine engine{*journal};
+  auto accounts = engine.host<account>();
+  for (const auto minute : {1min, 2min, 4min}) {
+    now = std::chrono::sys_time<std::chrono::nanoseconds>{1h + minute};
+    REQUIRE(engine.finish(accounts.ask("a", put(10))));
+  }
+  const auto as_of = [&](std::chrono::nanoseconds time) {
+    return accounts.state_as_of("a", std::chrono::sys_time<std::chrono::nanoseconds>{time}).value();
+  };
+  CHECK(as_of(1h).version == 0);
+  CHECK(as_of(1h).value == account_state{});
+  CHECK(as_of(1h + 1min).version == 1);
+  CHECK(as_of(1h + 3min).version == 2);
+  CHECK(as_of(1h + 3min).value.balance == 20);
+  CHECK(as_of(2h).version == 3);
+  CHECK(accounts.state_as_of("nobody", now).value().version == 0);
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "an exception from evolve does not come out of state_at") {

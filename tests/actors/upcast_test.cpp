@@ -1,7 +1,7 @@
 // Events of older versions of an application reach today's functions as today's events.
 
-#include "cash_book.hpp"
 #include "engine_fixture.hpp"
+#include "ledger.hpp"
 #include "temporary_directory.hpp"
 
 #include <cairn/lmdb_journal.hpp>
@@ -37,8 +37,8 @@ std::unique_ptr<cairn::journal> golden(const std::filesystem::path& directory) {
 }
 
 template <class Function>
-auto ask_state(test_engine& engine, const cairn::aggregates<cash_book>& books, Function function) {
-  return engine.finish(books.query("a", function));
+auto ask_state(test_engine& engine, const cairn::aggregates<ledger>& ledgers, Function function) {
+  return engine.finish(ledgers.query("a", function));
 }
 
 const ledger_state golden_state{.lines = {"tea 300 EUR", "cash -700 EUR", "bank 700 EUR"},
@@ -52,13 +52,13 @@ TEST_CASE("what an older version wrote is read as what it means today") {
   const temporary_directory directory;
   const auto journal = golden(directory / "j");
   test_engine engine{*journal};
-  auto books = engine.host<cash_book>();
-  CHECK(ask_state(engine, books, [](const ledger_state& now) { return now; }).value()
+  auto ledgers = engine.host<ledger>();
+  CHECK(ask_state(engine, ledgers, [](const ledger_state& now) { return now; }).value()
         == golden_state);
 
   std::ostringstream history;
   const auto reached =
-      books.history("a", [&](const cairn::event_info& info, const cash_book::event& event) {
+      ledgers.history("a", [&](const cairn::event_info& info, const ledger::event& event) {
         history << info.version << '@' << info.position << ' ';
         std::visit([&](const auto& one) { history << one << '\n'; }, event);
       });
@@ -70,9 +70,9 @@ TEST_CASE("what an older version wrote is read as what it means today") {
            "4@4 entry_made{label: \"bank\", cents: 700, currency: \"EUR\"}\n"
            "5@5 described{owner: \"\", name: \"house\"}\n");
 
-  CHECK(books.state_at("a", 3).value().lines.size() == 1);
-  CHECK(books.state_at("a", 4).value().lines.size() == 3);
-  CHECK(books.state_at("a", 5).value() == golden_state);
+  CHECK(ledgers.state_at("a", 3).value().lines.size() == 1);
+  CHECK(ledgers.state_at("a", 4).value().lines.size() == 3);
+  CHECK(ledgers.state_at("a", 5).value() == golden_state);
 }
 
 TEST_CASE("versions go on where the older version left them, and the journal knows both schemas") {
@@ -80,11 +80,11 @@ TEST_CASE("versions go on where the older version left them, and the journal kno
   const auto journal = golden(directory / "j");
   for (std::uint64_t version : {6, 7}) {
     threaded_engine engine{*journal};
-    const auto books = engine.host<cash_book>();
+    const auto ledgers = engine.host<ledger>();
     const auto cents = [](const ledger_state& now) { return now.cents; };
-    CHECK(books.query("a", cents).get().value() == (version == 6 ? 300 : 399));
+    CHECK(ledgers.query("a", cents).get().value() == (version == 6 ? 300 : 399));
     const enter milk{.label = "milk", .cents = 99, .currency = "EUR"};
-    CHECK(books.ask("a", milk).get().value().version() == version);
+    CHECK(ledgers.ask("a", milk).get().value().version() == version);
   }
   const auto catalogue = cairn::schema_catalogue::load(*journal).value();
   CHECK(catalogue.generations() == 2);
@@ -99,17 +99,17 @@ TEST_CASE("versions go on where the older version left them, and the journal kno
 
 TEST_CASE_FIXTURE(engine_fixture, "an upcaster that throws fails the calls with the position") {
   {
-    auto old = engine.host<cash_book_v1>();
+    auto old = engine.host<ledger_v1>();
     CHECK(engine.finish(old.ask("a", printed_v1{})));
-    CHECK(engine.finish(old.ask("a", entry_made_v1{.label = "", .euros = cash_book::unreadable})));
+    CHECK(engine.finish(old.ask("a", entry_made_v1{.label = "", .euros = ledger::unreadable})));
   }
   test_engine newer{journal};
-  auto books = newer.host<cash_book>();
-  const auto failed = ask_state(newer, books, [](const ledger_state& now) { return now; });
+  auto ledgers = newer.host<ledger>();
+  const auto failed = ask_state(newer, ledgers, [](const ledger_state& now) { return now; });
   CHECK(failed.error().code() == errc::evolve_failed);
   CHECK(failed.error().position() == 2);
   CHECK(failed.error().message().find("upcast threw: no such amount") != std::string::npos);
-  const auto history = books.history("a", [](const auto&, const auto&) {});
+  const auto history = ledgers.history("a", [](const auto&, const auto&) {});
   CHECK(history.error().code() == errc::evolve_failed);
   CHECK(history.error().position() == 2);
 }
@@ -117,7 +117,7 @@ TEST_CASE_FIXTURE(engine_fixture, "an upcaster that throws fails the calls with 
 TEST_CASE("a scenario is given older events as a journal gives them") {
   using cairn::testing::scenario;
   const auto now =
-      scenario<cash_book>{}
+      scenario<ledger>{}
           .given(owner_set_v1{.owner = "Ada"}, entry_made_v1{.label = "tea", .euros = 3})
           .given(transferred_v1{.from = "cash", .to = "bank", .euros = 7})
           .given(name_set_v1{.name = "house"}, printed_v1{})
@@ -133,12 +133,12 @@ TEST_CASE("write the golden ledger" * doctest::skip()) {
   const auto journal = cairn::open_lmdb_journal(in(directory)).value();
   {
     threaded_engine engine{*journal};
-    auto books = engine.host<cash_book_v1>({.snapshot_every = 2});
-    CHECK(books.ask("a", owner_set_v1{.owner = "Ada"}).get());
-    CHECK(books.ask("a", entry_made_v1{.label = "tea", .euros = 3}).get());
-    CHECK(books.ask("a", printed_v1{}).get());
-    CHECK(books.ask("a", transferred_v1{.from = "cash", .to = "bank", .euros = 7}).get());
-    CHECK(books.ask("a", name_set_v1{.name = "house"}).get());
+    auto ledgers = engine.host<ledger_v1>({.snapshot_every = 2});
+    CHECK(ledgers.ask("a", owner_set_v1{.owner = "Ada"}).get());
+    CHECK(ledgers.ask("a", entry_made_v1{.label = "tea", .euros = 3}).get());
+    CHECK(ledgers.ask("a", printed_v1{}).get());
+    CHECK(ledgers.ask("a", transferred_v1{.from = "cash", .to = "bank", .euros = 7}).get());
+    CHECK(ledgers.ask("a", name_set_v1{.name = "house"}).get());
   }
   CHECK(journal->close());
 }

@@ -2,6 +2,7 @@
 // journal that `verify_lmdb_journal` calls sound and that shows something else than was written.
 
 #include "lmdb_store.hpp"
+#include "memory.hpp"
 #include "page_check.hpp"
 #include "sample.hpp"
 #include "scale.hpp"
@@ -220,6 +221,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   std::cout << "seed " << seed << std::endl;
 
+  test::keep_temporary_files_in_memory();
   std::mt19937_64 random{seed};
   std::map<std::string, tally> flipped, cut;
   for (const bool closed : {true, false}) {

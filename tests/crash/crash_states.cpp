@@ -2,6 +2,7 @@
 // disk at each moment, opens that, and looks whether everything that was acknowledged is there.
 
 #include "crash_disk.hpp"
+#include "memory.hpp"
 #include "sample.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
@@ -228,12 +229,6 @@ std::size_t look_at_all(const recording& recorded, const std::vector<crash_state
   return bad;
 }
 
-/// In memory, if it can be: no state is to survive, and a sync costs nothing there.
-std::filesystem::path scratch() {
-  const char* const memory = "/dev/shm";
-  return ::access(memory, W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
-}
-
 } // namespace
 
 int main(int argc, char** argv) {
@@ -248,7 +243,7 @@ int main(int argc, char** argv) {
   std::cout << "seed " << seed << std::endl;
 
   std::mt19937_64 random{seed};
-  ::setenv("TMPDIR", scratch().c_str(), 1);
+  test::keep_temporary_files_in_memory(); // no state is to survive
   const test::temporary_directory directory;
   recording recorded;
   const int appends = wanted < 5'000 ? 15 : 30; // so that each point gets several states

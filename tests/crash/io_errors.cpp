@@ -2,6 +2,7 @@
 // when it is opened again.
 
 #include "io_shim.hpp"
+#include "memory.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
 #include "testimony.hpp"
@@ -65,6 +66,9 @@ std::string told_by(const testimony& told) {
     if (told.answers[i].what == report::kind::failed)
       return std::string{"a command: "}
              + std::string{cairn::to_string(static_cast<cairn::errc>(told.answers[i].code))};
+  if (told.hosting != 0)
+    return std::string{"hosting: "}
+           + std::string{cairn::to_string(static_cast<cairn::errc>(told.hosting))};
   if (!told.opened)
     return std::string{"opening: "}
            + std::string{cairn::to_string(static_cast<cairn::errc>(told.opening))};
@@ -76,6 +80,10 @@ std::string objection_to(const testimony& told) {
   const auto by = told_by(told);
   if (by.empty())
     return "nobody was told of the failure";
+  if (told.hosting != 0)
+    return told.hosting == static_cast<std::uint32_t>(cairn::errc::journal_stopped)
+               ? std::string{}
+               : "hosting failed with another error than journal_stopped: " + by;
   if (!told.opened)
     return told.opening == static_cast<std::uint32_t>(cairn::errc::io_failed)
                ? ""
@@ -136,6 +144,7 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", rounds, "Of four commands each")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
+  test::keep_temporary_files_in_memory();
   auto& told = shared_testimony();
   figures sum;
   std::uint64_t calls = 0;

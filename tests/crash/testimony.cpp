@@ -127,9 +127,13 @@ void run_clients(const std::filesystem::path& directory, std::uint64_t rounds,
     out.opening = static_cast<std::uint32_t>(runtime.error().code());
     return;
   }
+  const auto all = runtime->host<cart>(cart_options); // writes: the schemas
+  if (!all) {
+    out.hosting = static_cast<std::uint32_t>(all.error().code());
+    return;
+  }
   out.opened = true;
-  const auto all = runtime->host<cart>(cart_options);
-  clients some{all, most_events, out};
+  clients some{*all, most_events, out};
   std::size_t after_failure = 0;
   for (std::uint64_t i = 0; i < rounds && after_failure <= rounds_after_failure && !some.full();
        ++i) {
@@ -140,7 +144,7 @@ void run_clients(const std::filesystem::path& directory, std::uint64_t rounds,
     out.stopped = status.stopped_by.has_value();
     out.says_why = out.stopped && !status.stopped_by->message().empty();
   }
-  const auto read = all.history(cart_id(0), [](const auto&, const auto&) {});
+  const auto read = all->history(cart_id(0), [](const auto&, const auto&) {});
   out.reading = read ? 0 : static_cast<std::uint32_t>(read.error().code());
   const auto closed = runtime->close();
   out.closed = true;
@@ -166,7 +170,10 @@ std::string contradiction_to(const testimony& told, const std::filesystem::path&
     for (std::size_t i = 0; i < told.told; ++i)
       seen.hear(told.answers[i]);
     seen.read(runtime->journal());
-    if (auto wrong = send_again(told, seen, runtime->host<cart>(cart_options)); !wrong.empty())
+    const auto all = runtime->host<cart>(cart_options);
+    if (!all)
+      return "its aggregates cannot be hosted again: " + text_of(all.error());
+    if (auto wrong = send_again(told, seen, *all); !wrong.empty())
       return wrong;
     seen.begin(run + 1);
     seen.read(runtime->journal());

@@ -14,6 +14,7 @@ namespace crash {
 struct testimony {
   bool opened;
   std::uint32_t opening; ///< errc of an opening that failed.
+  std::uint32_t hosting; ///< errc of a hosting that failed: its schemas were not recorded.
   bool closed;
   std::uint32_t closing; ///< errc of a closing that failed.
   bool stopped;          ///< The journal says that it writes nothing any more, ...

@@ -75,9 +75,9 @@ TEST_CASE("a month of a grocery outlet's baskets is imported as it was") {
           {"sku":"whole milk","quantity":2513},{"sku":"other vegetables","quantity":1903},
           {"sku":"rolls/buns","quantity":1809},{"sku":"soda","quantity":1715},
           {"sku":"yogurt","quantity":1372}])"));
-  const auto carts = test::run(SHOPPING_CART, {"carts", "--state", "checked-out", "--count",
+  const auto count = test::run(SHOPPING_CART, {"carts", "--state", "checked-out", "--count",
                                                "--data", (files / "data").string()});
-  CHECK(carts.out == "9835\n");
+  CHECK(count.out == "9835\n");
 
   auto runtime = cairn::runtime::open({.directory = files / "data"}).value();
   const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
@@ -90,8 +90,8 @@ TEST_CASE("a month of a grocery outlet's baskets is imported as it was") {
     const auto held = counts_of(*cart);
     REQUIRE(cart->checked_out);
     REQUIRE(held == counts_of(basket));
-    for (const auto& [item, count] : held)
-      sold[item] += count;
+    for (const auto& [item, quantity] : held)
+      sold[item] += quantity;
     most = std::max<std::uint64_t>(most, basket.items.size());
   }
   CHECK(sold.size() == 169);

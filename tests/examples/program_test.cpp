@@ -254,6 +254,8 @@ TEST_CASE("a cart is shown as it is by then while another process has the journa
     REQUIRE(carts.ask("c", tea).get());
     CHECK(shop.read({"show", "c"})["version"] == version);
     CHECK(shop.read({"history", "c"}).size() == static_cast<std::size_t>(version));
+    CHECK(shop.read({"top"})[0]["quantity"] == version);
+    CHECK(shop.run(0, {"carts", "--state", "open", "--count"}).out == "1\n");
   }
   CHECK(shop.read({"show", "c", "--at", "2"})["version"] == 2);
   shop.run(1, {"show", "nobody"});
@@ -379,4 +381,21 @@ TEST_CASE("carts are listed and counted by their state") {
   CHECK(shop.read({"carts"}).size() == 3);
   CHECK(shop.read({"carts", "--count"}) == json{{"count", 3}});
   shop.run(2, {"carts", "--state", "lost"});
+}
+
+TEST_CASE("a journal is folded through the program before it is deployed") {
+  const program shop;
+  for (const char* sku : {"tea", "milk", "tea"})
+    shop.run(0, {"add", "mine", sku});
+  shop.run(0, {"checkout", "mine"});
+  shop.run(0, {"add", "yours", "tea"});
+  const auto folded = json::parse(
+      test::run(SHOPPING_CART, {"check", (shop.files / "data").string(), "--json"}).out);
+  CHECK(folded["carts"] == 2);
+  CHECK(folded["events"] == 5);
+  CHECK(folded["findingCount"] == 0);
+  CHECK(folded["findings"].empty());
+  const auto missing = test::run(SHOPPING_CART, {"check", (shop.files / "elsewhere").string()});
+  CHECK(missing.status == 1);
+  CHECK(contains(missing.err, "there is no directory"));
 }

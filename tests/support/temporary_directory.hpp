@@ -11,8 +11,9 @@ namespace test {
 /// A directory of the test's own, gone with it.
 class temporary_directory {
 public:
-  temporary_directory() {
-    auto name = (std::filesystem::temp_directory_path() / "cairn-test-XXXXXX").string();
+  explicit temporary_directory(
+      const std::filesystem::path& below = std::filesystem::temp_directory_path()) {
+    auto name = (below / "cairn-test-XXXXXX").string();
     if (!::mkdtemp(name.data()))
       throw std::runtime_error{"cannot make a directory like " + name};
     path_ = name;

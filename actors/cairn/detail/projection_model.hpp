@@ -12,6 +12,7 @@
 #include <tuple>
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 namespace cairn {
 
@@ -34,11 +35,13 @@ namespace cairn {
 /// event whose rows were lost with the process or whose handling failed; what it wrote then is not
 /// there any more.
 ///
-/// Events that only older versions of the application wrote come as what they are today if the
-/// projection names the aggregates whose upcasters say so: `using source =
-/// std::tuple<shopping_cart>;`. The result of one of them may be several events, or none.
+/// The version is raised when the rows would come out differently: then they are built anew. The
+/// rows' structs change by the same rules as those of events, also then, because the tables of the
+/// version before serve meanwhile: for another layout, give the rows another struct.
 ///
-/// The version is raised when the rows would come out differently: then they are built anew.
+/// An event that an older version of the program wrote comes as what its upcasters make of it, if
+/// the projection names the aggregate that declares them: `using upcast_by = shopping_cart;`, or a
+/// `std::tuple` of several. Without that it is an event of another type.
 ///
 /// A missing overload is a compile error that names projection and event.
 template <class P>
@@ -73,24 +76,24 @@ struct require_project {
   static constexpr bool holds = true;
 };
 
+template <class Aggregates>
+struct tuple_of {
+  using type = std::tuple<Aggregates>;
+};
+template <class... Aggregates>
+struct tuple_of<std::tuple<Aggregates...>> {
+  using type = std::tuple<Aggregates...>;
+};
+
 template <class P>
-struct projection_sources {
+struct upcasters_of {
   using type = std::tuple<>;
 };
 template <class P>
   requires requires {
-    typename P::source;
+    typename P::upcast_by;
   }
-struct projection_sources<P> {
-  using type = typename P::source;
-};
-
-/// Whether the stream is one of the aggregate's.
-template <class T>
-bool is_stream_of(std::string_view stream) noexcept {
-  constexpr std::string_view type = T::type_name;
-  return stream.size() > type.size() && stream[type.size()] == '/' && stream.starts_with(type);
-}
+struct upcasters_of<P> : tuple_of<typename P::upcast_by> {};
 
 template <class Projection, class Event>
 struct projection_dispatch;
@@ -101,47 +104,49 @@ struct projection_dispatch<P, std::variant<Events...>> {
   static constexpr bool complete = (require_project<P, Events>::holds && ...);
 
   static void project(table_writer& to, const event_view& event) {
-    if (project_upcast(to, event, std::type_identity<typename projection_sources<P>::type>{}))
-      return;
     const auto type = event.type();
-    (void)((type == type_id_of<Events>()
-            && (project_form<Events>(to, event,
-                                     event.payload().getAs<typename schema_of<Events>::wire>()),
-                true))
-           || ...);
+    const bool current =
+        ((type == type_id_of<Events>() && (project_as<Events>(to, event), true)) || ...);
+    if (!current)
+      project_upcast(to, event, std::type_identity<typename upcasters_of<P>::type>{});
   }
 
 private:
-  /// False: the event is of none of the sources.
-  template <class... Sources>
-  static bool project_upcast([[maybe_unused]] table_writer& to,
-                             [[maybe_unused]] const event_view& event,
-                             std::type_identity<std::tuple<Sources...>>) {
-    return ((is_stream_of<Sources>(event.stream()) && (project_from<Sources>(to, event), true))
-            || ...);
-  }
-
-  template <class T>
-  static void project_from(table_writer& to, const event_view& event) {
-    try {
-      decode_event<T>(event, [&]<class E>(std::type_identity<E>, const auto& form) {
-        if constexpr (alternative_of<E, std::variant<Events...>>)
-          project_form<E>(to, event, form);
-      });
-    } catch (const unknown_event_type&) { // one of those that are passed over
-    }
-  }
-
-  /// `form`: the `Reader`, or the value that an upcaster made.
-  template <class E, class Form>
-  static void project_form(table_writer& to, const event_view& event, const Form& form) {
-    constexpr bool is_value = std::is_same_v<Form, E>;
-    if constexpr (projects_wire<P, E> && is_value)
-      with_wire(form, [&](auto wire) { P::project(to, info_of(event), wire); });
-    else if constexpr (projects_wire<P, E> || is_value)
-      P::project(to, info_of(event), form);
+  template <class E>
+  static void project_as(table_writer& to, const event_view& event) {
+    const auto wire = event.payload().getAs<typename schema_of<E>::wire>();
+    if constexpr (projects_wire<P, E>)
+      P::project(to, info_of(event), wire);
     else
-      P::project(to, info_of(event), schema_of<E>::read(form));
+      P::project(to, info_of(event), schema_of<E>::read(wire));
+  }
+
+  template <class... Aggregates>
+  static void project_upcast(table_writer& to, const event_view& event,
+                             std::type_identity<std::tuple<Aggregates...>>) {
+    (void)((is_older_of<Aggregates>(event.type()) && (upcast_by<Aggregates>(to, event), true))
+           || ...);
+  }
+
+  template <class A>
+  static bool is_older_of(std::uint64_t type) {
+    return []<class... Es>(std::uint64_t wanted, std::type_identity<std::variant<Es...>>) {
+      return ((wanted == type_id_of<Es>()) || ...);
+    }(type, std::type_identity<older_events_of<A>>{});
+  }
+
+  template <class A>
+  static void upcast_by(table_writer& to, const event_view& event) {
+    decode_event<A>(event, [&]<class E>(std::type_identity<E>, const auto& form) {
+      if constexpr (!alternative_of<E, std::variant<Events...>>)
+        return;
+      else if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(form)>, E>)
+        return; // a current event's own form: not of an older one
+      else if constexpr (projects_wire<P, E>)
+        with_wire(form, [&](auto wire) { P::project(to, info_of(event), wire); });
+      else
+        P::project(to, info_of(event), form);
+    });
   }
 };
 
@@ -149,8 +154,9 @@ private:
 class projection_model {
 public:
   projection_model(std::string_view with_name, std::uint32_t with_version, const void* cxx_type,
-                   std::string with_shape)
-    : name{with_name}, version{with_version}, identity{cxx_type}, shape{std::move(with_shape)} {}
+                   std::string with_shape, std::vector<capnp::StructSchema> with_rows)
+    : name{with_name}, version{with_version}, identity{cxx_type}, shape{std::move(with_shape)},
+      rows{std::move(with_rows)} {}
   virtual ~projection_model() = default;
 
   /// Throws what the handler throws, and `kj::Exception` for a damaged event.
@@ -160,7 +166,20 @@ public:
   const std::uint32_t version;
   const void* const identity; ///< Distinguishes C++ types that claim the same name.
   const std::string shape;    ///< Of the tables, a line each.
+  const std::vector<capnp::StructSchema> rows; ///< Of the tables.
 };
+
+template <class Key, class Row, class... Indexes>
+capnp::StructSchema row_schema_of(const table<Key, Row, Indexes...>&) {
+  return capnp::Schema::from<typename schema_of<Row>::wire>();
+}
+
+template <class... Tables>
+std::vector<capnp::StructSchema> row_schemas_of(const std::tuple<Tables...>& tables) {
+  return std::apply(
+      [](const auto&... each) { return std::vector<capnp::StructSchema>{row_schema_of(each)...}; },
+      tables);
+}
 
 /// The shapes of tables, a line each. Two tables of one name are a bug and stop the program.
 template <class... Tables>
@@ -192,7 +211,8 @@ public:
   static_assert(dispatch::complete);
 
   typed_projection()
-    : projection_model{P::name, P::version, &projection_identity<P>, shape_of_all(P::tables)} {}
+    : projection_model{P::name, P::version, &projection_identity<P>, shape_of_all(P::tables),
+                       row_schemas_of(P::tables)} {}
 
   void project(table_writer& to, const event_view& event) const override {
     dispatch::project(to, event);

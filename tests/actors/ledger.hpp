@@ -14,8 +14,8 @@
 
 namespace test {
 
-/// The cash book as its first version was: it wrote `golden/ledger.mdb`.
-struct cash_book_v1 {
+/// The ledger as its first version was: it wrote `golden/ledger.mdb`.
+struct ledger_v1 {
   static constexpr std::string_view type_name = "ledger";
   using state = ledger_state;
   using command =
@@ -32,8 +32,8 @@ struct cash_book_v1 {
   }
 };
 
-/// The cash book of today.
-struct cash_book {
+/// The ledger of today.
+struct ledger {
   static constexpr std::string_view type_name = "ledger";
   using state = ledger_state;
   using command = std::variant<enter>;
