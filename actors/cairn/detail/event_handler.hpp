@@ -42,14 +42,17 @@ public:
     decode_event<T>(event, [&]<class E>(std::type_identity<E>, const auto& form) {
       using wire = typename schema_of<E>::wire;
       constexpr bool is_value = std::is_same_v<std::remove_cvref_t<decltype(form)>, E>;
-      if constexpr (handles_value<Handler, E> && is_value)
-        handler_(info_of(event), form);
-      else if constexpr (handles_value<Handler, E>)
-        handler_(info_of(event), schema_of<E>::read(form));
-      else if constexpr (handles<Handler, E> && is_value)
-        with_wire(form, [&](typename wire::Reader reader) { handler_(info_of(event), reader); });
-      else if constexpr (handles<Handler, E>)
-        handler_(info_of(event), form);
+      if constexpr (handles_value<Handler, E>) {
+        if constexpr (is_value)
+          handler_(info_of(event), form);
+        else
+          handler_(info_of(event), schema_of<E>::read(form));
+      } else if constexpr (handles<Handler, E>) {
+        if constexpr (is_value)
+          with_wire(form, [&](typename wire::Reader reader) { handler_(info_of(event), reader); });
+        else
+          handler_(info_of(event), form);
+      }
     });
   }
 

@@ -138,14 +138,14 @@ private:
   template <class A>
   static void upcast_by(table_writer& to, const event_view& event) {
     decode_event<A>(event, [&]<class E>(std::type_identity<E>, const auto& form) {
-      if constexpr (!alternative_of<E, std::variant<Events...>>)
-        return;
-      else if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(form)>, E>)
-        return; // a current event's own form: not of an older one
-      else if constexpr (projects_wire<P, E>)
-        with_wire(form, [&](auto wire) { P::project(to, info_of(event), wire); });
-      else
-        P::project(to, info_of(event), form);
+      // What an older event comes to are values.
+      constexpr bool is_value = std::is_same_v<std::remove_cvref_t<decltype(form)>, E>;
+      if constexpr (is_value && alternative_of<E, std::variant<Events...>>) {
+        if constexpr (projects_wire<P, E>)
+          with_wire(form, [&](auto wire) { P::project(to, info_of(event), wire); });
+        else
+          P::project(to, info_of(event), form);
+      }
     });
   }
 };
