@@ -8,6 +8,7 @@
 #include "schema_rows.hpp"
 #include "stream_walk.hpp"
 #include "tag_rows.hpp"
+#include "text_check.hpp"
 
 #include <xxhash.h>
 
@@ -111,11 +112,13 @@ private:
                            + " does not continue stream " + found->first);
     head = {event.version(), event.position()};
     for (const auto wanted : event.reservations())
-      keys_[std::string{wanted.getKey().begin(), wanted.getKey().size()}] = {
-          event.position(), wanted.getRelease() ? stream_head{} : head};
+      if (const std::string_view key{wanted.getKey().begin(), wanted.getKey().size()};
+          detail::fits_as_key(key))
+        keys_[std::string{key}] = {event.position(), wanted.getRelease() ? stream_head{} : head};
     if (event.position() <= indexed_up_to_)
       for (const auto tag : event.tags())
-        tags_in_log_.add(detail::tag_key{{tag.begin(), tag.size()}, event.position()}.bytes());
+        if (const std::string_view text{tag.begin(), tag.size()}; detail::fits_as_tag(text))
+          tags_in_log_.add(detail::tag_key{text, event.position()}.bytes());
     return std::nullopt;
   }
 

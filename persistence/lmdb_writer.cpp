@@ -6,6 +6,7 @@
 #include "log_tail.hpp"
 #include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
+#include "text_check.hpp"
 
 #include <pthread.h>
 #include <xxhash.h>
@@ -90,7 +91,8 @@ result<void> lmdb_writer::replay_tail() {
       take_in_reservations(record);
     if (record.position > from->tags)
       for (const auto tag : record.event.tags())
-        tags_.stage({tag.begin(), tag.size()}, record.position);
+        if (const std::string_view text{tag.begin(), tag.size()}; fits_as_tag(text))
+          tags_.stage(text, record.position);
     return true;
   };
   auto last = read_tail(txn.get(), dbs_, from->lowest(), take_in);
@@ -127,6 +129,8 @@ bool lmdb_writer::take_in_head(const tail_record& record) {
 void lmdb_writer::take_in_reservations(const tail_record& record) {
   for (const auto wanted : record.event.reservations()) {
     const std::string_view key{wanted.getKey().begin(), wanted.getKey().size()};
+    if (!fits_as_key(key))
+      continue;
     const std::uint64_t hash = hash_of(key);
     head_entry* entry = holders_.find(key, hash);
     if (!entry)

@@ -1,7 +1,5 @@
 #include "text_check.hpp"
 
-#include <cairn/event_batch.hpp>
-
 #include <string>
 
 namespace cairn::detail {

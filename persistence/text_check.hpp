@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cairn/event_batch.hpp>
 #include <cairn/result.hpp>
 
 #include <cstddef>
@@ -20,6 +21,16 @@ std::optional<text_fault> find_text_fault(std::string_view text) noexcept;
 
 /// `invalid_argument`, naming what is wrong, unless the text may be a tag.
 result<void> check_tag(std::string_view tag);
+
+/// Whether a row can be made of a tag, or of a key, that stands in a record. Records are checked
+/// when they are encoded, so one that does not fit was written by somebody else, and no query can
+/// name it.
+constexpr bool fits_as_tag(std::string_view tag) noexcept {
+  return !tag.empty() && tag.size() <= max_tag_bytes;
+}
+constexpr bool fits_as_key(std::string_view key) noexcept {
+  return !key.empty() && key.size() <= max_key_bytes;
+}
 
 /// `invalid_argument`, naming what is wrong, unless the text may be the key of a reservation.
 result<void> check_key(std::string_view key);

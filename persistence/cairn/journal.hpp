@@ -205,7 +205,7 @@ struct journal_status {
   std::uint64_t queued_operations = 0;
   std::uint64_t queued_bytes = 0;
   std::uint64_t replayed_at_open = 0;  ///< Records read from the unflushed tail when it was opened.
-  std::uint64_t unflushed_heads = 0;   ///< Heads that are newer in memory than on disk.
+  std::uint64_t unflushed_heads = 0;   ///< Rows (heads, reservations, tags) that disk lacks.
   std::uint64_t damaged_snapshots = 0; ///< Snapshots that were found damaged and ignored.
   std::chrono::milliseconds oldest_reader{
       0};                          ///< Age of the oldest read transaction of this process.

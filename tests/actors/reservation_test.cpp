@@ -103,6 +103,25 @@ TEST_CASE_FIXTURE(member_fixture,
   CHECK(engine.figures().outstanding == 0);
 }
 
+TEST_CASE_FIXTURE(member_fixture, "what comes while others are given back waits behind them") {
+  CHECK(engine.finish(members.ask("a", to("x"))).value().accepted());
+  journal.hold();
+  auto refused = members.ask("b", to("x"));
+  engine.run();
+  auto behind = members.ask("b", greet{});
+  engine.run();
+  journal.release_one(); // the refused one; the other is still in flight
+  engine.run();
+  auto later = members.ask("b", greet{});
+  engine.run();
+  journal.stop_holding();
+  journal.release_all();
+  engine.run();
+  check_rejected(settled(refused), "x", "a", 0);
+  CHECK(settled(behind).value().version() == 1);
+  CHECK(settled(later).value().version() == 2);
+}
+
 TEST_CASE_FIXTURE(member_fixture, "of several refused commands in flight each is rejected once") {
   CHECK(engine.finish(members.ask("a", to("x"))).value().accepted());
   CHECK(engine.finish(members.ask("a2", to("y"))).value().accepted());

@@ -170,7 +170,7 @@ TEST_CASE("who holds what is as the log says, whatever is flushed, for a reader 
     {
       const auto journal = must(open_lmdb_journal(options));
       check_holders(*journal);
-      for (int round = 0; round < 100; ++round) {
+      for (int round = 0; round < 60; ++round) {
         const auto outcome =
             claim(*journal, stream(std::to_string(random() % 3)), random_reservations(random));
         CHECK((outcome || outcome.error().code() == errc::key_held));
