@@ -31,8 +31,7 @@ struct memory_state {
   detail::positions_in_use in_use;
 };
 
-class lmdb_table_store final : public table_store,
-                               public std::enable_shared_from_this<lmdb_table_store> {
+class lmdb_table_store final : public table_store {
 public:
   /// `env`: null: rows in memory only.
   lmdb_table_store(std::unique_ptr<table_env> env, table_store_options options)

@@ -87,6 +87,20 @@ void damage(const std::filesystem::path& directory, const char* name, std::strin
 
 } // namespace
 
+TEST_CASE("a view keeps the rows of a shared store that everybody else has let go of") {
+  const temporary_directory directory;
+  for (const auto& options :
+       {table_store_options{}, options_in(directory.path() / "on-disk"),
+        options_in(directory.path() / "at-once", row_visibility::at_once)}) {
+    std::shared_ptr<table_store> store{must(table_store::open(options))};
+    count_on(*store, 50);
+    const auto view = must(store->read());
+    store.reset();
+    CHECK(view.position() == 50);
+    CHECK(is_consistent(view));
+  }
+}
+
 TEST_CASE("rows left by a crash at any moment are those of their checkpoint") {
   for (const auto visibility : {row_visibility::committed, row_visibility::at_once}) {
     const temporary_directory directory;
