@@ -22,8 +22,9 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Opens or makes the tables and starts. `root`: the directory of all projections; empty: in
-  /// memory. `driving` must live as long. `arm` is called with the deadline of each `when_visible` that has one. Waits, if
-  /// replies are to advance it, until it has caught up. Errors: those of `runtime::project`.
+  /// memory. `driving` must live as long. `arm` is called with the deadline of each `when_visible`
+  /// that has one. Waits, if replies are to advance it, until it has caught up. Errors: those of
+  /// `runtime::project`.
   static result<std::shared_ptr<hosted_projection>>
   open(std::unique_ptr<projection_model> model, const journal& log,
        const std::filesystem::path& root, projection_options options, const fold_driving& driving,
