@@ -43,7 +43,9 @@ struct runtime_options {
   /// The journal's own options; `directory` above counts, not the one in here.
   lmdb_journal_options journal{};
 
-  /// The clock of deadlines, idleness and batches, for tests; empty: `steady_clock`.
+  /// The clock of requests' deadlines, of idleness, and of projections' batches, for tests; empty:
+  /// `steady_clock`. Waiting for rows (`wait_for`, `visible_in`) and for events
+  /// (`event_feed::next`) goes by `steady_clock` always.
   std::function<std::chrono::steady_clock::time_point()> clock = {};
 };
 
