@@ -286,7 +286,8 @@ TEST_CASE_FIXTURE(feed_fixture, "an event of a type that the aggregate does not 
   CHECK(ended.error().position() == 1);
 }
 
-TEST_CASE_FIXTURE(feed_fixture, "a deadline ends a search that finds nothing, and the next goes on") {
+TEST_CASE_FIXTURE(feed_fixture,
+                  "a deadline ends a search that finds nothing, and the next goes on there") {
   append(stream("ledger", "a"), 150'000);
   const auto last = append(stream("account", "b"));
   auto feed = follow(event_selection::of_type("account"));
