@@ -32,6 +32,7 @@ MAX_LINES = 450
 LONG_FILES = {
     "persistence/cairn/table.hpp": 460,
     "persistence/lmdb_writer.cpp": 540,
+    "persistence/table_store.cpp": 500,
     "tests/persistence/lmdb_damage_test.cpp": 530,
 }
 LONG_TEXTS = {"README.md": 170}  # its figures, until they are next measured
