@@ -100,6 +100,11 @@ caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
   return system.spawn(run_on_tick, std::move(work), interval);
 }
 
+caf::actor spawn_by(caf::actor_system& system, const std::function<caf::actor()>& make) {
+  const guest_of visit{system};
+  return make();
+}
+
 caf::actor spawn_body(caf::actor_system& system) {
   const guest_of visit{system};
   caf::actor_config config;

@@ -1,5 +1,6 @@
 #include <cairn/caf.hpp>
 
+#include "caf_seam.hpp"
 #include "runtime_parts.hpp"
 
 #include <caf/event_based_actor.hpp>
@@ -9,6 +10,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <utility>
 
 namespace cairn {
 namespace {
@@ -51,12 +53,11 @@ result<runtime> open_in(caf::actor_system& system, runtime_options options) {
 }
 
 future<reply> caf_command::send() const {
-  if (!send_ || !*send_) {
+  if (!errand_ || errand_->sent.exchange(true)) {
     return future<reply>::settled(
         error{errc::invalid_argument, "this caf_command is empty, or was sent before"});
   }
-  auto once = std::move(*send_);
-  *send_ = {};
+  auto once = std::exchange(errand_->ask, {}); // what it holds goes now, whoever has copies
   return once();
 }
 
@@ -67,7 +68,8 @@ caf_reply::caf_reply(result<reply> outcome)
   : outcome_{std::make_shared<const result<reply>>(std::move(outcome))} {}
 
 caf::actor spawn_gateway(caf::actor_system& system) {
-  return system.spawn(gateway_actor, std::uint64_t{0});
+  return detail::seam::spawn_by(
+      system, [&]() -> caf::actor { return system.spawn(gateway_actor, std::uint64_t{0}); });
 }
 
 } // namespace cairn

@@ -49,11 +49,9 @@ void simulated_process::open_projections() {
 }
 
 result<std::shared_ptr<table_store>> simulated_process::open_tables(std::size_t which) {
-  const auto visibility = setup_.modes[which] == projection_mode::inlined
-                              ? row_visibility::at_once
-                              : row_visibility::committed;
-  auto opened = simulated_tables::open(
-      run_, *definitions_[which], disk_.tables[definitions_[which]->model()->name], visibility);
+  auto opened =
+      simulated_tables::open(run_, *definitions_[which],
+                             disk_.tables[definitions_[which]->model()->name], setup_.modes[which]);
   if (!opened)
     return std::move(opened).error();
   tables_.push_back(*opened);

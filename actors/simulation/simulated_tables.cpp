@@ -7,7 +7,7 @@ namespace cairn::detail {
 result<std::shared_ptr<simulated_tables>> simulated_tables::open(simulation_context& run,
                                                                  const simulated_projection& of,
                                                                  durable_tables& durable,
-                                                                 row_visibility visibility) {
+                                                                 projection_mode mode) {
   auto opened = table_store::open({});
   if (!opened)
     return std::move(opened).error();
@@ -22,7 +22,7 @@ result<std::shared_ptr<simulated_tables>> simulated_tables::open(simulation_cont
     if (auto published = inner->publish(durable.at); !published)
       return std::move(published).error();
   }
-  return std::make_shared<simulated_tables>(run, durable, visibility, std::move(inner));
+  return std::make_shared<simulated_tables>(run, durable, mode, std::move(inner));
 }
 
 std::optional<error> simulated_tables::disk_failure() {
@@ -49,32 +49,24 @@ result<void> simulated_tables::keep() {
   return {};
 }
 
+/// Rows are visible at once, and reach the disk behind. Only where it is so far behind that
+/// publishing has to wait for it, publishing fails with it: not where replies depend on it.
 result<void> simulated_tables::publish(table_checkpoint at) {
-  if (visibility_ == row_visibility::at_once)
-    return inner_->publish(at);
-  if (auto failure = disk_failure())
-    return *std::move(failure);
-  if (auto published = inner_->publish(at); !published)
-    return published;
-  return keep();
+  if (mode_ == projection_mode::async)
+    if (auto failure = disk_failure())
+      return *std::move(failure);
+  return inner_->publish(at);
 }
 
-result<bool> simulated_tables::flush_due() {
-  if (visibility_ != row_visibility::at_once || position() == durable_.at.position
-      || !run_.random.chance(0.3))
-    return false;
-  if (auto failure = disk_failure())
-    return *std::move(failure);
-  if (auto kept = keep(); !kept)
-    return std::move(kept).error();
-  return true;
+unflushed_rows simulated_tables::unflushed() const {
+  if (position() == durable_.at.position)
+    return unflushed_rows::none;
+  return run_.random.chance(0.3) ? unflushed_rows::due : unflushed_rows::some;
 }
 
 result<void> simulated_tables::flush_all() {
-  if (visibility_ != row_visibility::at_once)
-    return {};
-  if (crashed_)
-    return *disk_failure();
+  if (auto failure = disk_failure())
+    return *std::move(failure);
   return keep();
 }
 

@@ -24,11 +24,11 @@ public:
   static result<std::shared_ptr<simulated_tables>> open(simulation_context& run,
                                                         const simulated_projection& of,
                                                         durable_tables& durable,
-                                                        row_visibility visibility);
+                                                        projection_mode mode);
 
-  simulated_tables(simulation_context& run, durable_tables& durable, row_visibility visibility,
+  simulated_tables(simulation_context& run, durable_tables& durable, projection_mode mode,
                    std::shared_ptr<table_store> inner)
-    : run_{run}, durable_{durable}, visibility_{visibility}, inner_{std::move(inner)} {}
+    : run_{run}, durable_{durable}, mode_{mode}, inner_{std::move(inner)} {}
 
   /// Nothing becomes durable from now on.
   void crash() noexcept { crashed_ = true; }
@@ -52,8 +52,9 @@ public:
   std::size_t pending_bytes() const noexcept override { return inner_->pending_bytes(); }
   void end_batch() override { inner_->end_batch(); }
   result<void> publish(table_checkpoint at) override;
-  result<bool> flush_due() override;
+  unflushed_rows unflushed() const override;
   result<void> flush_all() override;
+  result<void> flush_gently() override { return flush_all(); }
   result<void> decide(const projection_decision& decision, table_checkpoint at) override {
     return inner_->decide(decision, at);
   }
@@ -66,7 +67,7 @@ private:
 
   simulation_context& run_;
   durable_tables& durable_;
-  const row_visibility visibility_;
+  const projection_mode mode_;
   const std::shared_ptr<table_store> inner_;
   bool crashed_ = false;
 };

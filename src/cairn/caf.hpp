@@ -6,6 +6,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,8 +21,8 @@ namespace cairn {
 result<runtime> open_in(caf::actor_system& system, runtime_options options);
 
 /// A command on its way from an actor of the application: the content of a `request` to the
-/// gateway. Cheap to copy; sent once, later copies are answered with `invalid_argument`. It never
-/// leaves the process.
+/// gateway. Cheap to copy; sent once, by whichever gateway gets a copy first: the others are
+/// answered with `invalid_argument`. It never leaves the process.
 class caf_command {
 public:
   /// For CAF only: an empty command, answered with `invalid_argument`.
@@ -30,16 +31,22 @@ public:
   /// Addresses `command` to the aggregate `id`.
   template <aggregate T, alternative_of<typename T::command> Command>
   caf_command(aggregates<T> to, std::string id, Command command, ask_options options = {})
-    : send_{std::make_shared<detail::unique_function<future<reply>()>>(
+    : errand_{std::make_shared<errand>(
         [to = std::move(to), id = std::move(id), command = std::move(command), options]() mutable {
           return to.ask(id, std::move(command), options);
         })} {}
 
-  /// Used by the gateway.
+  /// Used by the gateway. Any thread.
   future<reply> send() const;
 
 private:
-  std::shared_ptr<detail::unique_function<future<reply>()>> send_;
+  struct errand {
+    explicit errand(detail::unique_function<future<reply>()> call) : ask{std::move(call)} {}
+    std::atomic<bool> sent{false}; // who sets it may call `ask`
+    detail::unique_function<future<reply>()> ask;
+  };
+
+  std::shared_ptr<errand> errand_;
 };
 
 /// What the gateway responds: the `result<reply>` that `aggregates::ask` would have brought. Cheap

@@ -10,9 +10,12 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <barrier>
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace test;
@@ -137,4 +140,51 @@ TEST_CASE("two runtimes live in one actor system, and closing one leaves the oth
   CHECK(one.close());
   CHECK(here.ask("a", put(5)).get().error().code() == errc::shut_down);
   CHECK(there.ask("a", put(7)).get().value().version() == 1);
+}
+
+TEST_CASE("of the copies of a caf_command that several threads send at once one is sent") {
+  caf::actor_system_config config;
+  caf::actor_system system{config};
+  auto runtime = cairn::open_in(system, {}).value();
+  const auto accounts = runtime.host<account>().value();
+  constexpr std::size_t commands = 5'000;
+  std::vector<cairn::caf_command> shared;
+  for (std::size_t i = 0; i < commands; ++i)
+    shared.emplace_back(accounts, "a", put(1));
+  std::array<std::vector<cairn::future<cairn::reply>>, 2> sent;
+  std::barrier together{2};
+  const auto send_all = [&](std::vector<cairn::future<cairn::reply>>& into) {
+    auto copies = shared;
+    together.arrive_and_wait();
+    for (const auto& command : copies)
+      into.push_back(command.send());
+  };
+  std::thread other{[&] { send_all(sent[1]); }};
+  send_all(sent[0]);
+  other.join();
+  for (std::size_t i = 0; i < commands; ++i) {
+    auto one = sent[0][i].get(), two = sent[1][i].get();
+    REQUIRE(one.has_value() != two.has_value());
+    REQUIRE((one ? two : one).error().code() == errc::invalid_argument);
+  }
+  auto balance = accounts.query("a", [](const account_state& now) { return now.balance; });
+  CHECK(balance.get().value() == commands);
+  CHECK(runtime.close());
+}
+
+TEST_CASE("a system can be left although a thread that spawned a gateway lives on") {
+  std::promise<void> spawned, left;
+  std::thread client;
+  {
+    caf::actor_system_config config;
+    caf::actor_system system{config};
+    client = std::thread{[&] {
+      (void)cairn::spawn_gateway(system);
+      spawned.set_value();
+      left.get_future().wait();
+    }};
+    spawned.get_future().wait();
+  } // hung here
+  left.set_value();
+  client.join();
 }
