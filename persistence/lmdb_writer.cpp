@@ -108,7 +108,7 @@ result<void> lmdb_writer::replay_tail() {
   last_position_ = *last;
   next_position_ = *last + 1;
   flush_.start_at(from->lowest());
-  flush_.committed(*last, 0);
+  flush_.committed(*last);
   return {};
 }
 
@@ -117,7 +117,7 @@ bool lmdb_writer::take_in_head(const tail_record& record) {
   const std::uint64_t hash = hash_of(record.stream);
   head_entry* entry = heads_.find(record.stream, hash);
   if (!entry)
-    entry = &heads_.insert(record.stream, hash, record.head());
+    entry = &head_rows_.insert(record.stream, hash, record.head());
   else if (entry->committed.version + 1 != record.header.version
            || entry->committed.position != record.header.previous)
     return false;
@@ -134,7 +134,7 @@ void lmdb_writer::take_in_reservations(const tail_record& record) {
     const std::uint64_t hash = hash_of(key);
     head_entry* entry = holders_.find(key, hash);
     if (!entry)
-      entry = &holders_.insert(key, hash, {});
+      entry = &holder_rows_.insert(key, hash, {});
     entry->pending = entry->committed = wanted.getRelease() ? stream_head{} : record.head();
     holder_rows_.mark(*entry);
   }
@@ -381,8 +381,7 @@ int lmdb_writer::find_head(MDB_txn* txn, const stream_id& stream, head_entry*& e
   stream_head head;
   if (const int rc = read_head_row(txn, dbs_.heads, stream.name(), head))
     return rc;
-  entry = &heads_.insert(stream.name(), stream.hash(), head);
-  head_rows_.note_loaded(*entry);
+  entry = &head_rows_.insert(stream.name(), stream.hash(), head);
   return 0;
 }
 
@@ -394,8 +393,7 @@ int lmdb_writer::find_holder(MDB_txn* txn, std::string_view key, head_entry*& en
   stream_head holder;
   if (const int rc = read_head_row(txn, dbs_.reservations, key, holder))
     return rc;
-  entry = &holders_.insert(key, hash, holder);
-  holder_rows_.note_loaded(*entry);
+  entry = &holder_rows_.insert(key, hash, holder);
   return 0;
 }
 
@@ -424,7 +422,7 @@ void lmdb_writer::publish(const append_batch& batch) {
   commits_.fetch_add(1, std::memory_order_relaxed);
   appended_events_.fetch_add(events, std::memory_order_relaxed);
   appended_bytes_.fetch_add(batch.bytes, std::memory_order_relaxed);
-  flush_.committed(last_position_, events);
+  flush_.committed(last_position_);
 }
 
 void lmdb_writer::roll_back() noexcept {
@@ -508,7 +506,7 @@ void lmdb_writer::flush_all() {
       return flush_.aborted();
     if (rc != 0)
       return stop_writing(lmdb_error(errc::io_failed, "cannot flush what trails the log", rc));
-    flush_.committed(last_position_, 0);
+    flush_.committed(last_position_);
   }
 }
 

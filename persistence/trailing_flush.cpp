@@ -73,7 +73,7 @@ int trailing_flush::write_slice(MDB_txn* txn, const databases& dbs, std::uint64_
   return 0;
 }
 
-void trailing_flush::committed(std::uint64_t position, std::size_t events) {
+void trailing_flush::committed(std::uint64_t position) {
   const slice done = std::exchange(prepared_, {});
   written_ += done.rows;
   if (done.last)
@@ -81,7 +81,7 @@ void trailing_flush::committed(std::uint64_t position, std::size_t events) {
   if (!active_ && position - last_freeze_ >= interval_)
     freeze(position);
   for (trailing_rows* set : sets_)
-    set->tidy(2 * events + least_slice);
+    set->tidy();
   count_unflushed();
 }
 

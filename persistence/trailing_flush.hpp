@@ -35,8 +35,9 @@ public:
   /// All of them are durable; nothing is frozen any more.
   virtual void finish() = 0;
 
-  /// After each commit: lets go of some of what is in memory and on disk alike.
-  virtual void tidy(std::size_t limit) { (void)limit; }
+  /// After each commit: lets go of some of what is in memory and on disk alike, in proportion to
+  /// what has come in.
+  virtual void tidy() {}
 };
 
 /// Brings all rows that trail the log up to date behind it, without a pause.
@@ -61,8 +62,8 @@ public:
                   std::size_t events) noexcept;
 
   /// The commit with the slice is durable, up to `position`: advances, begins a cycle if one is
-  /// due, and drops some clean entries if there are too many.
-  void committed(std::uint64_t position, std::size_t events);
+  /// due, and lets the sets tidy up.
+  void committed(std::uint64_t position);
 
   /// The commit with the slice was aborted.
   void aborted() noexcept { prepared_ = {}; }
