@@ -46,7 +46,8 @@ public:
 /// thread of its own, and written in key order, a slice in each commit, so that the cycle ends
 /// within half an interval. With the last slice goes the checkpoint of each database: the log's
 /// position when the cycle began, behind which no row is missing on disk. So opening a journal
-/// replays at most two intervals.
+/// replays at most two intervals, however many rows an event has, as long as a commit is small
+/// against an interval.
 ///
 /// The writer's thread alone uses it, but for `unflushed`.
 class trailing_flush {
@@ -89,10 +90,11 @@ private:
 
   const std::vector<trailing_rows*> sets_;
   const std::size_t interval_;
-  std::uint64_t last_freeze_ = 0; // position
-  std::uint64_t checkpoint_ = 0;  // the lowest on disk
-  std::size_t frozen_ = 0;        // rows of the running cycle, one set after the other
-  std::size_t written_ = 0;       // of these
+  std::uint64_t last_freeze_ = 0;       // position
+  std::uint64_t checkpoint_ = 0;        // the lowest on disk
+  std::size_t frozen_ = 0;              // rows of the running cycle, one set after the other
+  std::size_t written_ = 0;             // of these
+  std::size_t most_rows_per_event_ = 0; // that a commit of this cycle writes
   struct slice {
     std::size_t rows = 0;
     bool last = false;

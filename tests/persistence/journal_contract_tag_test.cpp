@@ -156,12 +156,7 @@ TEST_CASE("the index equals the log whatever has been flushed, also for a reader
         check_index(*journal);
       }
       // As a crash would leave it, wherever the flushing stands.
-      std::filesystem::remove_all(directory / "copy");
-      std::filesystem::create_directory(directory / "copy");
-      std::filesystem::permissions(directory / "copy", std::filesystem::perms::owner_all);
-      std::filesystem::copy_file(directory / "j" / "journal.mdb",
-                                 directory / "copy" / "journal.mdb");
-      const auto copy = small_options(directory / "copy");
+      const auto copy = small_options(crashed_copy(directory / "j", directory / "copy"));
       check_index(*must(open_lmdb_journal_for_reading(copy)));
       must(verify_lmdb_journal(copy));
       check_index(*must(open_lmdb_journal(copy)));
