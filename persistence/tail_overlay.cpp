@@ -102,7 +102,10 @@ void tail_overlay::take_in_reservations(const tail_record& record) {
 
 void tail_overlay::take_in_tags(const event_view& event) {
   for (const auto tag : event.tags()) {
-    tags_[std::string{tag.begin(), tag.size()}].push_back(event.position());
+    auto& positions = tags_[std::string{tag.begin(), tag.size()}];
+    if (!positions.empty() && positions.back() == event.position())
+      continue; // twice in a record, which older versions let pass
+    positions.push_back(event.position());
     ++tagged_;
   }
 }

@@ -39,8 +39,9 @@ struct event_metadata {
   message_id command_id = {}; ///< The command that the event is an effect of; empty: it had no id.
   message_id correlation_id = {}; ///< The conversation the command belongs to; empty: unknown.
   message_id causation_id = {};   ///< The message that caused the command; empty: unknown.
-  std::span<const std::string_view> tags = {}; ///< At most `max_tags`, each 1 to `max_tag_bytes`
-                                               ///< bytes of UTF-8 without control characters.
+  /// At most `max_tags`, each 1 to `max_tag_bytes` bytes of UTF-8 without control characters. One
+  /// that is given twice counts once.
+  std::span<const std::string_view> tags = {};
   /// At most `max_reservations`. They take effect with the event, in their order.
   std::span<const reservation> reservations = {};
 };

@@ -96,6 +96,16 @@ TEST_CASE("events are found by tag, in the order of positions, from any position
   }
 }
 
+TEST_CASE("a tag that an event is given twice counts once") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    must(journal.append(a, expected_version::any(), tagged(a, 1, {"red", "big", "red", "red"})));
+    CHECK(positions_of(journal, "red") == std::vector<std::uint64_t>{1});
+    CHECK(positions_of(journal, "big") == std::vector<std::uint64_t>{1});
+    CHECK(tags_in_log(journal).at("red").size() == 1);
+  }
+}
+
 TEST_CASE("what is no tag is refused, wherever it is given") {
   const auto a = stream("a");
   FOR_EACH_JOURNAL(journal) {
