@@ -21,6 +21,9 @@ namespace cairn {
 inline constexpr std::size_t default_max_event_bytes = std::size_t{1} << 20;
 /// The fixed header in front of each record's message, in words of 8 bytes; see FORMAT.md.
 inline constexpr std::size_t record_header_words = 5;
+/// Levels of pointers that an event's payload may have: the payload is the first, what one of its
+/// fields points to the second, and a struct in a list is a level below the list.
+inline constexpr int max_nesting = 64;
 inline constexpr std::size_t max_tags = 16;
 inline constexpr std::size_t max_tag_bytes = 128;
 inline constexpr std::size_t max_reservations = 16;
@@ -61,8 +64,8 @@ public:
   /// the pointer that it is given.
   ///
   /// Errors: `invalid_argument` naming the limit if the record, a tag or a key is too large, there
-  /// are too many of them, or one holds a control character; the batch is then as before. What
-  /// `fill` throws passes through, likewise.
+  /// are too many of them, one holds a control character, or the payload nests deeper than
+  /// `max_nesting`; the batch is then as before. What `fill` throws passes through, likewise.
   result<void> add(const stream_id& stream, const event_metadata& metadata, std::uint64_t type,
                    function_ref<void(capnp::AnyPointer::Builder)> fill);
 
