@@ -23,6 +23,7 @@ constexpr std::size_t rows_per_closing_commit = 16'384;
 /// LMDB's codes are below -30000 and the system's positive; these are ours.
 constexpr int rc_not_owner = -1;
 constexpr int rc_stopped = -2;
+constexpr int rc_owner_unreadable = -3;
 
 error stopped_error(const error& why) {
   return {errc::journal_stopped, "the journal has stopped writing: " + why.message()};
@@ -195,6 +196,7 @@ void lmdb_writer::commit(append_batch& batch) {
 
 /// False: there was no room for what trails; nothing was written.
 bool lmdb_writer::commit_appends(append_batch& batch, trailing trail) {
+  const std::lock_guard one_at_a_time{writing_mutex_};
   transaction txn;
   next_position_ = last_position_ + 1;
   int rc = txn.begin(env_, 0);
@@ -231,11 +233,26 @@ int lmdb_writer::fill_transaction(MDB_txn* txn, append_batch& batch, trailing tr
 }
 
 /// Asked within each write transaction: one that failed in another thread must not be followed.
-int lmdb_writer::check_owner(MDB_txn* txn) const {
+int lmdb_writer::check_owner(MDB_txn* txn) {
   if (stopped_)
     return rc_stopped;
-  const auto owner = read_owner_epoch(txn, dbs_);
-  return owner && *owner == epoch_ ? 0 : rc_not_owner;
+  auto owner = read_owner_epoch(txn, dbs_);
+  if (!owner) {
+    owner_error_ = std::move(owner).error();
+    return rc_owner_unreadable;
+  }
+  return *owner == epoch_ ? 0 : rc_not_owner;
+}
+
+/// Of a write transaction that was aborted; `what` it could not do.
+error lmdb_writer::why_aborted(int rc, std::string_view what) const {
+  switch (rc) {
+    case rc_stopped: return why_stopped();
+    case rc_not_owner: return {errc::locked, "another process has taken the journal over"};
+    case rc_owner_unreadable: return *owner_error_;
+    case MDB_MAP_FULL: return lmdb_error(errc::storage_full, "the journal's map is full", rc);
+    default: return lmdb_error(errc::io_failed, what, rc);
+  }
 }
 
 int lmdb_writer::append_all(MDB_txn* txn, append_batch& batch) {
@@ -434,14 +451,11 @@ void lmdb_writer::roll_back() noexcept {
 
 /// The transaction was aborted: nothing was written.
 void lmdb_writer::abandon(append_batch& batch, int rc) {
-  if (rc == MDB_MAP_FULL)
-    return fail_all(batch, lmdb_error(errc::storage_full, "the journal's map is full", rc));
-  if (rc == rc_stopped)
-    return fail_all(batch, why_stopped());
-  error why = rc == rc_not_owner ? error{errc::locked, "another process has taken the journal over"}
-                                 : lmdb_error(errc::io_failed, "cannot append to the journal", rc);
-  fail_all(batch, rc == rc_not_owner ? stopped_error(why) : why);
-  stop_writing(std::move(why));
+  error why = why_aborted(rc, "cannot append to the journal");
+  const bool lost = rc == rc_not_owner || rc == rc_owner_unreadable;
+  fail_all(batch, lost ? stopped_error(why) : why);
+  if (rc != MDB_MAP_FULL && rc != rc_stopped)
+    stop_writing(std::move(why));
 }
 
 void lmdb_writer::commit_failed(append_batch& batch, int rc) {
@@ -453,9 +467,11 @@ void lmdb_writer::commit_failed(append_batch& batch, int rc) {
   stop_writing(std::move(why));
 }
 
+/// The first cause is the one to be told.
 void lmdb_writer::stop_writing(error why) {
   const std::lock_guard lock{stopped_mutex_};
-  stopped_by_ = std::move(why);
+  if (!stopped_by_)
+    stopped_by_ = std::move(why);
   stopped_ = true;
 }
 
@@ -465,20 +481,17 @@ error lmdb_writer::why_stopped() const {
 }
 
 result<void> lmdb_writer::append_schemas(std::span<const std::uint64_t> message) {
+  const std::lock_guard one_at_a_time{writing_mutex_};
   transaction txn;
   int rc = txn.begin(env_, 0);
   if (rc == 0)
     rc = check_owner(txn.get());
   if (rc == 0)
     rc = append_schema_row(txn.get(), dbs_, now_ns(), message);
-  if (rc == rc_stopped)
-    return why_stopped();
   if (rc == rc_not_owner)
-    return stopped_error({errc::locked, "another process has taken the journal over"});
-  if (rc == MDB_MAP_FULL)
-    return lmdb_error(errc::storage_full, "the journal's map is full", rc);
+    return stopped_error(why_aborted(rc, {}));
   if (rc != 0)
-    return lmdb_error(errc::io_failed, "cannot append to the journal's schemas", rc);
+    return why_aborted(rc, "cannot append to the journal's schemas");
   if (const int failed = txn.commit()) {
     stop_writing(lmdb_error(errc::outcome_unknown, "a commit of the journal failed", failed));
     return why_stopped();
@@ -492,20 +505,19 @@ std::uint64_t lmdb_writer::now_ns() const {
 
 void lmdb_writer::flush_all() {
   while (!stopped_ && flush_.hurry(last_position_)) {
+    const std::lock_guard one_at_a_time{writing_mutex_};
     transaction txn;
     int rc = txn.begin(env_, 0);
     if (rc == 0)
       rc = check_owner(txn.get());
     if (rc == 0)
       rc = flush_.write_slice(txn.get(), dbs_, last_position_, rows_per_closing_commit);
-    if (rc == MDB_MAP_FULL)
+    if (rc == MDB_MAP_FULL || rc == rc_stopped)
       return flush_.aborted(); // no room: the next opening replays the tail
     if (rc == 0)
       rc = txn.commit();
-    if (rc == rc_stopped)
-      return flush_.aborted();
     if (rc != 0)
-      return stop_writing(lmdb_error(errc::io_failed, "cannot flush what trails the log", rc));
+      return stop_writing(why_aborted(rc, "cannot flush what trails the log"));
     flush_.committed(last_position_);
   }
 }

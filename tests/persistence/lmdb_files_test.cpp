@@ -7,6 +7,7 @@
 #include "reader_pool.hpp"
 
 #include <condition_variable>
+#include <cstring>
 #include <fstream>
 #include <mutex>
 #include <thread>
@@ -191,21 +192,54 @@ TEST_CASE("only one process writes a journal, and it is free again when that one
   CHECK(opening_fails(directory / "j") == errc{});
 }
 
+namespace {
+
+/// What only a process that ignores the lock file could do: changes who owns the journal.
+int take_over(const path& directory, int (*change)(MDB_txn* txn, const detail::databases& dbs)) {
+  auto env = detail::lmdb_env::open(
+      {.file = directory / "journal.mdb", .map_bytes = std::size_t{1} << 30});
+  detail::transaction txn;
+  detail::databases dbs;
+  if (!env || txn.begin(*env, 0) != 0 || detail::open_databases(txn.get(), false, dbs) != 0)
+    return 1;
+  return change(txn.get(), dbs) == 0 && txn.commit() == 0 ? 0 : 2;
+}
+
+int usurp(MDB_txn* txn, const detail::databases& dbs) {
+  return detail::write_owner_epoch(txn, dbs, 2);
+}
+
+int spoil_owner(MDB_txn* txn, const detail::databases& dbs) {
+  std::uint64_t key = 0;
+  std::memcpy(&key, "owner", 5);
+  MDB_val lmdb_key{sizeof(key), &key}, value{sizeof(key), &key};
+  return mdb_put(txn, dbs.meta, &lmdb_key, &value, 0);
+}
+
+} // namespace
+
+TEST_CASE("a journal taken over before it closes says so, and so does one with a damaged owner") {
+  for (const bool taken : {true, false}) {
+    const temporary_directory directory;
+    const auto a = stream("a");
+    const auto journal = must(open_lmdb_journal({.directory = directory / "j"}));
+    must(journal->append(a, expected_version::none(), notes(a, 1)));
+    REQUIRE(in_child([&] { return take_over(directory / "j", taken ? usurp : spoil_owner); })
+            == ending{0, 0});
+    CHECK(failure_of(journal->close()).code() == errc::journal_stopped);
+    REQUIRE(journal->status().stopped_by.has_value());
+    CHECK(journal->status().stopped_by->code() == (taken ? errc::locked : errc::corrupt_journal));
+    CHECK(journal->status().stopped_by->message().find(taken ? "taken" : "owner epoch")
+          != std::string::npos);
+  }
+}
+
 TEST_CASE("a writer whose journal another process has taken over writes nothing any more") {
   const temporary_directory directory;
   const auto a = stream("a");
   const auto journal = must(open_lmdb_journal({.directory = directory / "j"}));
   must(journal->append(a, expected_version::none(), notes(a, 1)));
-  const auto usurp = [&] { // what only a process that ignores the lock file could do
-    auto env = detail::lmdb_env::open(
-        {.file = directory / "j" / "journal.mdb", .map_bytes = std::size_t{1} << 30});
-    detail::transaction txn;
-    detail::databases dbs;
-    if (!env || txn.begin(*env, 0) != 0 || detail::open_databases(txn.get(), false, dbs) != 0)
-      return 1;
-    return detail::write_owner_epoch(txn.get(), dbs, 2) == 0 && txn.commit() == 0 ? 0 : 2;
-  };
-  REQUIRE(in_child(usurp) == ending{0, 0});
+  REQUIRE(in_child([&] { return take_over(directory / "j", usurp); }) == ending{0, 0});
   CHECK(failure_of(journal->append(a, expected_version::any(), notes(a, 2))).code()
         == errc::journal_stopped);
   CHECK(failure_of(journal->append(a, expected_version::any(), notes(a, 3))).code()
