@@ -180,9 +180,8 @@ void lmdb_writer::run() {
 void lmdb_writer::commit(append_batch& batch) {
   if (stopped_)
     return fail_all(batch, why_stopped());
-  if (batch.events > 0)
-    if (const auto full = storage_->objection(batch.bytes))
-      return fail_all(batch, *full);
+  if (const auto full = objection_of_storage(batch))
+    return fail_all(batch, *full);
   if (batch.events == 0 && batch.snapshots.empty()) {
     for (const auto& barrier : batch.operations)
       barrier->outcome.emplace(cairn::commit{});
@@ -192,6 +191,16 @@ void lmdb_writer::commit(append_batch& batch) {
   // What trails and snapshots may wait: if there is no room for them, the events go alone.
   if (!commit_appends(batch, trailing::with))
     (void)commit_appends(batch, trailing::without);
+}
+
+/// That there is no room for the events; snapshots, which can be made again, give way first.
+std::optional<error> lmdb_writer::objection_of_storage(append_batch& batch) {
+  if (!batch.snapshots.empty()) {
+    if (!storage_->objection(batch.bytes + batch.snapshot_bytes))
+      return std::nullopt;
+    batch.snapshots.clear();
+  }
+  return batch.events > 0 ? storage_->objection(batch.bytes) : std::nullopt;
 }
 
 /// False: there was no room for what trails; nothing was written.

@@ -91,6 +91,7 @@ private:
                          std::optional<error>& objection);
   int reserve(MDB_txn* txn, const append_operation& operation);
   int write_snapshots(MDB_txn* txn, const append_batch& batch);
+  std::optional<error> objection_of_storage(append_batch& batch);
   int check_owner(MDB_txn* txn);
   error why_aborted(int rc, std::string_view what) const;
   std::uint64_t now_ns() const;

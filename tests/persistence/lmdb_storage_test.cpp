@@ -174,6 +174,20 @@ TEST_CASE("below the free-space watermark appends are refused and reads go on") 
   must(journal->close());
 }
 
+TEST_CASE("below the free-space watermark snapshots are dropped") {
+  const temporary_directory directory;
+  auto options = small_options(directory / "j");
+  const auto a = stream("a");
+  must(must(open_lmdb_journal(options))->append(a, expected_version::none(), notes(a, 1)));
+  for (const bool enough : {false, true}) {
+    options.free_space_watermark_bytes = enough ? 0 : std::size_t{1} << 62;
+    const auto journal = must(open_lmdb_journal(options));
+    journal->submit_snapshot(tally(a, {1, 1}, 1));
+    barrier(*journal, a);
+    CHECK(kept_tally(*journal, a).has_value() == enough);
+  }
+}
+
 TEST_CASE("a full map refuses appends, loses nothing, and a larger one goes on") {
   const temporary_directory directory;
   auto options = small_options(directory / "j");
@@ -249,20 +263,6 @@ TEST_CASE("a reading process follows when the writing one outgrows its map") {
   CHECK(reading->last_position() == 40);
 }
 
-TEST_CASE("when its queue is full the journal says overloaded at once and loses no operation") {
-  struct counting_target final : append_target {
-    void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
-      for (const auto& operation : operations) {
-        const auto& outcome = *operation->outcome;
-        accepted += outcome.has_value();
-        overloaded += !outcome && outcome.error().code() == errc::overloaded;
-        ++finished;
-      }
-    }
-    std::atomic<int> accepted = 0, overloaded = 0, finished = 0;
-  };
-  const temporary_directory directory;
-  auto options = small_options(directory / "j");
 TEST_CASE("who reads within a read cannot follow a map that grew, is told so, and can afterwards") {
   const temporary_directory directory;
   auto options = small_options(directory / "j");
@@ -294,6 +294,20 @@ TEST_CASE("who reads within a read cannot follow a map that grew, is told so, an
   CHECK(last == 8);
 }
 
+TEST_CASE("when its queue is full the journal says overloaded at once and loses no operation") {
+  struct counting_target final : append_target {
+    void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
+      for (const auto& operation : operations) {
+        const auto& outcome = *operation->outcome;
+        accepted += outcome.has_value();
+        overloaded += !outcome && outcome.error().code() == errc::overloaded;
+        ++finished;
+      }
+    }
+    std::atomic<int> accepted = 0, overloaded = 0, finished = 0;
+  };
+  const temporary_directory directory;
+  auto options = small_options(directory / "j");
   options.max_queued_bytes = 8'000;
   const auto journal = must(open_lmdb_journal(options));
   const auto a = stream("a");
