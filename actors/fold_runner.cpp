@@ -1,9 +1,9 @@
 #include "fold_runner.hpp"
 
+#include <cairn/detail/start_thread.hpp>
+
 #include <algorithm>
 #include <utility>
-
-#include <pthread.h>
 
 namespace cairn::detail {
 namespace {
@@ -21,15 +21,25 @@ bool may_pass(errc code) noexcept {
 
 fold_runner::fold_runner(const projection_model& model, const journal& log,
                          std::shared_ptr<table_store> store, std::uint32_t version,
-                         const projection_options& options, bool follows, listener moved)
-  : fold_{model, log, std::move(store), options}, log_{log}, version_{version}, options_{options},
-    follows_{follows}, moved_{std::move(moved)} {}
+                         const projection_options& options, bool follows,
+                         const fold_driving& driving, listener moved)
+  : fold_{model, log, std::move(store), options, driving}, log_{log}, version_{version},
+    options_{options}, follows_{follows}, driving_{driving}, moved_{std::move(moved)} {}
 
-void fold_runner::start() {
-  if (!follows_)
-    return;
-  thread_ = std::thread{[this] { run(); }};
-  pthread_setname_np(thread_.native_handle(), "cairn-project");
+result<void> fold_runner::start() {
+  if (!follows_ || !driving_.by_threads)
+    return {};
+  auto folding = start_thread("cairn-project", [this] { run(); });
+  if (!folding)
+    return std::move(folding).error();
+  thread_ = *std::move(folding);
+  auto flushing = start_thread("cairn-rows", [this] { run_flushes(); });
+  if (!flushing) {
+    stop();
+    return std::move(flushing).error();
+  }
+  flusher_ = *std::move(flushing);
+  return {};
 }
 
 void fold_runner::retire() {
@@ -40,23 +50,40 @@ void fold_runner::retire() {
 
 void fold_runner::stop() {
   retire();
-  if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id())
-    thread_.join();
+  for (auto* const thread : {&thread_, &flusher_})
+    if (thread->joinable() && thread->get_id() != std::this_thread::get_id())
+      thread->join();
 }
 
 void fold_runner::interrupt() {
   const std::lock_guard lock{mutex_};
   waiting_.request_stop();
   changed_.notify_all();
+  flush_wanted_.notify_all();
 }
 
 void fold_runner::run() {
-  while (wait_until_wanted()) {
-    if (in_reply_)
-      look_after_replies();
-    else
-      step();
-  }
+  while (wait_until_wanted())
+    turn();
+}
+
+void fold_runner::turn() {
+  if (in_reply_)
+    fold_until(log_.last_position()); // events that nobody asked for in this process
+  else
+    step();
+  if (driving_.by_threads || store().unflushed() != unflushed_rows::due)
+    return;
+  if (const auto flushed = store().flush_all(); !flushed)
+    wait_out(flushed.error());
+}
+
+bool fold_runner::wants_turn() const {
+  const std::lock_guard lock{mutex_};
+  if (!follows_ || closing_ || paused_ || stopped_)
+    return false;
+  return in_reply_ || retrying_ || !caught_up_ || options_.mode == projection_mode::inlined
+         || log_.last_position() > position();
 }
 
 /// Waits while it is paused or stopped, or there is nothing to do. False: it is over.
@@ -98,10 +125,14 @@ void fold_runner::step() {
   projection_fold::outcome outcome;
   {
     const std::lock_guard held{folding_};
-    const auto begin = rate_meter::clock::now();
-    outcome = fold_.advance(log_.last_position(), closing_);
+    if (paused())
+      return;
+    const auto begin = driving_.time();
+    const auto last = log_.last_position();
+    outcome = fold_.advance(last, closing_);
     note(outcome, begin);
-    if (!outcome.failed && !outcome.broken && position() == log_.last_position()) {
+    // Not the end as it is by now: under load that would move on for ever.
+    if (!outcome.failed && !outcome.broken && position() >= last) {
       enter_reply();
       caught_up_ = true;
       const std::lock_guard lock{mutex_};
@@ -109,15 +140,20 @@ void fold_runner::step() {
     }
   }
   settle(outcome);
-  flush_rows();
 }
 
 void fold_runner::note(const projection_fold::outcome& outcome,
                        rate_meter::clock::time_point begin) {
   if (outcome.events == 0)
     return;
+  const auto unflushed = store().unflushed();
   const std::lock_guard lock{mutex_};
-  rate_.note(outcome.events, begin, rate_meter::clock::now());
+  rate_.note(outcome.events, begin, driving_.time());
+  const bool is_news = unflushed == unflushed_rows::due    ? !std::exchange(flush_is_due_, true)
+                       : unflushed == unflushed_rows::some ? !std::exchange(rows_unflushed_, true)
+                                                           : false;
+  if (is_news)
+    flush_wanted_.notify_all();
 }
 
 void fold_runner::settle(const projection_fold::outcome& outcome) {
@@ -168,6 +204,8 @@ void fold_runner::wait_out(const error& broken) {
     const std::lock_guard lock{mutex_};
     last_trouble_ = trouble{std::nullopt, broken, 0};
   }
+  if (!driving_.by_threads)
+    return;
   std::unique_lock lock{mutex_};
   changed_.wait_for(lock, full_disk_pause, [&] { return closing_.load(); });
 }
@@ -186,26 +224,17 @@ void fold_runner::stop_with(trouble why) {
 void fold_runner::sleep(std::chrono::milliseconds time) {
   if (options_.pause_between_attempts)
     return options_.pause_between_attempts(time);
+  if (!driving_.by_threads)
+    return;
   std::unique_lock lock{mutex_};
   changed_.wait_for(lock, time, [&] { return closing_.load(); });
 }
 
 // --- Advanced by replies -------------------------------------------------------------------------
 
-/// What replies do not bring: events that nobody asked for in this process, and the disk.
-void fold_runner::look_after_replies() {
-  fold_until(log_.last_position());
-  flush_rows();
-}
-
-void fold_runner::flush_rows() {
-  while (!closing_) {
-    const auto flushed = store().flush_due();
-    if (!flushed)
-      return wait_out(flushed.error());
-    if (!*flushed)
-      return;
-  }
+void fold_runner::enter_reply() {
+  const std::lock_guard lock{mutex_};
+  in_reply_ = options_.mode == projection_mode::inlined && !paused_;
 }
 
 void fold_runner::fold_until(std::uint64_t position) {
@@ -222,7 +251,7 @@ void fold_runner::fold_until(std::uint64_t position) {
 
 bool fold_runner::fold_held(std::uint64_t position) {
   while (this->position() < position && !closing_) {
-    const auto begin = rate_meter::clock::now();
+    const auto begin = driving_.time();
     const auto outcome = fold_.advance(position, closing_);
     note(outcome, begin);
     if (!outcome.failed && !outcome.broken)
@@ -241,17 +270,45 @@ bool fold_runner::fold_held(std::uint64_t position) {
   return this->position() >= position;
 }
 
+// --- The disk ------------------------------------------------------------------------------------
+
+void fold_runner::run_flushes() {
+  std::unique_lock lock{mutex_};
+  while (!closing_) {
+    flush_wanted_.wait(lock, [&] { return closing_ || rows_unflushed_ || flush_is_due_; });
+    flush_wanted_.wait_for(lock, options_.flush_interval,
+                           [&] { return closing_ || flush_is_due_; });
+    rows_unflushed_ = flush_is_due_ = false;
+    lock.unlock();
+    if (!closing_)
+      if (const auto flushed = store().flush_gently(); !flushed)
+        wait_out(flushed.error());
+    const bool any_left = store().unflushed() != unflushed_rows::none;
+    lock.lock();
+    rows_unflushed_ = rows_unflushed_ || (any_left && !stopped_);
+  }
+}
+
 // --- Operations ----------------------------------------------------------------------------------
 
 void fold_runner::pause() {
   {
     const std::lock_guard held{folding_}; // after the batch that is running
-    in_reply_ = false;
-    const std::lock_guard lock{mutex_};
-    paused_ = true;
-    waiting_.request_stop();
+    pause_held();
   }
   notify();
+}
+
+void fold_runner::pause_held() {
+  in_reply_ = false;
+  const std::lock_guard lock{mutex_};
+  paused_ = true;
+  waiting_.request_stop();
+}
+
+bool fold_runner::paused() const {
+  const std::lock_guard lock{mutex_};
+  return paused_;
 }
 
 void fold_runner::resume() {
@@ -296,6 +353,8 @@ result<void> fold_runner::decide(projection_decision::kind what, std::string rea
 }
 
 void fold_runner::wait_until_caught_up() {
+  while (!driving_.by_threads && !caught_up_ && wants_turn())
+    turn();
   std::unique_lock lock{mutex_};
   changed_.wait(lock, [&] { return caught_up_ || stopped_ || closing_ || !follows_; });
 }
@@ -318,7 +377,7 @@ void fold_runner::add_to(projection_status& status) const {
   status.position = position();
   status.tables = store().status();
   const std::lock_guard lock{mutex_};
-  status.rate_per_s = rate_.per_second(rate_meter::clock::now());
+  status.rate_per_s = rate_.per_second(driving_.time());
   if (last_trouble_) {
     status.last_error = last_trouble_->why;
     status.attempts = last_trouble_->attempts;

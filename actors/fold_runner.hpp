@@ -11,25 +11,33 @@
 namespace cairn::detail {
 
 /// Runs one fold: follows the log on a thread, tries events that fail again, stops at one that
-/// cannot be applied, and goes on by an operator's decision.
+/// cannot be applied, and goes on by an operator's decision. Another thread writes the rows to disk
+/// behind.
 ///
 /// With `projection_mode::inlined`, once it has caught up, the fold is advanced by who hands out
-/// replies (`fold_until`), and the thread flushes rows to disk behind.
+/// replies (`fold_until`), and the thread takes in what replies do not bring.
 class fold_runner {
 public:
   /// Told after rows became visible, and when the runner has stopped or may go on; in the thread
   /// that did it, without a lock but that of the fold.
   using listener = std::function<void(fold_runner&)>;
 
-  /// `follows` false: of an older version, whose rows stay as they are.
+  /// `follows` false: of an older version, whose rows stay as they are. `driving` must live as
+  /// long.
   fold_runner(const projection_model& model, const journal& log, std::shared_ptr<table_store> store,
               std::uint32_t version, const projection_options& options, bool follows,
-              listener moved);
+              const fold_driving& driving, listener moved);
   ~fold_runner() { stop(); }
   fold_runner(const fold_runner&) = delete;
   fold_runner& operator=(const fold_runner&) = delete;
 
-  void start();
+  /// With a thread if it is driven by one.
+  result<void> start();
+  /// What the thread does over and over: one batch, or what replies do not bring. Without a thread,
+  /// by who drives it.
+  void turn();
+  /// Whether a turn would find anything to do now.
+  bool wants_turn() const;
   /// Ends the thread after the current batch. Not from within the listener.
   void stop();
   /// Tells the thread to end; from any thread.
@@ -48,10 +56,14 @@ public:
   /// The same while the caller holds the lock, whatever advances it; false: it failed.
   bool fold_held(std::uint64_t position);
   bool in_reply() const noexcept { return in_reply_; }
-  /// From now on replies advance it. With the lock held, at the log's end.
-  void enter_reply() noexcept { in_reply_ = options_.mode == projection_mode::inlined; }
+  /// From now on replies advance it, if that is its mode and it is not paused. With the lock held,
+  /// at the log's end.
+  void enter_reply();
 
   void pause();
+  /// The same with the lock held.
+  void pause_held();
+  bool paused() const;
   void resume();
   result<void> decide(projection_decision::kind what, std::string reason);
 
@@ -59,7 +71,7 @@ public:
   std::optional<error> stopped() const;
   bool stopped_at_event() const;
   bool caught_up() const noexcept { return caught_up_; }
-  /// Returns too once it has stopped.
+  /// Returns too once it has stopped. Without a thread it takes its turns in this call.
   void wait_until_caught_up();
 
   void add_to(projection_status& status) const;
@@ -78,8 +90,7 @@ private:
   void try_again(failed_event failed);
   void wait_out(const error& broken);
   void stop_with(trouble why);
-  void look_after_replies();
-  void flush_rows();
+  void run_flushes();
   void note(const projection_fold::outcome& outcome, rate_meter::clock::time_point begin);
   void notify() {
     if (moved_)
@@ -93,6 +104,7 @@ private:
   const std::uint32_t version_;
   const projection_options options_;
   const bool follows_;
+  const fold_driving& driving_;
   listener moved_;
 
   std::mutex folding_; // taken before mutex_
@@ -109,6 +121,11 @@ private:
   std::stop_source waiting_;
   rate_meter rate_;
   std::thread thread_;
+
+  std::condition_variable flush_wanted_; // with mutex_
+  bool rows_unflushed_ = false;
+  bool flush_is_due_ = false;
+  std::thread flusher_;
 };
 
 } // namespace cairn::detail

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "door.hpp"
 #include "fold_runner.hpp"
 #include "position_waiters.hpp"
 #include "projection_files.hpp"
@@ -22,13 +23,12 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Opens or makes the tables and starts. `root`: the directory of all projections; empty: in
-  /// memory. `arm` is called with the deadline of each `when_visible` that has one. Waits, if
-  /// replies are to advance it, until it has caught up. Errors: those of `runtime::project`.
-  static result<std::shared_ptr<hosted_projection>> open(std::unique_ptr<projection_model> model,
-                                                         const journal& log,
-                                                         const std::filesystem::path& root,
-                                                         projection_options options,
-                                                         std::function<void(time_point)> arm);
+  /// memory. `driving` must live as long. `arm` is called with the deadline of each `when_visible`
+  /// that has one. Errors: those of `runtime::project`.
+  static result<std::shared_ptr<hosted_projection>>
+  open(std::unique_ptr<projection_model> model, const journal& log,
+       const std::filesystem::path& root, projection_options options, const fold_driving& driving,
+       std::function<void(time_point)> arm);
   ~hosted_projection() override { (void)close(); }
 
   result<table_view> read() const override;
@@ -44,8 +44,16 @@ public:
   const projection_model& model() const noexcept { return *model_; }
   bool is_inlined() const noexcept { return options_.mode == projection_mode::inlined; }
 
+  bool is_crowded() const override;
+
+  /// For `inlined`: replies advance it only once it has caught up. Returns too once it has stopped
+  /// or is closed.
+  void wait_until_caught_up() const;
+
   /// Before replies that depend on events up to `position` leave.
   void fold_until(std::uint64_t position);
+  /// Without threads: gives each of its tables that wants one a turn; false: none did.
+  bool turn();
   time_point expire(time_point now) { return waiters_.expire(now); }
 
   /// Ends the threads and flushes. Views may stay: the files are closed with the last of them.
@@ -57,7 +65,7 @@ private:
 
   hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
                     std::filesystem::path home, projection_options options,
-                    std::function<void(time_point)> arm);
+                    const fold_driving& driving, std::function<void(time_point)> arm);
 
   result<void> open_all();
   result<void> choose(const std::vector<table_generation>& found);
@@ -71,6 +79,7 @@ private:
   void take_over(fold_runner& built);
   void finish_first_build(fold_runner& serving);
   void remove_old(const table_generation& serving);
+  bool is_closed() const;
   runner_ptr serving() const;
   runner_ptr building() const;
 
@@ -78,9 +87,11 @@ private:
   const journal& log_;
   const std::filesystem::path home_; // empty: in memory
   const projection_options options_;
+  const fold_driving& driving_;
   const std::function<void(time_point)> arm_;
   position_waiters waiters_;
-  std::mutex changing_; // which tables serve and which are built; taken before all others
+  mutable door entrance_; // of all that use the journal, which may go once this is closed
+  std::mutex changing_;   // which tables serve and which are built; taken before all others
 
   mutable std::mutex mutex_;
   runner_ptr serving_;  // null: nothing can be read yet

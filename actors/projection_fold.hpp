@@ -1,5 +1,8 @@
 #pragma once
 
+#include "fold_driving.hpp"
+
+#include <cairn/event_buffer.hpp>
 #include <cairn/journal.hpp>
 #include <cairn/projection.hpp>
 
@@ -27,8 +30,9 @@ struct failed_event {
 class projection_fold {
 public:
   projection_fold(const projection_model& model, const journal& log,
-                  std::shared_ptr<table_store> store, const projection_options& options)
-    : model_{model}, log_{log}, store_{std::move(store)}, options_{options} {}
+                  std::shared_ptr<table_store> store, const projection_options& options,
+                  const fold_driving& driving)
+    : model_{model}, log_{log}, store_{std::move(store)}, options_{options}, driving_{driving} {}
 
   /// How a batch ended. Events before the one that failed are in the rows.
   struct outcome {
@@ -58,12 +62,17 @@ private:
   struct batch;
 
   std::optional<error> try_apply(const event_view& event);
+  bool copy_events(std::uint64_t first, std::uint64_t last, batch& into);
+  template <class IsFull>
+  bool apply_copies(std::uint64_t last, batch& into, const IsFull& is_full);
 
   const projection_model& model_;
   const journal& log_;
   std::shared_ptr<table_store> store_;
   const projection_options options_;
+  const fold_driving& driving_;
   std::set<std::uint64_t> passed_over_;
+  event_buffer copies_; // handlers may be slow, and no replay of the log waits for them
   std::optional<table_checkpoint> unpublished_; // of a batch that the store could not take yet
 };
 
