@@ -1,7 +1,6 @@
 #include "activation.hpp"
 
 #include "append_pool.hpp"
-#include "caf_seam.hpp"
 #include "describe.hpp"
 #include "engine.hpp"
 #include "prefetch.hpp"
@@ -31,8 +30,7 @@ constexpr std::size_t activation_overhead_bytes = 1536;
 
 activation::activation(type_host& host, stream_id stream)
   : host_{host}, engine_{host.owner()}, stream_{std::move(stream)},
-    self_{seam::spawn_body(host.owner().system())}, window_{
-                                                        host.model().options.deduplication_window} {
+    self_{host.owner().runs_on().make_body()}, window_{host.model().options.deduplication_window} {
   engine_.runner_begins();
   engine_.counts().resident.fetch_add(1, std::memory_order_relaxed);
   accounted_bytes_ = activation_overhead_bytes;
@@ -242,7 +240,7 @@ void activation::retire() {
   closed_ = true;
   state_.reset();
   host_.remove(*this);
-  seam::retire(self_);
+  engine_.runs_on().retire_body(self_);
   auto& counts = engine_.counts();
   counts.passivations.fetch_add(1, std::memory_order_relaxed);
   counts.resident.fetch_sub(1, std::memory_order_relaxed);

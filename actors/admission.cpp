@@ -3,8 +3,8 @@
 namespace cairn::detail {
 
 admission::verdict admission::enter(std::size_t bytes) noexcept {
-  // Counted before the closed flag is read, so that `close_and_drain`, which sets the flag before
-  // it reads the count, either sees this request or is seen by it.
+  // Counted before the closed flag is read, so that who closes, and sets the flag before the count
+  // is read, either sees this request or is seen by it.
   const auto requests = requests_.fetch_add(1) + 1;
   const auto total = bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   if (closed_.load()) {
@@ -27,10 +27,9 @@ void admission::leave(std::size_t requests, std::size_t bytes) noexcept {
   }
 }
 
-void admission::close_and_drain() {
-  closed_.store(true);
+void admission::drain() {
   std::unique_lock lock{mutex_};
-  drained_.wait(lock, [this] { return requests_.load() == 0; });
+  drained_.wait(lock, [this] { return drained(); });
 }
 
 } // namespace cairn::detail

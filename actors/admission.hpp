@@ -21,8 +21,11 @@ public:
   verdict enter(std::size_t bytes) noexcept;
   void leave(std::size_t requests, std::size_t bytes) noexcept;
 
-  /// Refuses all that comes from now on, and waits until all that entered has left.
-  void close_and_drain();
+  /// Refuses all that comes from now on.
+  void close() noexcept { closed_.store(true); }
+  /// After `close`: waits until all that entered has left.
+  void drain();
+  bool drained() const noexcept { return requests_.load() == 0; }
 
   std::size_t requests() const noexcept { return requests_.load(std::memory_order_relaxed); }
   std::size_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }

@@ -1,7 +1,6 @@
 #include "completer.hpp"
 
 #include "append_pool.hpp"
-#include "caf_seam.hpp"
 #include "commit_listener.hpp"
 #include "engine.hpp"
 
@@ -46,7 +45,7 @@ void completer::completed(std::vector<std::unique_ptr<append_operation>> operati
     wake = !std::exchange(woken_, true);
   }
   if (wake)
-    seam::wake(self_);
+    self_->wake();
 }
 
 bool completer::run() noexcept {
@@ -101,7 +100,7 @@ void completer::stop() noexcept {
     const std::lock_guard lock{mutex_};
     stopped_ = true;
   }
-  seam::wake(self_);
+  self_->wake();
 }
 
 } // namespace cairn::detail

@@ -1,10 +1,8 @@
 #pragma once
 
-#include "runner.hpp"
+#include "executor.hpp"
 
 #include <cairn/journal.hpp>
-
-#include <caf/actor.hpp>
 
 #include <memory>
 #include <mutex>
@@ -20,7 +18,7 @@ class completer final : public runner, public append_target {
 public:
   explicit completer(engine& owner) noexcept : engine_{owner} {}
 
-  void start(caf::actor self) { self_ = std::move(self); }
+  void start(std::unique_ptr<executor::waker> self) { self_ = std::move(self); }
 
   void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override;
 
@@ -33,7 +31,7 @@ private:
   void tell(const std::vector<std::unique_ptr<append_operation>>& finished) noexcept;
 
   engine& engine_;
-  caf::actor self_;
+  std::unique_ptr<executor::waker> self_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<append_operation>> finished_;
   bool woken_ = false;

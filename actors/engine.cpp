@@ -1,7 +1,7 @@
 #include "engine.hpp"
 
 #include "append_pool.hpp"
-#include "caf_seam.hpp"
+#include "caf_executor.hpp"
 #include "type_host.hpp"
 
 #include <algorithm>
@@ -29,16 +29,17 @@ private:
 
 } // namespace
 
-engine::engine(caf::actor_system& system, journal& events, engine_options options)
-  : system_{system}, journal_{events}, options_{std::move(options)},
+engine::engine(std::shared_ptr<executor> on, journal& events, engine_options options)
+  : executor_{std::move(on)}, journal_{events}, options_{std::move(options)},
     admission_{options_.max_outstanding, options_.max_outstanding_bytes},
     gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)},
     // A lane that is scheduled keeps the engine: it may look at its queue after the last activation
     // has gone.
-    runs_{seam::thread_count(system),
+    runs_{executor_->lanes(),
           [this](std::size_t lane) {
-            seam::schedule(system_,
-                           [self = shared_from_this(), lane] { return self->runs_.work(lane); });
+            executor_->schedule([self = shared_from_this(), lane] {
+              return self->runs_.work(lane, self->options_.turns_at_once);
+            });
           }},
     subscriptions_{std::make_shared<subscription_hub>(events)} {}
 
@@ -46,14 +47,20 @@ engine::~engine() = default;
 
 std::shared_ptr<engine> engine::start(caf::actor_system& system, journal& events,
                                       engine_options options) {
-  std::shared_ptr<engine> made{new engine{system, events, std::move(options)}};
+  return start(std::make_shared<caf_executor>(system), events, std::move(options));
+}
+
+std::shared_ptr<engine> engine::start(std::shared_ptr<executor> on, journal& events,
+                                      engine_options options) {
+  auto& runs_on = *on;
+  std::shared_ptr<engine> made{new engine{std::move(on), events, std::move(options)}};
   made->completer_ = make_intrusive<completer>(*made);
   made->appends_ = std::make_unique<append_pool>(*made->completer_, made->options_.max_event_bytes);
   made->runner_begins();
-  made->completer_->start(seam::spawn(system, made->completer_));
+  made->completer_->start(runs_on.run_when_woken(made->completer_));
   made->runner_begins();
-  made->passivation_actor_ = seam::spawn_periodic(system, make_intrusive<passivation>(*made),
-                                                  made->options_.passivation_interval);
+  made->passivation_ = runs_on.run_periodically(make_intrusive<passivation>(*made),
+                                                made->options_.passivation_interval);
   return made;
 }
 
@@ -87,15 +94,29 @@ result<std::shared_ptr<aggregate_host>> engine::host(std::unique_ptr<aggregate_m
   return hosted_type{std::move(made)};
 }
 
-void engine::close() {
+void engine::refuse_requests() {
   subscriptions_->close(); // first: a handler may be waiting for an answer
-  admission_.close_and_drain();
-  if (!closing_.exchange(true)) {
-    for (const auto& host : all_hosts())
-      host->passivate_all();
-    completer_->stop();
-    seam::wake(passivation_actor_);
-  }
+  admission_.close();
+}
+
+void engine::let_go() {
+  if (closing_.exchange(true))
+    return;
+  for (const auto& host : all_hosts())
+    host->passivate_all();
+  completer_->stop();
+  passivation_->wake();
+}
+
+bool engine::all_gone() const noexcept {
+  const std::lock_guard lock{mutex_};
+  return live_runners_ == 0;
+}
+
+void engine::close() {
+  refuse_requests();
+  admission_.drain();
+  let_go();
   std::unique_lock lock{mutex_};
   changed_.wait(lock, [this] { return live_runners_ == 0; });
   hosts_.clear();
@@ -103,7 +124,7 @@ void engine::close() {
 
 void engine::detach() noexcept {
   completer_->start({});
-  passivation_actor_ = {};
+  passivation_.reset();
 }
 
 void engine::runner_begins() noexcept {
@@ -142,7 +163,7 @@ bool engine::over_residency_bound() const noexcept {
 
 void engine::relieve() noexcept {
   if (!relieving_.exchange(true))
-    seam::wake(passivation_actor_);
+    passivation_->wake();
 }
 
 void engine::passivate_some() noexcept {

@@ -2,14 +2,14 @@
 
 #include "admission.hpp"
 #include "completer.hpp"
+#include "executor.hpp"
 #include "rehydration_gate.hpp"
 #include "run_queue.hpp"
 #include "subscription_hub.hpp"
 
 #include <cairn/journal.hpp>
 
-#include <caf/actor.hpp>
-#include <caf/actor_system.hpp>
+#include <caf/fwd.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -40,6 +40,8 @@ struct engine_options {
   std::size_t max_concurrent_rehydrations = 1;
   std::size_t max_event_bytes = default_max_event_bytes;
   std::chrono::milliseconds passivation_interval{250};
+  /// Turns that a lane gives before others have the thread.
+  std::size_t turns_at_once = run_queue::most_turns;
   /// The clock of deadlines and idleness; empty: `steady_clock`.
   std::function<std::chrono::steady_clock::time_point()> now;
 };
@@ -54,10 +56,13 @@ struct engine_counts {
   std::atomic<std::uint64_t> ignored_snapshots{0}; ///< Of another schema than the program's.
 };
 
-/// The runtime without its wiring: aggregates of all types on one journal in one actor system.
+/// The runtime without its wiring: aggregates of all types on one journal and one executor.
 class engine final : public std::enable_shared_from_this<engine> {
 public:
-  /// `events` and `system` must live until `detach` has returned.
+  /// `events` must live until `detach` has returned.
+  static std::shared_ptr<engine> start(std::shared_ptr<executor> on, journal& events,
+                                       engine_options options);
+  /// The same on CAF's scheduler; `system` must live as long.
   static std::shared_ptr<engine> start(caf::actor_system& system, journal& events,
                                        engine_options options);
   ~engine();
@@ -72,7 +77,15 @@ public:
   /// next, and then `detach` called.
   void close();
 
-  /// Lets go of the actor system; handles of the application may keep the rest of a closed engine
+  // The steps of `close`, for who must not wait: each when what the one before began is over.
+
+  /// Ends what follows the journal and refuses new requests. Over when `admitted().drained()`.
+  void refuse_requests();
+  /// Lets all aggregates leave memory. Over when `all_gone()`.
+  void let_go();
+  bool all_gone() const noexcept;
+
+  /// Lets go of the executor; handles of the application may keep the rest of a closed engine
   /// alive.
   void detach() noexcept;
 
@@ -81,7 +94,7 @@ public:
 
   // For the parts of the engine.
   commit_listener* listener() const noexcept { return listener_.load(); }
-  caf::actor_system& system() noexcept { return system_; }
+  executor& runs_on() noexcept { return *executor_; }
   journal& events() noexcept { return journal_; }
   const engine_options& options() const noexcept { return options_; }
   admission& admitted() noexcept { return admission_; }
@@ -99,7 +112,7 @@ public:
   void runner_begins() noexcept;
   void runner_ended() noexcept;
 
-  /// Whether memory holds more than it should; then the passivation actor is woken.
+  /// Whether memory holds more than it should; then passivation is woken.
   bool over_residency_bound() const noexcept;
   void relieve() noexcept;
 
@@ -109,13 +122,13 @@ public:
   void passivate_some() noexcept;
 
 private:
-  engine(caf::actor_system& system, journal& events, engine_options options);
+  engine(std::shared_ptr<executor> on, journal& events, engine_options options);
 
   std::size_t excess() const noexcept;
   std::vector<std::shared_ptr<type_host>> all_hosts() const;
   std::shared_ptr<type_host> hosted(const aggregate_model& model) const;
 
-  caf::actor_system& system_;
+  std::shared_ptr<executor> executor_;
   journal& journal_;
   const engine_options options_;
   admission admission_;
@@ -134,8 +147,8 @@ private:
   const std::shared_ptr<subscription_hub> subscriptions_;
   intrusive_ptr<completer> completer_;
   std::unique_ptr<append_pool> appends_;
-  caf::actor passivation_actor_;
-  std::size_t sweep_hand_ = 0; // the passivation actor's
+  std::unique_ptr<executor::waker> passivation_;
+  std::size_t sweep_hand_ = 0; // passivation's
 };
 
 } // namespace cairn::detail

@@ -21,12 +21,13 @@ bool may_pass(errc code) noexcept {
 
 fold_runner::fold_runner(const projection_model& model, const journal& log,
                          std::shared_ptr<table_store> store, std::uint32_t version,
-                         const projection_options& options, bool follows, listener moved)
-  : fold_{model, log, std::move(store), options}, log_{log}, version_{version}, options_{options},
-    follows_{follows}, moved_{std::move(moved)} {}
+                         const projection_options& options, bool follows,
+                         const fold_driving& driving, listener moved)
+  : fold_{model, log, std::move(store), options, driving}, log_{log}, version_{version},
+    options_{options}, follows_{follows}, driving_{driving}, moved_{std::move(moved)} {}
 
 void fold_runner::start() {
-  if (!follows_)
+  if (!follows_ || !driving_.by_threads)
     return;
   thread_ = std::thread{[this] { run(); }};
   pthread_setname_np(thread_.native_handle(), "cairn-project");
@@ -51,12 +52,23 @@ void fold_runner::interrupt() {
 }
 
 void fold_runner::run() {
-  while (wait_until_wanted()) {
-    if (in_reply_)
-      look_after_replies();
-    else
-      step();
-  }
+  while (wait_until_wanted())
+    turn();
+}
+
+void fold_runner::turn() {
+  if (in_reply_)
+    look_after_replies();
+  else
+    step();
+}
+
+bool fold_runner::wants_turn() const {
+  const std::lock_guard lock{mutex_};
+  if (!follows_ || closing_ || paused_ || stopped_)
+    return false;
+  return in_reply_ || retrying_ || !caught_up_ || options_.mode == projection_mode::inlined
+         || log_.last_position() > position();
 }
 
 /// Waits while it is paused or stopped, or there is nothing to do. False: it is over.
@@ -98,7 +110,7 @@ void fold_runner::step() {
   projection_fold::outcome outcome;
   {
     const std::lock_guard held{folding_};
-    const auto begin = rate_meter::clock::now();
+    const auto begin = driving_.time();
     outcome = fold_.advance(log_.last_position(), closing_);
     note(outcome, begin);
     if (!outcome.failed && !outcome.broken && position() == log_.last_position()) {
@@ -117,7 +129,7 @@ void fold_runner::note(const projection_fold::outcome& outcome,
   if (outcome.events == 0)
     return;
   const std::lock_guard lock{mutex_};
-  rate_.note(outcome.events, begin, rate_meter::clock::now());
+  rate_.note(outcome.events, begin, driving_.time());
 }
 
 void fold_runner::settle(const projection_fold::outcome& outcome) {
@@ -168,6 +180,8 @@ void fold_runner::wait_out(const error& broken) {
     const std::lock_guard lock{mutex_};
     last_trouble_ = trouble{std::nullopt, broken, 0};
   }
+  if (!driving_.by_threads)
+    return;
   std::unique_lock lock{mutex_};
   changed_.wait_for(lock, full_disk_pause, [&] { return closing_.load(); });
 }
@@ -186,6 +200,8 @@ void fold_runner::stop_with(trouble why) {
 void fold_runner::sleep(std::chrono::milliseconds time) {
   if (options_.pause_between_attempts)
     return options_.pause_between_attempts(time);
+  if (!driving_.by_threads)
+    return;
   std::unique_lock lock{mutex_};
   changed_.wait_for(lock, time, [&] { return closing_.load(); });
 }
@@ -222,7 +238,7 @@ void fold_runner::fold_until(std::uint64_t position) {
 
 bool fold_runner::fold_held(std::uint64_t position) {
   while (this->position() < position && !closing_) {
-    const auto begin = rate_meter::clock::now();
+    const auto begin = driving_.time();
     const auto outcome = fold_.advance(position, closing_);
     note(outcome, begin);
     if (!outcome.failed && !outcome.broken)
@@ -296,6 +312,8 @@ result<void> fold_runner::decide(projection_decision::kind what, std::string rea
 }
 
 void fold_runner::wait_until_caught_up() {
+  while (!driving_.by_threads && !caught_up_ && wants_turn())
+    turn();
   std::unique_lock lock{mutex_};
   changed_.wait(lock, [&] { return caught_up_ || stopped_ || closing_ || !follows_; });
 }
@@ -318,7 +336,7 @@ void fold_runner::add_to(projection_status& status) const {
   status.position = position();
   status.tables = store().status();
   const std::lock_guard lock{mutex_};
-  status.rate_per_s = rate_.per_second(rate_meter::clock::now());
+  status.rate_per_s = rate_.per_second(driving_.time());
   if (last_trouble_) {
     status.last_error = last_trouble_->why;
     status.attempts = last_trouble_->attempts;

@@ -21,15 +21,22 @@ public:
   /// that did it, without a lock but that of the fold.
   using listener = std::function<void(fold_runner&)>;
 
-  /// `follows` false: of an older version, whose rows stay as they are.
+  /// `follows` false: of an older version, whose rows stay as they are. `driving` must live as
+  /// long.
   fold_runner(const projection_model& model, const journal& log, std::shared_ptr<table_store> store,
               std::uint32_t version, const projection_options& options, bool follows,
-              listener moved);
+              const fold_driving& driving, listener moved);
   ~fold_runner() { stop(); }
   fold_runner(const fold_runner&) = delete;
   fold_runner& operator=(const fold_runner&) = delete;
 
+  /// With a thread if it is driven by one.
   void start();
+  /// What the thread does over and over: one batch, or what replies do not bring. Without a thread,
+  /// by who drives it.
+  void turn();
+  /// Whether a turn would find anything to do now.
+  bool wants_turn() const;
   /// Ends the thread after the current batch. Not from within the listener.
   void stop();
   /// Tells the thread to end; from any thread.
@@ -59,7 +66,7 @@ public:
   std::optional<error> stopped() const;
   bool stopped_at_event() const;
   bool caught_up() const noexcept { return caught_up_; }
-  /// Returns too once it has stopped.
+  /// Returns too once it has stopped. Without a thread it takes its turns in this call.
   void wait_until_caught_up();
 
   void add_to(projection_status& status) const;
@@ -93,6 +100,7 @@ private:
   const std::uint32_t version_;
   const projection_options options_;
   const bool follows_;
+  const fold_driving& driving_;
   listener moved_;
 
   std::mutex folding_; // taken before mutex_

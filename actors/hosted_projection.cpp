@@ -23,22 +23,23 @@ std::uint32_t next_generation(const std::vector<table_generation>& found, std::u
 
 hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
                                      std::filesystem::path home, projection_options options,
+                                     const fold_driving& driving,
                                      std::function<void(time_point)> arm)
   : model_{std::move(model)}, log_{log}, home_{std::move(home)}, options_{std::move(options)},
-    arm_{std::move(arm)} {}
+    driving_{driving}, arm_{std::move(arm)} {}
 
 // --- Opening -------------------------------------------------------------------------------------
 
 result<std::shared_ptr<hosted_projection>>
 hosted_projection::open(std::unique_ptr<projection_model> model, const journal& log,
                         const std::filesystem::path& root, projection_options options,
-                        std::function<void(time_point)> arm) {
+                        const fold_driving& driving, std::function<void(time_point)> arm) {
   if (options.attempts == 0 || options.max_batch_events == 0)
     return error{errc::invalid_argument,
                  "projection_options::attempts and max_batch_events must not be 0"};
   auto home = root.empty() ? root : root / model->name;
   std::shared_ptr<hosted_projection> made{new hosted_projection{
-      std::move(model), log, std::move(home), std::move(options), std::move(arm)}};
+      std::move(model), log, std::move(home), std::move(options), driving, std::move(arm)}};
   if (auto opened = made->open_all(); !opened)
     return std::move(opened).error();
   // Replies advance it only once it has caught up, so it must have before the first one.
@@ -126,6 +127,8 @@ hosted_projection::open_tables(const table_generation& of) const {
     make_folders(of);
   with.create = true;
   with.visibility = is_inlined() ? row_visibility::at_once : row_visibility::committed;
+  if (driving_.open_tables)
+    return driving_.open_tables(*model_, std::move(with));
   auto store = table_store::open(std::move(with));
   if (!store)
     return std::move(store).error();
@@ -137,7 +140,7 @@ hosted_projection::make_runner(const table_generation& of, std::shared_ptr<table
                                bool follows) {
   auto runner =
       std::make_shared<fold_runner>(*model_, log_, std::move(store), of.version, options_, follows,
-                                    [this](fold_runner& which) { moved(which); });
+                                    driving_, [this](fold_runner& which) { moved(which); });
   if (auto same = runner->fold().check_history(); !same)
     return std::move(same).error();
   return runner;
@@ -369,6 +372,17 @@ void hosted_projection::fold_until(std::uint64_t position) {
     if (runner == serving()) // else others have taken its place meanwhile
       return;
   }
+}
+
+bool hosted_projection::turn() {
+  bool any = false;
+  for (const auto& runner : {serving(), building()}) {
+    if (!runner || !runner->wants_turn())
+      continue;
+    runner->turn();
+    any = true;
+  }
+  return any;
 }
 
 result<void> hosted_projection::close() {

@@ -22,13 +22,12 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Opens or makes the tables and starts. `root`: the directory of all projections; empty: in
-  /// memory. `arm` is called with the deadline of each `when_visible` that has one. Waits, if
+  /// memory. `driving` must live as long. `arm` is called with the deadline of each `when_visible` that has one. Waits, if
   /// replies are to advance it, until it has caught up. Errors: those of `runtime::project`.
-  static result<std::shared_ptr<hosted_projection>> open(std::unique_ptr<projection_model> model,
-                                                         const journal& log,
-                                                         const std::filesystem::path& root,
-                                                         projection_options options,
-                                                         std::function<void(time_point)> arm);
+  static result<std::shared_ptr<hosted_projection>>
+  open(std::unique_ptr<projection_model> model, const journal& log,
+       const std::filesystem::path& root, projection_options options, const fold_driving& driving,
+       std::function<void(time_point)> arm);
   ~hosted_projection() override { (void)close(); }
 
   result<table_view> read() const override;
@@ -46,6 +45,8 @@ public:
 
   /// Before replies that depend on events up to `position` leave.
   void fold_until(std::uint64_t position);
+  /// Without threads: gives each of its tables that wants one a turn; false: none did.
+  bool turn();
   time_point expire(time_point now) { return waiters_.expire(now); }
 
   /// Ends the threads and flushes. Views may stay: the files are closed with the last of them.
@@ -57,7 +58,7 @@ private:
 
   hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
                     std::filesystem::path home, projection_options options,
-                    std::function<void(time_point)> arm);
+                    const fold_driving& driving, std::function<void(time_point)> arm);
 
   result<void> open_all();
   result<void> choose(const std::vector<table_generation>& found);
@@ -78,6 +79,7 @@ private:
   const journal& log_;
   const std::filesystem::path home_; // empty: in memory
   const projection_options options_;
+  const fold_driving& driving_;
   const std::function<void(time_point)> arm_;
   position_waiters waiters_;
   std::mutex changing_; // which tables serve and which are built; taken before all others

@@ -47,12 +47,12 @@ projection_fold::outcome projection_fold::advance(std::uint64_t last,
       return done.result;
     }
   }
-  const auto deadline = std::chrono::steady_clock::now() + options_.max_batch_time;
+  const auto deadline = driving_.time() + options_.max_batch_time;
   const auto is_full = [&] {
     return done.result.events >= options_.max_batch_events
            || store_->pending_bytes() >= options_.max_batch_bytes || interrupt
            || (done.result.events % events_between_looks_at_the_clock == 0
-               && std::chrono::steady_clock::now() >= deadline);
+               && driving_.time() >= deadline);
   };
   if (!unpublished_) {
     const auto replayed = log_.replay_all(done.position + 1, [&](const event_view& event) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "fold_driving.hpp"
+
 #include <cairn/journal.hpp>
 #include <cairn/projection.hpp>
 
@@ -27,8 +29,9 @@ struct failed_event {
 class projection_fold {
 public:
   projection_fold(const projection_model& model, const journal& log,
-                  std::shared_ptr<table_store> store, const projection_options& options)
-    : model_{model}, log_{log}, store_{std::move(store)}, options_{options} {}
+                  std::shared_ptr<table_store> store, const projection_options& options,
+                  const fold_driving& driving)
+    : model_{model}, log_{log}, store_{std::move(store)}, options_{options}, driving_{driving} {}
 
   /// How a batch ended. Events before the one that failed are in the rows.
   struct outcome {
@@ -63,6 +66,7 @@ private:
   const journal& log_;
   std::shared_ptr<table_store> store_;
   const projection_options options_;
+  const fold_driving& driving_;
   std::set<std::uint64_t> passed_over_;
   std::optional<table_checkpoint> unpublished_; // of a batch that the store could not take yet
 };

@@ -21,7 +21,7 @@ projection_set::project(std::unique_ptr<projection_model> model, projection_opti
     }
   }
   auto name = model->name;
-  auto opened = hosted_projection::open(std::move(model), log_, root_, std::move(options),
+  auto opened = hosted_projection::open(std::move(model), log_, root_, std::move(options), driving_,
                                         [this](time_point deadline) { arm(deadline); });
   if (!opened)
     return std::move(opened).error();
@@ -47,6 +47,18 @@ void projection_set::before_replies(std::uint64_t position) {
   if (inlined)
     for (const auto& each : *inlined)
       each->fold_until(position);
+}
+
+bool projection_set::turn() {
+  std::vector<hosted_ptr> wanting;
+  {
+    const std::lock_guard lock{mutex_};
+    wanting = all();
+  }
+  bool any = false;
+  for (const auto& each : wanting)
+    any = each->turn() || any;
+  return any;
 }
 
 result<void> projection_set::close() {
@@ -81,7 +93,7 @@ void projection_set::arm(time_point deadline) {
   if (closed_)
     return;
   next_deadline_ = std::min(next_deadline_, deadline);
-  if (!watch_.joinable()) {
+  if (!watch_.joinable() && driving_.by_threads) {
     watch_ = std::thread{[this] { watch_deadlines(); }};
     pthread_setname_np(watch_.native_handle(), "cairn-deadline");
   }

@@ -18,8 +18,8 @@ namespace cairn::detail {
 class projection_set final : public commit_listener {
 public:
   /// `root`: the directory of all of them; empty: in memory. `log` must outlive `close`.
-  projection_set(const journal& log, std::filesystem::path root)
-    : log_{log}, root_{std::move(root)} {}
+  projection_set(const journal& log, std::filesystem::path root, fold_driving driving = {})
+    : log_{log}, root_{std::move(root)}, driving_{std::move(driving)} {}
   ~projection_set() { (void)close(); }
   projection_set(const projection_set&) = delete;
   projection_set& operator=(const projection_set&) = delete;
@@ -29,6 +29,9 @@ public:
                                                    projection_options options);
 
   void before_replies(std::uint64_t position) override;
+
+  /// Without threads: gives each of them that wants one a turn; false: none did.
+  bool turn();
 
   /// Errors: the first of `hosted_projection::close`.
   result<void> close();
@@ -43,6 +46,7 @@ private:
 
   const journal& log_;
   const std::filesystem::path root_;
+  const fold_driving driving_;
 
   std::mutex opening_; // taken before mutex_
   mutable std::mutex mutex_;

@@ -53,9 +53,9 @@ void run_queue::wake(queued_runner& who) {
     schedule_(*woken);
 }
 
-bool run_queue::work(std::size_t index) noexcept {
+bool run_queue::work(std::size_t index, std::size_t turns) noexcept {
   auto& own = lanes_[index];
-  for (std::size_t turns = 0; turns < most_turns; ++turns) {
+  for (; turns > 0; --turns) {
     auto who = next_of(own);
     while (!who) {
       if (!take(own) && !take_over(own) && sleeps(index))

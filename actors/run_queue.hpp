@@ -55,18 +55,18 @@ public:
   /// Gives the runner a turn soon. Any thread, also from within `run`.
   void wake(queued_runner& who);
 
-  /// What a lane's thread does: gives some turns. True: call again, after others had the thread;
-  /// false: the lane sleeps until it is scheduled again.
-  bool work(std::size_t lane) noexcept;
+  /// Then CAF's other actors get the thread.
+  static constexpr std::size_t most_turns = 256;
+
+  /// What a lane's thread does: gives up to `turns` turns. True: call again, after others had the
+  /// thread; false: the lane sleeps until it is scheduled again.
+  bool work(std::size_t lane, std::size_t turns = most_turns) noexcept;
 
 private:
   using handle = intrusive_ptr<queued_runner>;
 
   // Enough to overlap the cache misses of a turn with other turns.
   static constexpr std::size_t most_taken = 16;
-  // Then CAF's other actors get the thread.
-  static constexpr std::size_t most_turns = 256;
-
   /// What a lane has taken and not yet begun. On cache lines of its own.
   struct alignas(64) lane {
     std::mutex mutex;

@@ -1,7 +1,5 @@
 #include "row_batch.hpp"
 
-#include <xxhash.h>
-
 #include <algorithm>
 
 namespace cairn::detail {
@@ -12,10 +10,6 @@ constexpr std::size_t bytes_beside_key_and_row = 128; // the node, its vector an
 
 } // namespace
 
-std::size_t row_batch::hash::operator()(std::string_view key) const noexcept {
-  return XXH3_64bits(key.data(), key.size());
-}
-
 void row_batch::begin_event() noexcept {
   ++event_;
   undo_.clear();
@@ -25,24 +19,25 @@ void row_batch::begin_event() noexcept {
 void row_batch::roll_back() {
   for (auto last = undo_.rbegin(); last != undo_.rend(); ++last) {
     if (last->is_new)
-      rows_.erase(rows_.find(last->at->first));
+      rows_.drop_last(); // new ones are at the end, in the order of `undo_`
     else
-      last->at->second = std::move(last->before);
+      last->at->row = std::move(last->before);
   }
   undo_.clear();
 }
 
 result<row_words> row_batch::find(key_view key) const {
-  if (const auto own = rows_.find(as_text(key)); own != rows_.end())
-    return row_words{own->second.words};
+  if (const auto* const own = rows_.find(as_text(key)))
+    return row_words{own->row.words};
   return below_->find(key);
 }
 
 result<void> row_batch::scan(key_view from, key_view below, scan_direction direction,
                              row_visitor visitor) const {
   std::vector<override_row> own;
-  for (const auto& [key, changed] : rows_)
-    if (key >= as_text(from) && (below.empty() || key < as_text(below)))
+  for (std::size_t i = 0; i < rows_.size(); ++i)
+    if (const auto& [key, hash, changed] = rows_[i];
+        key >= as_text(from) && (below.empty() || key < as_text(below)))
       own.push_back({as_key(key), changed.words});
   std::sort(own.begin(), own.end(), [&](const override_row& a, const override_row& b) {
     const int order = as_text(a.key).compare(as_text(b.key));
@@ -67,17 +62,17 @@ void row_batch::erase(key_view key) {
 }
 
 void row_batch::set(key_view key, std::vector<std::uint64_t> row) {
+  const auto text = as_text(key);
+  const auto [found, is_new] = rows_.find_or_add(text, rows_by_key::hash_of(text));
   bytes_ += row.size() * sizeof(std::uint64_t);
-  auto found = rows_.find(as_text(key));
-  if (found == rows_.end()) {
-    found = rows_.emplace(as_text(key), change{}).first;
+  if (is_new) {
     bytes_ += key.size() + bytes_beside_key_and_row;
-    undo_.push_back({&*found, {}, true});
-  } else if (found->second.event != event_) {
-    undo_.push_back({&*found, std::move(found->second), false});
+    undo_.push_back({found, {}, true});
+  } else if (found->row.event != event_) {
+    undo_.push_back({found, std::move(found->row), false});
   }
-  found->second.words = std::move(row);
-  found->second.event = event_;
+  found->row.words = std::move(row);
+  found->row.event = event_;
 }
 
 void row_batch::fail(error why) {
@@ -85,17 +80,9 @@ void row_batch::fail(error why) {
     failure_ = std::move(why);
 }
 
-std::vector<row_batch::changes*> row_batch::in_order() {
-  std::vector<changes*> sorted;
-  sorted.reserve(rows_.size());
-  for (auto& row : rows_)
-    sorted.push_back(&row);
-  std::sort(sorted.begin(), sorted.end(),
-            [](const changes* a, const changes* b) { return a->first < b->first; });
-  return sorted;
-}
-
-void row_batch::clear() noexcept {
+void row_batch::clear() {
+  for (std::size_t i = 0; i < rows_.size(); ++i)
+    rows_[i].row.words = {};
   rows_.clear();
   undo_.clear();
   bytes_ = 0;

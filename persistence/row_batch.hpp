@@ -1,11 +1,9 @@
 #pragma once
 
+#include "keyed_rows.hpp"
 #include "row_merge.hpp"
 
 #include <optional>
-#include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace cairn::detail {
@@ -19,7 +17,7 @@ public:
     std::vector<std::uint64_t> words;
     std::uint64_t event = 0; ///< The last that touched it.
   };
-  using changes = std::pair<const std::string, change>;
+  using rows_by_key = keyed_rows<change>;
 
   /// Where rows are read that the batch has not touched; must stay until the batch is cleared or
   /// given another.
@@ -39,22 +37,18 @@ public:
   void erase(key_view key) override;
   void fail(error why) override;
 
-  bool empty() const noexcept { return rows_.empty(); }
+  bool empty() const noexcept { return rows_.size() == 0; }
   std::size_t size() const noexcept { return rows_.size(); }
   /// Estimate of what it holds in memory.
   std::size_t bytes() const noexcept { return bytes_; }
 
-  /// All of it, in key order.
-  std::vector<changes*> in_order();
-  void clear() noexcept;
+  /// All of it.
+  rows_by_key& changes() noexcept { return rows_; }
+  void clear();
 
 private:
-  struct hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view key) const noexcept;
-  };
   struct undo {
-    changes* at;
+    rows_by_key::entry* at;
     change before;
     bool is_new;
   };
@@ -62,7 +56,7 @@ private:
   void set(key_view key, std::vector<std::uint64_t> row);
 
   const row_source* below_ = nullptr;
-  std::unordered_map<std::string, change, hash, std::equal_to<>> rows_;
+  rows_by_key rows_;
   std::vector<undo> undo_;
   std::optional<error> failure_;
   std::uint64_t event_ = 0;

@@ -6,54 +6,67 @@ namespace cairn::detail {
 namespace {
 
 constexpr std::size_t rows_at_a_time = 64;
+constexpr std::size_t bytes_beside_key_and_row = 128; // the entry, and its place in the index
 
 } // namespace
 
+std::size_t row_layer::bytes_of(const version& of) noexcept {
+  return of.words.size() * sizeof(std::uint64_t);
+}
+
 void row_layer::add(row_batch& batch, std::uint64_t position, const positions_in_use& in_use) {
-  const auto changes = batch.in_order();
+  auto& changes = batch.changes();
   const std::unique_lock lock{mutex_};
-  bytes_ += batch.bytes();
-  auto hint = rows_.end();
-  for (auto* change : changes) {
-    hint = rows_.lower_bound(change->first);
-    if (hint == rows_.end() || hint->first != change->first)
-      hint = rows_.emplace_hint(hint, change->first, history{});
-    hint->second.push_back({position, std::move(change->second.words)});
-    trim(hint->second, in_use);
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    auto& [key, hash, change] = changes[i];
+    const auto [row, is_new] = rows_.find_or_add(key, hash);
+    version now{position, std::move(change.words)};
+    bytes_ += bytes_of(now);
+    if (is_new) {
+      bytes_ += key.size() + bytes_beside_key_and_row;
+      row->row.newest = std::move(now);
+    } else {
+      replace(row->row, std::move(now), in_use);
+    }
   }
 }
 
-/// Drops the versions that no snapshot can see: all but the newest, and for each snapshot the last
-/// one that is not newer than it.
-void row_layer::trim(history& of, const positions_in_use& in_use) {
-  if (of.size() == 1)
-    return;
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < of.size(); ++i) {
-    const bool newest = i + 1 == of.size();
-    const auto reader = in_use.lower_bound(of[i].position);
-    if (newest || (reader != in_use.end() && *reader < of[i + 1].position)) {
-      if (kept != i)
-        of[kept] = std::move(of[i]);
-      ++kept;
-    }
+/// Keeps the versions that a snapshot can see: for each the last one that is not newer than it.
+void row_layer::replace(history& of, version by, const positions_in_use& in_use) {
+  const auto is_seen = [&](const version& each, std::uint64_t until) {
+    const auto reader = in_use.lower_bound(each.position);
+    return reader != in_use.end() && *reader < until;
+  };
+  for (std::size_t i = of.older.size(); i-- > 0;) {
+    const auto until = i + 1 < of.older.size() ? of.older[i + 1].position : of.newest.position;
+    if (is_seen(of.older[i], until))
+      continue;
+    bytes_ -= bytes_of(of.older[i]);
+    of.older.erase(of.older.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  of.resize(kept);
+  if (is_seen(of.newest, by.position))
+    of.older.push_back(std::move(of.newest));
+  else
+    bytes_ -= bytes_of(of.newest);
+  of.newest = std::move(by);
 }
 
 const row_layer::version* row_layer::seen_by(const history& of, std::uint64_t position) noexcept {
-  for (auto newest = of.rbegin(); newest != of.rend(); ++newest)
-    if (newest->position <= position)
-      return &*newest;
+  if (of.newest.position <= position)
+    return &of.newest;
+  for (auto older = of.older.rbegin(); older != of.older.rend(); ++older)
+    if (older->position <= position)
+      return &*older;
   return nullptr;
 }
 
 std::optional<row_words> row_layer::find(key_view key, std::uint64_t position) const {
+  const auto hash = rows_by_key::hash_of(as_text(key));
   const std::shared_lock lock{mutex_};
-  const auto found = rows_.find(as_text(key));
-  if (found == rows_.end())
+  const auto* const found = rows_.find(as_text(key), hash);
+  if (!found)
     return std::nullopt;
-  const version* const seen = seen_by(found->second, position);
+  const version* const seen = seen_by(found->row, position);
   return seen ? std::optional<row_words>{seen->words} : std::nullopt;
 }
 
@@ -68,18 +81,26 @@ std::size_t row_layer::bytes() const {
 }
 
 int row_layer::for_each(function_ref<int(key_view, std::vector<std::uint64_t>&)> use) {
-  for (auto& [key, versions] : rows_)
-    if (const int rc = use(as_key(key), versions.back().words))
+  for (auto* const each : rows_.in_order())
+    if (const int rc = use(as_key(each->key), each->row.newest.words))
       return rc;
   return 0;
+}
+
+/// With the lock held alone.
+void row_layer::put_in_order() const {
+  for (std::size_t next = ordered_.size(); next < rows_.size(); ++next)
+    ordered_.insert(&rows_[next]);
 }
 
 row_layer::walk::walk(const row_layer& layer, key_view from, key_view below,
                       scan_direction direction, std::uint64_t position)
   : layer_{layer}, direction_{direction}, position_{position} {
-  const std::shared_lock lock{layer_.mutex_};
-  first_ = layer_.rows_.lower_bound(as_text(from));
-  last_ = below.empty() ? layer_.rows_.end() : layer_.rows_.lower_bound(as_text(below));
+  const std::unique_lock lock{layer_.mutex_};
+  layer_.put_in_order();
+  const auto& rows = layer_.ordered_;
+  first_ = rows.lower_bound(as_text(from));
+  last_ = below.empty() ? rows.end() : rows.lower_bound(as_text(below));
   if (!below.empty() && as_text(below) < as_text(from))
     last_ = first_;
 }
@@ -96,8 +117,8 @@ void row_layer::walk::fill() {
   const std::shared_lock lock{layer_.mutex_};
   while (first_ != last_ && chunk_.size() < rows_at_a_time) {
     const auto at = direction_ == scan_direction::ascending ? first_++ : --last_;
-    if (const version* const seen = seen_by(at->second, position_))
-      chunk_.push_back({as_key(at->first), seen->words});
+    if (const version* const seen = seen_by((*at)->row, position_))
+      chunk_.push_back({as_key((*at)->key), seen->words});
   }
 }
 

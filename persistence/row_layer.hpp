@@ -2,12 +2,11 @@
 
 #include "row_batch.hpp"
 
-#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <shared_mutex>
-#include <string>
+#include <string_view>
 #include <vector>
 
 namespace cairn::detail {
@@ -30,7 +29,7 @@ public:
   std::size_t rows() const;
   std::size_t bytes() const;
 
-  /// Calls `use` with the newest version of each row in key order. Only once nothing is added any
+  /// Calls `use` with the newest version of each row in the order of keys. Only once nothing is added any
   /// more. `row` may be written to for sealing: readers do not look at the seal.
   int for_each(function_ref<int(key_view key, std::vector<std::uint64_t>& row)> use);
 
@@ -39,8 +38,24 @@ private:
     std::uint64_t position;
     std::vector<std::uint64_t> words; // empty: erased
   };
-  using history = std::vector<version>; // newest last, never empty
-  using rows_by_key = std::map<std::string, history, std::less<>>;
+  struct history {
+    version newest{};
+    std::vector<version> older; // oldest first; those that snapshots in use can see
+  };
+  using rows_by_key = keyed_rows<history>;
+  struct less_by_key {
+    using is_transparent = void;
+    bool operator()(const rows_by_key::entry* a, const rows_by_key::entry* b) const noexcept {
+      return a->key < b->key;
+    }
+    bool operator()(const rows_by_key::entry* a, std::string_view b) const noexcept {
+      return a->key < b;
+    }
+    bool operator()(std::string_view a, const rows_by_key::entry* b) const noexcept {
+      return a < b->key;
+    }
+  };
+  using ordered_rows = std::set<rows_by_key::entry*, less_by_key>;
 
 public:
   /// Walks through the rows that a reader at `position` sees.
@@ -57,18 +72,21 @@ public:
     const row_layer& layer_;
     const scan_direction direction_;
     const std::uint64_t position_;
-    rows_by_key::const_iterator first_; // what is left: [first_, last_)
-    rows_by_key::const_iterator last_;
+    ordered_rows::const_iterator first_; // what is left: [first_, last_)
+    ordered_rows::const_iterator last_;
     std::vector<override_row> chunk_;
     std::size_t used_ = 0;
   };
 
 private:
   static const version* seen_by(const history& of, std::uint64_t position) noexcept;
-  static void trim(history& of, const positions_in_use& in_use);
+  static std::size_t bytes_of(const version& of) noexcept;
+  void replace(history& of, version by, const positions_in_use& in_use);
+  void put_in_order() const;
 
   mutable std::shared_mutex mutex_;
-  rows_by_key rows_;
+  mutable rows_by_key rows_;
+  mutable ordered_rows ordered_; // the first of `rows_`, for who walks through them
   std::size_t bytes_ = 0;
 };
 

@@ -286,13 +286,13 @@ private:
   }
 
   result<void> commit_batch(table_checkpoint at) {
-    const auto changes = batch_.in_order();
+    const auto changes = batch_.changes().in_order();
     return env_->commit(batch_.bytes(), at, [&](MDB_txn* txn) {
       detail::row_writer rows;
       if (const int rc = env_->write_rows(txn, rows))
         return rc;
       for (auto* change : changes)
-        if (const int rc = rows.write(detail::as_key(change->first), change->second.words))
+        if (const int rc = rows.write(detail::as_key(change->key), change->row.words))
           return rc;
       return 0;
     });

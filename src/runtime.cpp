@@ -60,9 +60,10 @@ detail::engine_options engine_options_of(const runtime_options& options) {
 
 std::unique_ptr<detail::projection_set> make_projections(const journal& events,
                                                          const runtime_options& options) {
-  return std::make_unique<detail::projection_set>(events, options.directory.empty()
-                                                              ? std::filesystem::path{}
-                                                              : options.directory / "projections");
+  auto root =
+      options.directory.empty() ? std::filesystem::path{} : options.directory / "projections";
+  return std::make_unique<detail::projection_set>(events, std::move(root),
+                                                  detail::fold_driving{.now = options.clock});
 }
 
 } // namespace

@@ -43,7 +43,7 @@ struct runtime_options {
   /// The journal's own options; `directory` above counts, not the one in here.
   lmdb_journal_options journal{};
 
-  /// The clock of deadlines and idleness, for tests; empty: `steady_clock`.
+  /// The clock of deadlines, idleness and batches, for tests; empty: `steady_clock`.
   std::function<std::chrono::steady_clock::time_point()> clock = {};
 };
 

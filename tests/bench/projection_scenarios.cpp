@@ -61,6 +61,10 @@ public:
     return {out.succeeded() - before, time};
   }
 
+  void catch_up(const cairn::projection<tallies>& projection) {
+    need(projection.wait_for(runtime_.journal().last_position()), "waiting for the projection");
+  }
+
   /// Every event must have been counted once. Throws `failure`.
   void check(const cairn::projection<tallies>& projection, report& into) {
     const auto events = runtime_.journal().last_position();
@@ -180,6 +184,7 @@ report run_lag(session& at) {
     unloaded.throw_if_failed();
   }
   const auto rate = at.asked.rate ? *at.asked.rate : *peak / 2;
+  in.catch_up(projection); // with what the preparation left behind
 
   // From the arrival of a reply, when its commit is durable, to the visibility of its row.
   latency_histogram lags;

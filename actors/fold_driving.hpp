@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cairn/table_store.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+namespace cairn::detail {
+
+class projection_model;
+
+/// How the projections of a runtime get their turns, their time and their tables. What is empty
+/// here is as in production.
+struct fold_driving {
+  /// false: they have no threads and never wait; who made them calls `projection_set::turn`.
+  bool by_threads = true;
+
+  /// The clock of batches and rates; empty: `steady_clock`.
+  std::function<std::chrono::steady_clock::time_point()> now = {};
+
+  /// Opens the tables; empty: `table_store::open`.
+  std::function<result<std::shared_ptr<table_store>>(const projection_model&, table_store_options)>
+      open_tables = {};
+
+  std::chrono::steady_clock::time_point time() const {
+    return now ? now() : std::chrono::steady_clock::now();
+  }
+};
+
+} // namespace cairn::detail
