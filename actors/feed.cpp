@@ -25,12 +25,9 @@ result<std::size_t> feed::next(event_visitor visitor,
 /// Reads and waits until there is something in the batch, or a reason to give up. The journal is
 /// touched here only, and no function of the application is called.
 result<void> feed::refill(std::chrono::steady_clock::time_point deadline) {
-  if (!hub_->enter())
+  const door::visit inside{hub_->entrance()};
+  if (!inside)
     return error{errc::shut_down, "the runtime is closed"};
-  struct leave_at_end {
-    subscription_hub& hub;
-    ~leave_at_end() { hub.leave(); }
-  } const inside{*hub_};
   batch_.clear();
   next_ = 0;
   const auto interrupt = stop_.get_token();

@@ -1,9 +1,9 @@
 #include "fold_runner.hpp"
 
+#include <cairn/detail/start_thread.hpp>
+
 #include <algorithm>
 #include <utility>
-
-#include <pthread.h>
 
 namespace cairn::detail {
 namespace {
@@ -26,11 +26,20 @@ fold_runner::fold_runner(const projection_model& model, const journal& log,
   : fold_{model, log, std::move(store), options, driving}, log_{log}, version_{version},
     options_{options}, follows_{follows}, driving_{driving}, moved_{std::move(moved)} {}
 
-void fold_runner::start() {
+result<void> fold_runner::start() {
   if (!follows_ || !driving_.by_threads)
-    return;
-  thread_ = std::thread{[this] { run(); }};
-  pthread_setname_np(thread_.native_handle(), "cairn-project");
+    return {};
+  auto folding = start_thread("cairn-project", [this] { run(); });
+  if (!folding)
+    return std::move(folding).error();
+  thread_ = *std::move(folding);
+  auto flushing = start_thread("cairn-rows", [this] { run_flushes(); });
+  if (!flushing) {
+    stop();
+    return std::move(flushing).error();
+  }
+  flusher_ = *std::move(flushing);
+  return {};
 }
 
 void fold_runner::retire() {
@@ -41,14 +50,16 @@ void fold_runner::retire() {
 
 void fold_runner::stop() {
   retire();
-  if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id())
-    thread_.join();
+  for (auto* const thread : {&thread_, &flusher_})
+    if (thread->joinable() && thread->get_id() != std::this_thread::get_id())
+      thread->join();
 }
 
 void fold_runner::interrupt() {
   const std::lock_guard lock{mutex_};
   waiting_.request_stop();
   changed_.notify_all();
+  flush_wanted_.notify_all();
 }
 
 void fold_runner::run() {
@@ -58,9 +69,13 @@ void fold_runner::run() {
 
 void fold_runner::turn() {
   if (in_reply_)
-    look_after_replies();
+    fold_until(log_.last_position()); // events that nobody asked for in this process
   else
     step();
+  if (driving_.by_threads || store().unflushed() != unflushed_rows::due)
+    return;
+  if (const auto flushed = store().flush_all(); !flushed)
+    wait_out(flushed.error());
 }
 
 bool fold_runner::wants_turn() const {
@@ -110,10 +125,14 @@ void fold_runner::step() {
   projection_fold::outcome outcome;
   {
     const std::lock_guard held{folding_};
+    if (paused())
+      return;
     const auto begin = driving_.time();
-    outcome = fold_.advance(log_.last_position(), closing_);
+    const auto last = log_.last_position();
+    outcome = fold_.advance(last, closing_);
     note(outcome, begin);
-    if (!outcome.failed && !outcome.broken && position() == log_.last_position()) {
+    // Not the end as it is by now: under load that would move on for ever.
+    if (!outcome.failed && !outcome.broken && position() >= last) {
       enter_reply();
       caught_up_ = true;
       const std::lock_guard lock{mutex_};
@@ -121,15 +140,20 @@ void fold_runner::step() {
     }
   }
   settle(outcome);
-  flush_rows();
 }
 
 void fold_runner::note(const projection_fold::outcome& outcome,
                        rate_meter::clock::time_point begin) {
   if (outcome.events == 0)
     return;
+  const auto unflushed = store().unflushed();
   const std::lock_guard lock{mutex_};
   rate_.note(outcome.events, begin, driving_.time());
+  const bool is_news = unflushed == unflushed_rows::due    ? !std::exchange(flush_is_due_, true)
+                       : unflushed == unflushed_rows::some ? !std::exchange(rows_unflushed_, true)
+                                                           : false;
+  if (is_news)
+    flush_wanted_.notify_all();
 }
 
 void fold_runner::settle(const projection_fold::outcome& outcome) {
@@ -208,20 +232,9 @@ void fold_runner::sleep(std::chrono::milliseconds time) {
 
 // --- Advanced by replies -------------------------------------------------------------------------
 
-/// What replies do not bring: events that nobody asked for in this process, and the disk.
-void fold_runner::look_after_replies() {
-  fold_until(log_.last_position());
-  flush_rows();
-}
-
-void fold_runner::flush_rows() {
-  while (!closing_) {
-    const auto flushed = store().flush_due();
-    if (!flushed)
-      return wait_out(flushed.error());
-    if (!*flushed)
-      return;
-  }
+void fold_runner::enter_reply() {
+  const std::lock_guard lock{mutex_};
+  in_reply_ = options_.mode == projection_mode::inlined && !paused_;
 }
 
 void fold_runner::fold_until(std::uint64_t position) {
@@ -257,17 +270,45 @@ bool fold_runner::fold_held(std::uint64_t position) {
   return this->position() >= position;
 }
 
+// --- The disk ------------------------------------------------------------------------------------
+
+void fold_runner::run_flushes() {
+  std::unique_lock lock{mutex_};
+  while (!closing_) {
+    flush_wanted_.wait(lock, [&] { return closing_ || rows_unflushed_ || flush_is_due_; });
+    flush_wanted_.wait_for(lock, options_.flush_interval,
+                           [&] { return closing_ || flush_is_due_; });
+    rows_unflushed_ = flush_is_due_ = false;
+    lock.unlock();
+    if (!closing_)
+      if (const auto flushed = store().flush_gently(); !flushed)
+        wait_out(flushed.error());
+    const bool any_left = store().unflushed() != unflushed_rows::none;
+    lock.lock();
+    rows_unflushed_ = rows_unflushed_ || (any_left && !stopped_);
+  }
+}
+
 // --- Operations ----------------------------------------------------------------------------------
 
 void fold_runner::pause() {
   {
     const std::lock_guard held{folding_}; // after the batch that is running
-    in_reply_ = false;
-    const std::lock_guard lock{mutex_};
-    paused_ = true;
-    waiting_.request_stop();
+    pause_held();
   }
   notify();
+}
+
+void fold_runner::pause_held() {
+  in_reply_ = false;
+  const std::lock_guard lock{mutex_};
+  paused_ = true;
+  waiting_.request_stop();
+}
+
+bool fold_runner::paused() const {
+  const std::lock_guard lock{mutex_};
+  return paused_;
 }
 
 void fold_runner::resume() {

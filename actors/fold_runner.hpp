@@ -11,10 +11,11 @@
 namespace cairn::detail {
 
 /// Runs one fold: follows the log on a thread, tries events that fail again, stops at one that
-/// cannot be applied, and goes on by an operator's decision.
+/// cannot be applied, and goes on by an operator's decision. Another thread writes the rows to disk
+/// behind.
 ///
 /// With `projection_mode::inlined`, once it has caught up, the fold is advanced by who hands out
-/// replies (`fold_until`), and the thread flushes rows to disk behind.
+/// replies (`fold_until`), and the thread takes in what replies do not bring.
 class fold_runner {
 public:
   /// Told after rows became visible, and when the runner has stopped or may go on; in the thread
@@ -31,7 +32,7 @@ public:
   fold_runner& operator=(const fold_runner&) = delete;
 
   /// With a thread if it is driven by one.
-  void start();
+  result<void> start();
   /// What the thread does over and over: one batch, or what replies do not bring. Without a thread,
   /// by who drives it.
   void turn();
@@ -55,10 +56,14 @@ public:
   /// The same while the caller holds the lock, whatever advances it; false: it failed.
   bool fold_held(std::uint64_t position);
   bool in_reply() const noexcept { return in_reply_; }
-  /// From now on replies advance it. With the lock held, at the log's end.
-  void enter_reply() noexcept { in_reply_ = options_.mode == projection_mode::inlined; }
+  /// From now on replies advance it, if that is its mode and it is not paused. With the lock held,
+  /// at the log's end.
+  void enter_reply();
 
   void pause();
+  /// The same with the lock held.
+  void pause_held();
+  bool paused() const;
   void resume();
   result<void> decide(projection_decision::kind what, std::string reason);
 
@@ -85,8 +90,7 @@ private:
   void try_again(failed_event failed);
   void wait_out(const error& broken);
   void stop_with(trouble why);
-  void look_after_replies();
-  void flush_rows();
+  void run_flushes();
   void note(const projection_fold::outcome& outcome, rate_meter::clock::time_point begin);
   void notify() {
     if (moved_)
@@ -117,6 +121,11 @@ private:
   std::stop_source waiting_;
   rate_meter rate_;
   std::thread thread_;
+
+  std::condition_variable flush_wanted_; // with mutex_
+  bool rows_unflushed_ = false;
+  bool flush_is_due_ = false;
+  std::thread flusher_;
 };
 
 } // namespace cairn::detail

@@ -42,9 +42,6 @@ hosted_projection::open(std::unique_ptr<projection_model> model, const journal& 
       std::move(model), log, std::move(home), std::move(options), driving, std::move(arm)}};
   if (auto opened = made->open_all(); !opened)
     return std::move(opened).error();
-  // Replies advance it only once it has caught up, so it must have before the first one.
-  if (made->is_inlined())
-    made->serving()->wait_until_caught_up();
   return made;
 }
 
@@ -53,13 +50,18 @@ result<void> hosted_projection::open_all() {
           choose(home_.empty() ? std::vector<table_generation>{} : find_generations(home_));
       !chosen)
     return chosen;
-  const std::lock_guard lock{mutex_};
-  waiters_.advance(serving_ ? serving_->position() : 0);
-  if (serving_)
-    serving_->start();
-  if (building_)
-    building_->start();
+  if (const auto runner = serving())
+    waiters_.update(runner->position(), [] { return std::nullopt; });
+  for (const auto& runner : {serving(), building()})
+    if (runner)
+      if (auto started = runner->start(); !started)
+        return started;
   return {};
+}
+
+void hosted_projection::wait_until_caught_up() const {
+  if (const auto runner = serving())
+    runner->wait_until_caught_up();
 }
 
 /// Which tables serve: those of this version that are live; else those of an older version, while
@@ -126,7 +128,7 @@ hosted_projection::open_tables(const table_generation& of) const {
   if (!home_.empty())
     make_folders(of);
   with.create = true;
-  with.visibility = is_inlined() ? row_visibility::at_once : row_visibility::committed;
+  with.visibility = row_visibility::at_once;
   if (driving_.open_tables)
     return driving_.open_tables(*model_, std::move(with));
   auto store = table_store::open(std::move(with));
@@ -153,6 +155,8 @@ result<void> hosted_projection::begin_build(const table_generation& of,
     return std::move(runner).error();
   if (auto inherited = inherit_decisions(**runner); !inherited)
     return inherited;
+  if (const auto now = serving(); now && now->paused())
+    (*runner)->pause();
   const std::lock_guard lock{mutex_};
   building_ = *std::move(runner);
   building_generation_ = of;
@@ -174,10 +178,15 @@ result<void> hosted_projection::inherit_decisions(fold_runner& into) const {
   into.fold().pass_over(std::move(passed_over));
   if (into.position() > 0)
     return {};
-  const auto begin = into.fold().store().position();
-  for (const auto& decision : *decisions) // the list of what is parked goes along
-    if (auto kept = into.store().decide(decision, {begin, 0}); !kept)
+  auto there = into.store().decisions();
+  if (!there)
+    return std::move(there).error();
+  for (const auto& decision : *decisions) { // the list of what is parked goes along
+    if (std::find(there->begin(), there->end(), decision) != there->end())
+      continue; // an earlier build has got so far
+    if (auto kept = into.store().decide(decision, {0, 0}); !kept)
       return kept;
+  }
   return {};
 }
 
@@ -185,33 +194,32 @@ result<void> hosted_projection::inherit_decisions(fold_runner& into) const {
 
 void hosted_projection::moved(fold_runner& runner) {
   if (&runner == building().get()) {
-    if (runner.caught_up())
+    if (runner.caught_up() && !runner.paused())
       take_over(runner);
     return;
   }
   if (&runner != serving().get())
     return;
-  if (auto why = runner.stopped()) {
-    waiters_.advance(runner.position());
-    return waiters_.stop(*why);
-  }
-  waiters_.go_on();
-  waiters_.advance(runner.position());
-  if (runner.caught_up())
+  waiters_.update(runner.position(), [&] { return runner.stopped(); });
+  if (runner.caught_up() && !runner.stopped())
     finish_first_build(runner);
 }
 
 /// The tables have reached the log's end for the first time: from now on they serve while others
 /// are built.
 void hosted_projection::finish_first_build(fold_runner& runner) {
+  table_generation generation;
   {
     const std::lock_guard lock{mutex_};
     if (std::exchange(serving_is_live_, true))
       return;
+    generation = serving_generation_;
   }
   const auto held = runner.hold();
   if (runner.store().mark_live())
-    remove_old(serving_generation_);
+    return remove_old(generation);
+  const std::lock_guard lock{mutex_};
+  serving_is_live_ = false; // once more after the next batch
 }
 
 /// The built tables have caught up: what the serving ones have more, they take in while these stand
@@ -219,25 +227,27 @@ void hosted_projection::finish_first_build(fold_runner& runner) {
 void hosted_projection::take_over(fold_runner& built) {
   const std::lock_guard one_at_a_time{changing_};
   const auto old = serving();
-  if (&built != building().get())
+  if (&built != building().get() || is_closed())
     return;
+  table_generation generation;
   {
     const auto old_held = old->hold();
     const auto held = built.hold();
     if (!built.fold_held(std::max(old->position(), log_.last_position()))
         || !built.store().mark_live())
       return; // tries again after its next batch
+    if (old->paused())
+      built.pause_held();
     built.enter_reply();
     const std::lock_guard lock{mutex_};
     serving_ = std::exchange(building_, nullptr);
-    serving_generation_ = building_generation_;
+    generation = serving_generation_ = building_generation_;
     serving_is_live_ = true;
     old->retire();
   }
   old->stop();
-  remove_old(building_generation_);
-  waiters_.go_on();
-  waiters_.advance(built.position());
+  remove_old(generation);
+  waiters_.update(built.position(), [&] { return built.stopped(); });
 }
 
 void hosted_projection::remove_old(const table_generation& serving) {
@@ -273,7 +283,19 @@ std::uint64_t hosted_projection::position() const noexcept {
   return runner ? runner->position() : 0;
 }
 
+bool hosted_projection::is_closed() const {
+  const std::lock_guard lock{mutex_};
+  return closed_;
+}
+
+bool hosted_projection::is_crowded() const {
+  return waiters_.waiting() >= options_.max_waiting;
+}
+
 future<std::uint64_t> hosted_projection::when_visible(std::uint64_t position, time_point deadline) {
+  const door::visit inside{entrance_}; // `arm_` may be gone, too
+  if (!inside)
+    return future<std::uint64_t>::settled(shut_down());
   auto reached = waiters_.add(position, deadline);
   if (deadline != time_point::max() && !reached.ready())
     arm_(deadline);
@@ -284,12 +306,13 @@ projection_status hosted_projection::status() const {
   projection_status status;
   status.name = model_->name;
   status.mode = options_.mode;
-  status.head = log_.last_position();
+  const door::visit inside{entrance_};
   const auto runner = serving();
-  if (!runner) {
+  if (!inside || !runner) {
     status.state = projection_state::closed;
     return status;
   }
+  status.head = log_.last_position();
   runner->add_to(status);
   status.head = std::max(status.head, status.position);
   status.lag_events = status.head - status.position;
@@ -329,9 +352,10 @@ void hosted_projection::resume() {
 }
 
 result<void> hosted_projection::decide(projection_decision::kind what, std::string reason) {
+  const door::visit inside{entrance_};
   const auto runner = serving();
   const auto build = building();
-  if (!runner)
+  if (!inside || !runner)
     return shut_down();
   if (build && !runner->stopped_at_event())
     return build->decide(what, std::move(reason));
@@ -346,8 +370,9 @@ result<std::vector<projection_decision>> hosted_projection::decisions() const {
 }
 
 result<void> hosted_projection::rebuild() {
+  const door::visit inside{entrance_};
   const std::lock_guard one_at_a_time{changing_};
-  if (!serving())
+  if (!inside || !serving())
     return shut_down();
   if (building() || serving()->version() != model_->version)
     return error{errc::invalid_argument, "projection " + model_->name + " is being built already"};
@@ -359,8 +384,12 @@ result<void> hosted_projection::rebuild() {
     return std::move(store).error();
   if (auto begun = begin_build(of, *std::move(store)); !begun)
     return begun;
-  building()->start();
-  return {};
+  auto started = building()->start();
+  if (!started) {
+    const std::lock_guard lock{mutex_};
+    building_.reset();
+  }
+  return started;
 }
 
 void hosted_projection::fold_until(std::uint64_t position) {
@@ -386,19 +415,29 @@ bool hosted_projection::turn() {
 }
 
 result<void> hosted_projection::close() {
-  std::vector<runner_ptr> ending;
   {
     const std::lock_guard lock{mutex_};
     if (std::exchange(closed_, true))
       return {};
+  }
+  entrance_.shut();
+  for (const auto& runner : {serving(), building()})
+    if (runner)
+      runner->retire(); // who is inside may be waiting for a batch
+  entrance_.wait_until_empty();
+  std::vector<runner_ptr> ending;
+  {
+    const std::lock_guard one_at_a_time{changing_}; // a change of places is through, or not begun
+    const std::lock_guard lock{mutex_};
     ending = {serving_, building_};
   }
-  waiters_.stop(shut_down());
+  waiters_.close(shut_down());
   result<void> flushed;
   for (const auto& runner : ending) {
     if (!runner)
       continue;
     runner->stop();
+    const auto held = runner->hold();
     if (auto done = runner->store().flush_all(); !done && flushed)
       flushed = std::move(done);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "door.hpp"
 #include "fold_runner.hpp"
 #include "position_waiters.hpp"
 #include "projection_files.hpp"
@@ -22,8 +23,8 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Opens or makes the tables and starts. `root`: the directory of all projections; empty: in
-  /// memory. `driving` must live as long. `arm` is called with the deadline of each `when_visible` that has one. Waits, if
-  /// replies are to advance it, until it has caught up. Errors: those of `runtime::project`.
+  /// memory. `driving` must live as long. `arm` is called with the deadline of each `when_visible`
+  /// that has one. Errors: those of `runtime::project`.
   static result<std::shared_ptr<hosted_projection>>
   open(std::unique_ptr<projection_model> model, const journal& log,
        const std::filesystem::path& root, projection_options options, const fold_driving& driving,
@@ -42,6 +43,13 @@ public:
 
   const projection_model& model() const noexcept { return *model_; }
   bool is_inlined() const noexcept { return options_.mode == projection_mode::inlined; }
+
+  bool is_crowded() const override;
+  bool is_closed() const;
+
+  /// For `inlined`: replies advance it only once it has caught up. Returns too once it has stopped
+  /// or is closed.
+  void wait_until_caught_up() const;
 
   /// Before replies that depend on events up to `position` leave.
   void fold_until(std::uint64_t position);
@@ -82,7 +90,8 @@ private:
   const fold_driving& driving_;
   const std::function<void(time_point)> arm_;
   position_waiters waiters_;
-  std::mutex changing_; // which tables serve and which are built; taken before all others
+  mutable door entrance_; // of all that use the journal, which may go once this is closed
+  std::mutex changing_;   // which tables serve and which are built; taken before all others
 
   mutable std::mutex mutex_;
   runner_ptr serving_;  // null: nothing can be read yet

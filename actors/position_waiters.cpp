@@ -17,8 +17,11 @@ future<std::uint64_t> position_waiters::add(std::uint64_t position, time_point d
   return future<std::uint64_t>{std::move(state)};
 }
 
-void position_waiters::advance(std::uint64_t position) {
+void position_waiters::update(std::uint64_t position,
+                              function_ref<std::optional<error>()> stopped) {
   std::vector<state_ptr> done;
+  std::multimap<std::uint64_t, waiter> failed;
+  std::optional<error> why;
   std::uint64_t reached = 0;
   {
     const std::lock_guard lock{mutex_};
@@ -27,15 +30,24 @@ void position_waiters::advance(std::uint64_t position) {
     for (auto at = waiting_.begin(); at != end; ++at)
       done.push_back(std::move(at->second.state));
     waiting_.erase(waiting_.begin(), end);
+    if (!closed_)
+      stopped_ = stopped();
+    why = stopped_;
+    if (why)
+      failed.swap(waiting_);
   }
   for (const auto& state : done)
     state->settle(reached);
+  for (const auto& [wanted, waiting] : failed)
+    waiting.state->settle(*why);
 }
 
-void position_waiters::stop(const error& why) {
+void position_waiters::close(const error& why) {
   std::multimap<std::uint64_t, waiter> failed;
   {
     const std::lock_guard lock{mutex_};
+    if (std::exchange(closed_, true))
+      return;
     stopped_ = why;
     failed.swap(waiting_);
   }
@@ -43,9 +55,9 @@ void position_waiters::stop(const error& why) {
     waiting.state->settle(why);
 }
 
-void position_waiters::go_on() {
+std::size_t position_waiters::waiting() const {
   const std::lock_guard lock{mutex_};
-  stopped_.reset();
+  return waiting_.size();
 }
 
 position_waiters::time_point position_waiters::expire(time_point now) {

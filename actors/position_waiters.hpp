@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cairn/function_ref.hpp>
 #include <cairn/future.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -20,12 +22,15 @@ public:
 
   future<std::uint64_t> add(std::uint64_t position, time_point deadline);
 
-  /// Settles those who wait for `position` or less. It never goes back.
-  void advance(std::uint64_t position);
+  /// Settles those who wait for `position` or less; it never goes back. If there is what has
+  /// stopped the projection, the others fail with it, and those who come, until there is none.
+  /// `stopped` is asked under the lock, so that no older news overtakes newer.
+  void update(std::uint64_t position, function_ref<std::optional<error>()> stopped);
 
-  /// Fails all with `why`, and those who come, until `go_on`.
-  void stop(const error& why);
-  void go_on();
+  /// Fails all with `why`, and those who come, for good.
+  void close(const error& why);
+
+  std::size_t waiting() const;
 
   /// Fails those whose deadline has passed; returns the next one (or `time_point::max()`).
   time_point expire(time_point now);
@@ -36,10 +41,11 @@ private:
     state_ptr state;
   };
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::multimap<std::uint64_t, waiter> waiting_; // by position
   std::uint64_t reached_ = 0;
   std::optional<error> stopped_;
+  bool closed_ = false; // then `stopped_` stays
 };
 
 } // namespace cairn::detail

@@ -5,7 +5,9 @@
 namespace cairn::detail {
 namespace {
 
-constexpr std::uint64_t events_between_looks_at_the_clock = 64;
+constexpr std::uint64_t events_between_looks_at_the_clock = 8; // a handler may take long
+constexpr std::size_t events_at_a_time = 256;
+constexpr std::size_t bytes_at_a_time = std::size_t{256} << 10;
 
 } // namespace
 
@@ -36,6 +38,49 @@ std::optional<error> projection_fold::try_apply(const event_view& event) {
   return failure->with_position(event.position());
 }
 
+/// Copies the next events; false: there are none, and the batch ends.
+bool projection_fold::copy_events(std::uint64_t first, std::uint64_t last, batch& into) {
+  copies_.clear();
+  const auto replayed = log_.replay_all(first, [&](const event_view& event) {
+    copies_.add(event);
+    const bool enough = event.position() == last || copies_.size() == events_at_a_time
+                        || copies_.bytes() >= bytes_at_a_time;
+    return enough ? visit::stop : visit::go_on;
+  });
+  if (!copies_.empty())
+    return true; // an error is met again behind these
+  if (!replayed && replayed.error().position() == first)
+    into.result.failed = failed_event{first, 0, 0, {}, replayed.error()};
+  else if (!replayed)
+    into.result.broken = replayed.error();
+  return false;
+}
+
+/// False: the batch ends.
+template <class IsFull>
+bool projection_fold::apply_copies(std::uint64_t last, batch& into, const IsFull& is_full) {
+  bool goes_on = true;
+  const auto shown = copies_.visit_from(0, [&](const event_view& event) {
+    if (auto failure = try_apply(event)) {
+      into.result.failed = failed_event{event.position(), event.version(), event.type(),
+                                        std::string{event.stream()}, *std::move(failure)};
+      goes_on = false;
+      return visit::stop;
+    }
+    into.position = event.position();
+    ++into.result.events;
+    goes_on = !is_full();
+    if (!goes_on || into.position == last)
+      into.end = table_checkpoint{into.position, event_mark(event)};
+    return goes_on ? visit::go_on : visit::stop;
+  });
+  if (!shown) {
+    into.result.failed = failed_event{into.position + 1, 0, 0, {}, shown.error()};
+    return false;
+  }
+  return goes_on;
+}
+
 projection_fold::outcome projection_fold::advance(std::uint64_t last,
                                                   const std::atomic<bool>& interrupt) {
   batch done{.position = store_->position(), .end = unpublished_, .result = {}};
@@ -54,26 +99,11 @@ projection_fold::outcome projection_fold::advance(std::uint64_t last,
            || (done.result.events % events_between_looks_at_the_clock == 0
                && driving_.time() >= deadline);
   };
-  if (!unpublished_) {
-    const auto replayed = log_.replay_all(done.position + 1, [&](const event_view& event) {
-      if (auto failure = try_apply(event)) {
-        done.result.failed = failed_event{event.position(), event.version(), event.type(),
-                                          std::string{event.stream()}, *std::move(failure)};
-        return visit::stop;
-      }
-      done.position = event.position();
-      ++done.result.events;
-      if (done.position < last && !is_full())
-        return visit::go_on;
-      done.end = table_checkpoint{done.position, event_mark(event)};
-      return visit::stop;
-    });
-    if (!replayed && replayed.error().position() == done.position + 1)
-      done.result.failed = failed_event{done.position + 1, 0, 0, {}, replayed.error()};
-    else if (!replayed)
-      done.result.broken = replayed.error();
-  }
-  if (!done.end && done.result.events > 0)
+  if (!unpublished_)
+    while (done.position < last && copy_events(done.position + 1, last, done)
+           && apply_copies(last, done, is_full)) {
+    }
+  if (done.result.events > 0 && !done.end)
     done.end = checkpoint_at(done.position);
   if (!done.end) {
     store_->end_batch();

@@ -2,6 +2,7 @@
 
 #include "fold_driving.hpp"
 
+#include <cairn/event_buffer.hpp>
 #include <cairn/journal.hpp>
 #include <cairn/projection.hpp>
 
@@ -61,6 +62,9 @@ private:
   struct batch;
 
   std::optional<error> try_apply(const event_view& event);
+  bool copy_events(std::uint64_t first, std::uint64_t last, batch& into);
+  template <class IsFull>
+  bool apply_copies(std::uint64_t last, batch& into, const IsFull& is_full);
 
   const projection_model& model_;
   const journal& log_;
@@ -68,6 +72,7 @@ private:
   const projection_options options_;
   const fold_driving& driving_;
   std::set<std::uint64_t> passed_over_;
+  event_buffer copies_; // handlers may be slow, and no replay of the log waits for them
   std::optional<table_checkpoint> unpublished_; // of a batch that the store could not take yet
 };
 

@@ -1,14 +1,27 @@
 #include "projection_set.hpp"
 
+#include <cairn/detail/start_thread.hpp>
+
 #include <algorithm>
 #include <utility>
-
-#include <pthread.h>
 
 namespace cairn::detail {
 
 result<std::shared_ptr<projection_host>>
 projection_set::project(std::unique_ptr<projection_model> model, projection_options options) {
+  auto opened = find_or_open(std::move(model), std::move(options));
+  if (!opened)
+    return std::move(opened).error();
+  // Replies advance it only once it has caught up, so it must have before the first one.
+  if ((*opened)->is_inlined())
+    (*opened)->wait_until_caught_up();
+  if ((*opened)->is_closed())
+    return error{errc::shut_down, "the runtime is closed"};
+  return std::shared_ptr<projection_host>{*std::move(opened)};
+}
+
+result<projection_set::hosted_ptr>
+projection_set::find_or_open(std::unique_ptr<projection_model> model, projection_options options) {
   const std::lock_guard one_at_a_time{opening_};
   {
     const std::lock_guard lock{mutex_};
@@ -17,14 +30,14 @@ projection_set::project(std::unique_ptr<projection_model> model, projection_opti
     if (const auto found = projections_.find(model->name); found != projections_.end()) {
       check(found->second->model().identity == model->identity,
             "two projections of the application have the same name");
-      return std::shared_ptr<projection_host>{found->second};
+      return found->second;
     }
   }
   auto name = model->name;
   auto opened = hosted_projection::open(std::move(model), log_, root_, std::move(options), driving_,
                                         [this](time_point deadline) { arm(deadline); });
   if (!opened)
-    return std::move(opened).error();
+    return opened;
   const std::lock_guard lock{mutex_};
   projections_.emplace(std::move(name), *opened);
   if ((*opened)->is_inlined()) {
@@ -33,7 +46,7 @@ projection_set::project(std::unique_ptr<projection_model> model, projection_opti
     inlined_ = std::make_shared<const std::vector<hosted_ptr>>(std::move(inlined));
     any_inlined_ = true;
   }
-  return std::shared_ptr<projection_host>{*std::move(opened)};
+  return opened;
 }
 
 void projection_set::before_replies(std::uint64_t position) {
@@ -94,8 +107,8 @@ void projection_set::arm(time_point deadline) {
     return;
   next_deadline_ = std::min(next_deadline_, deadline);
   if (!watch_.joinable() && driving_.by_threads) {
-    watch_ = std::thread{[this] { watch_deadlines(); }};
-    pthread_setname_np(watch_.native_handle(), "cairn-deadline");
+    if (auto started = start_thread("cairn-deadline", [this] { watch_deadlines(); }))
+      watch_ = *std::move(started); // else with the next one
   }
   armed_.notify_all();
 }

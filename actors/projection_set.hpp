@@ -40,6 +40,8 @@ private:
   using time_point = std::chrono::steady_clock::time_point;
   using hosted_ptr = std::shared_ptr<hosted_projection>;
 
+  result<hosted_ptr> find_or_open(std::unique_ptr<projection_model> model,
+                                  projection_options options);
   void arm(time_point deadline);
   void watch_deadlines();
   std::vector<hosted_ptr> all() const;

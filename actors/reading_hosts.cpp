@@ -13,28 +13,11 @@ error is_closed() {
   return {errc::shut_down, "the runtime is closed"};
 }
 
-/// Lets whoever reads the journal in, and out again.
-class visit_inside {
-public:
-  explicit visit_inside(subscription_hub& door) noexcept : door_{door}, inside_{door.enter()} {}
-  ~visit_inside() {
-    if (inside_)
-      door_.leave();
-  }
-  visit_inside(const visit_inside&) = delete;
-  visit_inside& operator=(const visit_inside&) = delete;
-  explicit operator bool() const noexcept { return inside_; }
-
-private:
-  subscription_hub& door_;
-  const bool inside_;
-};
-
 class reading_host final : public aggregate_host {
 public:
-  reading_host(const journal& events, std::shared_ptr<subscription_hub> door,
+  reading_host(const journal& events, std::shared_ptr<subscription_hub> hub,
                std::unique_ptr<aggregate_model> model)
-    : journal_{events}, door_{std::move(door)}, model_{std::move(model)} {}
+    : journal_{events}, hub_{std::move(hub)}, model_{std::move(model)} {}
 
   void post(std::string_view id, request_ptr work) override {
     if (!work->only_reads())
@@ -55,7 +38,7 @@ public:
     const auto stream = stream_id::make(model_->type_name, id);
     if (!stream)
       return stream.error();
-    const visit_inside inside{*door_};
+    const door::visit inside{hub_->entrance()};
     if (!inside)
       return is_closed();
     return replay_known(journal_, *stream, from_version, to_version, visitor);
@@ -64,7 +47,7 @@ public:
   result<subscription> subscribe(const event_selection& selection,
                                  const subscription_options& options,
                                  std::function<void(const event_view&)> handler) const override {
-    return door_->subscribe(selection, options, std::move(handler));
+    return hub_->subscribe(selection, options, std::move(handler));
   }
 
 private:
@@ -72,7 +55,7 @@ private:
     const auto stream = stream_id::make(model_->type_name, id);
     if (!stream)
       return stream.error();
-    const visit_inside inside{*door_};
+    const door::visit inside{hub_->entrance()};
     if (!inside)
       return is_closed();
     deduplication_window window{0};
@@ -87,19 +70,19 @@ private:
   }
 
   const journal& journal_; // touched by those inside only
-  const std::shared_ptr<subscription_hub> door_;
+  const std::shared_ptr<subscription_hub> hub_;
   const std::unique_ptr<aggregate_model> model_;
 };
 
 } // namespace
 
 reading_hosts::reading_hosts(journal& events)
-  : journal_{events}, door_{std::make_shared<subscription_hub>(events)} {}
+  : journal_{events}, hub_{std::make_shared<subscription_hub>(events)} {}
 
 result<std::shared_ptr<aggregate_host>>
 reading_hosts::host(std::unique_ptr<aggregate_model> model) {
   {
-    const visit_inside inside{*door_};
+    const door::visit inside{hub_->entrance()};
     if (!inside)
       return is_closed();
     if (auto compared = journal_.declare_schemas(model->schemas()); !compared)
@@ -108,7 +91,7 @@ reading_hosts::host(std::unique_ptr<aggregate_model> model) {
   const std::lock_guard lock{mutex_};
   auto& kept = hosts_[model->type_name];
   if (!kept)
-    kept = std::make_shared<reading_host>(journal_, door_, std::move(model));
+    kept = std::make_shared<reading_host>(journal_, hub_, std::move(model));
   else
     check(kept->model().identity == model->identity,
           "two aggregate types of the application have the same type_name");

@@ -22,14 +22,14 @@ public:
   /// As `engine::host`; the schemas are compared, and nothing is recorded.
   result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
 
-  subscription_hub& subscriptions() noexcept { return *door_; }
+  subscription_hub& subscriptions() noexcept { return *hub_; }
 
   /// Ends what follows the journal, and waits for replays and queries that are running.
-  void close() noexcept { door_->close(); }
+  void close() noexcept { hub_->close(); }
 
 private:
   journal& journal_;
-  const std::shared_ptr<subscription_hub> door_;
+  const std::shared_ptr<subscription_hub> hub_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<aggregate_host>, std::less<>> hosts_;
 };

@@ -5,16 +5,18 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 namespace cairn::detail {
 
 result<std::unique_ptr<feed>> subscription_hub::open(const event_selection& selection,
                                                      const subscription_options& options) {
-  if (!enter())
+  std::optional<door::visit> inside{std::in_place, entrance_};
+  if (!*inside)
     return error{errc::shut_down, "the runtime is closed"};
   auto source = make_event_source(journal_, selection, options);
-  leave();
+  inside.reset();
   if (!source)
     return std::move(source).error();
   return std::make_unique<feed>(shared_from_this(), *std::move(source));
@@ -49,29 +51,21 @@ result<subscription> subscription_hub::subscribe(const event_selection& selectio
 }
 
 void subscription_hub::close() noexcept {
-  std::vector<std::shared_ptr<subscription_task>> tasks;
+  entrance_.shut();
   {
-    std::unique_lock lock{mutex_};
+    const std::lock_guard lock{mutex_};
     closed_ = true;
     for (feed* const open : feeds_)
       open->interrupt();
-    changed_.wait(lock, [this] { return inside_ == 0; });
+  }
+  entrance_.wait_until_empty();
+  std::vector<std::shared_ptr<subscription_task>> tasks;
+  {
+    const std::lock_guard lock{mutex_};
     tasks.swap(tasks_);
   }
   for (const auto& task : tasks)
     task->close();
-}
-
-bool subscription_hub::enter() noexcept {
-  const std::lock_guard lock{mutex_};
-  inside_ += closed_ ? 0 : 1;
-  return !closed_;
-}
-
-void subscription_hub::leave() noexcept {
-  const std::lock_guard lock{mutex_};
-  if (--inside_ == 0 && closed_)
-    changed_.notify_all();
 }
 
 void subscription_hub::add(feed& opened) {

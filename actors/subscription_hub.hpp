@@ -1,9 +1,9 @@
 #pragma once
 
+#include "door.hpp"
+
 #include <cairn/subscription.hpp>
 
-#include <condition_variable>
-#include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -30,9 +30,8 @@ public:
   /// running too, unless it is called from within one.
   void close() noexcept;
 
-  /// Whoever reads the journal is inside; false: closed, and not let in.
-  bool enter() noexcept;
-  void leave() noexcept;
+  /// Whoever reads the journal goes through it.
+  door& entrance() noexcept { return entrance_; }
 
   // By feeds about themselves.
   void add(feed& opened);
@@ -43,9 +42,8 @@ private:
                                      const subscription_options& options);
 
   const journal& journal_;
+  door entrance_;
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::size_t inside_ = 0;
   bool closed_ = false;
   std::vector<feed*> feeds_;
   std::vector<std::shared_ptr<subscription_task>> tasks_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -23,7 +24,7 @@ void go_on(std::unique_ptr<waiting_reply> waiting) {
     return waiting->waiter->settle(std::move(waiting->answer));
   const auto next = std::move(waiting->projections.back());
   waiting->projections.pop_back();
-  auto visible = next.when_visible(waiting->answer.position(), waiting->deadline);
+  auto visible = await_rows_of_reply(next, waiting->answer.position(), waiting->deadline);
   std::move(visible).then([waiting = std::move(waiting)](result<std::uint64_t>&& reached) mutable {
     if (reached)
       return go_on(std::move(waiting));
@@ -37,6 +38,19 @@ void go_on(std::unique_ptr<waiting_reply> waiting) {
 }
 
 } // namespace
+
+future<std::uint64_t> await_rows_of_reply(const projection_ref& projection, std::uint64_t position,
+                                          std::chrono::steady_clock::time_point deadline) {
+  return projection.host_->when_visible(position, deadline);
+}
+
+std::optional<error> objection_to_waiting(const ask_options& options) {
+  for (const auto& projection : options.visible_in)
+    if (projection.is_crowded())
+      return error{errc::overloaded, "too many replies wait for the rows of projection "
+                                         + projection.status().name + "; nothing was written"};
+  return std::nullopt;
+}
 
 future<reply> reply_when_visible(future<reply> answer, const ask_options& options) {
   auto waiter = make_intrusive<future_state<reply>>();

@@ -9,6 +9,8 @@
 
 #include <xxhash.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <limits>
 #include <mutex>
 
@@ -20,11 +22,13 @@ using detail::row_view;
 using detail::table_env;
 
 constexpr std::size_t layers_before_waiting = 4;
+constexpr std::size_t rows_in_a_slice = 512;
 
 /// The checkpoint and the layers in memory, and who reads them.
 struct memory_state {
   std::shared_ptr<row_layer> current; // null unless rows are visible in memory
-  std::shared_ptr<row_layer> frozen;  // is being written; null: none is
+  std::shared_ptr<row_layer> frozen;  // is to be written; null: none is
+  bool is_writing = false;            // what is frozen
   table_checkpoint position;          // of the rows in `current`
   table_checkpoint frozen_at;
   std::uint64_t flushes = 0; // counts the times `frozen` was dropped
@@ -147,8 +151,13 @@ public:
       add_to_memory(at);
     } else {
       below_.reset(); // its transaction would keep pages that the commit frees
-      if (auto committed = commit_batch(at); !committed)
+      if (auto committed = commit_batch(at); !committed) {
+        if (auto again = capture(false)) { // the batch is as before
+          below_ = *std::move(again);
+          batch_.read_from(*below_);
+        }
         return committed;
+      }
       durable_ = at.position;
     }
     below_.reset();
@@ -157,32 +166,38 @@ public:
     return {};
   }
 
-  result<bool> flush_due() override {
-    if (!env_ || !layered_)
-      return false;
-    {
-      const std::lock_guard lock{mutex_};
-      freeze_if_due();
-    }
-    return flush_frozen();
+  unflushed_rows unflushed() const override {
+    const std::lock_guard lock{mutex_};
+    if (!env_ || !layered_ || durable_ >= memory_.position.position)
+      return unflushed_rows::none;
+    const bool waits = memory_.frozen && !memory_.is_writing;
+    return waits || is_over(1) ? unflushed_rows::due : unflushed_rows::some;
   }
 
   result<void> flush_all() override {
+    if (closed_)
+      return detail::shut_down_error();
+    return write_all();
+  }
+
+  result<void> flush_gently() override {
+    if (closed_)
+      return detail::shut_down_error();
     if (!env_ || !layered_)
       return {};
-    for (int layer = 0; layer < 2; ++layer) { // the frozen one, then what came after it
-      if (auto flushed = flush_frozen(); !flushed)
-        return std::move(flushed).error();
+    {
       const std::lock_guard lock{mutex_};
       if (durable_ < memory_.position.position && !memory_.frozen)
         freeze();
     }
+    if (auto flushed = flush_frozen(true); !flushed)
+      return std::move(flushed).error();
     return {};
   }
 
   result<void> decide(const projection_decision& decision, table_checkpoint at) override {
     CAIRN_ASSERT(batch_.empty());
-    if (auto flushed = flush_all(); !flushed)
+    if (auto flushed = flush_all(); !flushed) // which sees that it is not closed
       return flushed;
     if (env_) {
       auto committed =
@@ -199,11 +214,11 @@ public:
   }
 
   result<void> mark_live() override {
+    if (auto flushed = flush_all(); !flushed)
+      return flushed;
     live_ = true;
     if (!env_)
       return {};
-    if (auto flushed = flush_all(); !flushed)
-      return flushed;
     auto at = checkpoint();
     if (!at)
       return std::move(at).error();
@@ -214,7 +229,7 @@ public:
     const std::lock_guard one_at_a_time{closing_};
     if (closed_)
       return {};
-    auto flushed = flush_all();
+    auto flushed = write_all();
     closed_ = true;
     below_.reset();
     if (env_)
@@ -298,6 +313,21 @@ private:
     });
   }
 
+  result<void> write_all() {
+    if (!env_ || !layered_)
+      return {};
+    if (auto flushed = flush_frozen(); !flushed)
+      return std::move(flushed).error();
+    {
+      const std::lock_guard lock{mutex_};
+      if (durable_ < memory_.position.position && !memory_.frozen)
+        freeze();
+    }
+    if (auto flushed = flush_frozen(); !flushed) // what came after the first
+      return std::move(flushed).error();
+    return {};
+  }
+
   void add_to_memory(table_checkpoint at) {
     const std::lock_guard lock{mutex_};
     memory_.current->add(batch_, at.position, memory_.in_use);
@@ -326,7 +356,8 @@ private:
   }
 
   /// Writes the frozen layer; beside readers, and beside a writer that fills the next.
-  result<bool> flush_frozen() {
+  result<bool> flush_frozen(bool gently = false) {
+    const hurry asked{*this, !gently};
     const std::lock_guard one_at_a_time{flushing_};
     std::shared_ptr<row_layer> layer;
     table_checkpoint at;
@@ -334,6 +365,7 @@ private:
       const std::lock_guard lock{mutex_};
       layer = memory_.frozen;
       at = memory_.frozen_at;
+      memory_.is_writing = layer != nullptr;
     }
     if (!layer)
       return false;
@@ -341,17 +373,51 @@ private:
       detail::row_writer rows;
       if (const int rc = env_->write_rows(txn, rows))
         return rc;
+      std::size_t written = 0;
+      auto slice_began = std::chrono::steady_clock::now();
       return layer->for_each([&](detail::key_view key, std::vector<std::uint64_t>& row) {
+        if (gently && ++written % rows_in_a_slice == 0)
+          slice_began = make_room(slice_began);
         return rows.write(key, row);
       });
     });
+    const std::lock_guard lock{mutex_};
+    memory_.is_writing = false;
     if (!committed)
       return std::move(committed).error();
-    const std::lock_guard lock{mutex_};
-    memory_.frozen.reset();
+    memory_.frozen.reset(); // `layer` still holds the rows: they go without the lock
     ++memory_.flushes;
     durable_ = at.position;
     return true;
+  }
+
+  /// Somebody who waits for a flush; one that is under way makes no more pauses.
+  class hurry {
+  public:
+    hurry(lmdb_table_store& of, bool really) : of_{of}, really_{really} { add(1); }
+    ~hurry() { add(-1); }
+    hurry(const hurry&) = delete;
+    hurry& operator=(const hurry&) = delete;
+
+  private:
+    void add(int more) {
+      if (!really_)
+        return;
+      const std::lock_guard lock{of_.mutex_};
+      of_.in_a_hurry_ += more;
+      of_.hurried_.notify_all();
+    }
+    lmdb_table_store& of_;
+    const bool really_;
+  };
+
+  /// Waits nine times as long as the slice took; returns when the next one begins.
+  std::chrono::steady_clock::time_point
+  make_room(std::chrono::steady_clock::time_point slice_began) {
+    const auto took = std::chrono::steady_clock::now() - slice_began;
+    std::unique_lock lock{mutex_};
+    hurried_.wait_for(lock, 9 * took, [this] { return in_a_hurry_ > 0 || is_over(2); });
+    return std::chrono::steady_clock::now();
   }
 
   const table_store_options options_;
@@ -364,6 +430,8 @@ private:
   detail::row_batch batch_;
 
   std::mutex flushing_; // taken before mutex_
+  int in_a_hurry_ = 0;  // with mutex_
+  std::condition_variable hurried_;
   std::mutex closing_;
   mutable std::mutex mutex_;
   mutable memory_state memory_;

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,9 @@ struct ask_options {
 };
 
 namespace detail {
+
+/// `overloaded` if too many wait already for the rows that `options` names.
+std::optional<error> objection_to_waiting(const ask_options& options);
 
 /// The same reply, once its events are in the rows that `options` names.
 future<reply> reply_when_visible(future<reply> answer, const ask_options& options);
@@ -86,6 +90,9 @@ public:
   template <alternative_of<typename T::command> Command>
   future<reply> ask(std::string_view id, Command&& command, const ask_options& options = {}) const {
     using call_type = detail::command_call<T, std::remove_cvref_t<Command>>;
+    if (!options.visible_in.empty())
+      if (auto refused = detail::objection_to_waiting(options))
+        return future<reply>::settled(*std::move(refused));
     auto [queued, answer] = detail::make_call<call_type, reply>(
         std::forward<Command>(command), options.correlation_id, options.causation_id);
     queued->command_id = options.command_id;

@@ -17,12 +17,15 @@
 
 namespace cairn {
 
-/// When a projection takes an event in.
+/// When a projection takes an event in. In both modes rows are visible in this process at once, and
+/// reach the disk behind, together with their checkpoint: what a crash takes from memory is folded
+/// again. Other processes see what is on disk.
 enum class projection_mode : std::uint8_t {
   /// Behind the log, on a thread of the projection's own, in batches. Commands do not wait for it.
   async,
-  /// Before the reply to the command leaves: whoever got the reply sees the row. Rows are visible
-  /// in memory and reach the disk behind.
+  /// Before the reply to the command leaves: whoever got the reply sees the row. Not while it is
+  /// paused, has stopped, tries an event again or waits for a disk, nor while a raised version is
+  /// built: then replies do not wait for it, and it takes the events in behind, as `async` does.
   inlined,
 };
 
@@ -33,7 +36,15 @@ struct projection_options {
   // A batch ends at the log's end, or at the first of these.
   std::size_t max_batch_events = 65'536;
   std::size_t max_batch_bytes = std::size_t{16} << 20; ///< Of rows that it has changed.
-  std::chrono::milliseconds max_batch_time{100};
+  std::chrono::milliseconds max_batch_time{10};
+
+  /// Rows reach the disk so long after they became visible, while that takes less than a tenth of
+  /// the time; under more load later, as `table_store_options::flush_rows` and its neighbours say.
+  std::chrono::milliseconds flush_interval{100};
+
+  /// While so many wait for it, `ask` with `visible_in`, and `when_visible`, fail at once with
+  /// `overloaded`.
+  std::size_t max_waiting = 65'536;
 
   /// An event that cannot be applied is tried so many times in all, with pauses between that begin
   /// with `first_pause` and double up to `longest_pause`. Then the projection stops.
@@ -90,6 +101,8 @@ struct projection_status {
   std::optional<projection_build> build;
 };
 
+class projection_ref;
+
 namespace detail {
 
 /// A projection in a runtime, as the typed handle sees it. Any thread.
@@ -101,6 +114,8 @@ public:
   virtual std::uint64_t position() const noexcept = 0;
   virtual future<std::uint64_t> when_visible(std::uint64_t position,
                                              std::chrono::steady_clock::time_point deadline) = 0;
+  /// Whether as many wait as may.
+  virtual bool is_crowded() const = 0;
   virtual projection_status status() const = 0;
   virtual void pause() = 0;
   virtual void resume() = 0;
@@ -108,6 +123,10 @@ public:
   virtual result<std::vector<projection_decision>> decisions() const = 0;
   virtual result<void> rebuild() = 0;
 };
+
+/// `when_visible` for a reply that was let in before; without the bound.
+future<std::uint64_t> await_rows_of_reply(const projection_ref& projection, std::uint64_t position,
+                                          std::chrono::steady_clock::time_point deadline);
 
 } // namespace detail
 
@@ -119,10 +138,13 @@ public:
 
   /// Calls back once the events up to `position` are in the rows that `read` shows. Brings the
   /// position that has been reached. Errors: `deadline_exceeded`, `projection_stopped`,
-  /// `shut_down`.
+  /// `overloaded` (too many wait), `shut_down`.
   future<std::uint64_t> when_visible(std::uint64_t position,
                                      std::chrono::steady_clock::time_point deadline =
                                          std::chrono::steady_clock::time_point::max()) const {
+    if (is_crowded())
+      return future<std::uint64_t>::settled(
+          error{errc::overloaded, "too many wait for a projection"});
     return host_->when_visible(position, deadline);
   }
 
@@ -138,6 +160,9 @@ public:
 
   /// Events up to here are in the rows that `read` shows.
   std::uint64_t position() const noexcept { return host_->position(); }
+
+  /// Whether as many wait for it as may (`projection_options::max_waiting`).
+  bool is_crowded() const { return host_->is_crowded(); }
 
   projection_status status() const { return host_->status(); }
 
@@ -175,6 +200,10 @@ public:
   result<void> rebuild() const { return host_->rebuild(); }
 
 protected:
+  friend future<std::uint64_t>
+  detail::await_rows_of_reply(const projection_ref& projection, std::uint64_t position,
+                              std::chrono::steady_clock::time_point deadline);
+
   std::shared_ptr<detail::projection_host> host_;
 };
 

@@ -75,6 +75,13 @@ struct projection_decision {
   bool operator==(const projection_decision&) const = default;
 };
 
+/// Whether rows are newer in memory than on disk.
+enum class unflushed_rows : std::uint8_t {
+  none,
+  some,
+  due, ///< So many that they should be written now; see `table_store_options::flush_rows`.
+};
+
 /// What a store reports about itself.
 struct table_store_status {
   std::uint64_t position = 0;   ///< Of the rows that readers see.
@@ -142,11 +149,14 @@ public:
   /// more (`journal_stopped`) until it is opened again.
   virtual result<void> publish(table_checkpoint at) = 0;
 
-  /// With `at_once`: writes the rows that are due, with their checkpoint; beside the writer's
-  /// thread. Returns whether there were any. Errors: as for `publish`.
-  virtual result<bool> flush_due() = 0;
-  /// The same for all rows that are newer in memory.
+  /// With `at_once`: whether rows are to be flushed. Any thread.
+  virtual unflushed_rows unflushed() const = 0;
+  /// With `at_once`: writes the rows that are newer in memory, with their checkpoint; beside the
+  /// writer's thread. Errors: as for `publish`.
   virtual result<void> flush_all() = 0;
+  /// The same in slices, with pauses that leave nine tenths of the time to others; without them
+  /// once more than twice the rows that are due have come, or `flush_all` waits for it.
+  virtual result<void> flush_gently() = 0;
 
   /// Records a decision durably, and the checkpoint behind the event with it. Nothing may be
   /// pending. Errors: as for `publish`.

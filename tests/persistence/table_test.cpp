@@ -66,7 +66,8 @@ void apply(table_store& store, Handler handler) {
     FAIL(failure->message());
   const auto position = store.position() + 1;
   must(store.publish({position, position * 3}));
-  must(store.flush_due());
+  if (store.unflushed() == unflushed_rows::due)
+    must(store.flush_all());
 }
 
 void sell(table_store& store, const std::string& sku, std::uint64_t quantity) {
