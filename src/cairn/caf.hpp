@@ -74,7 +74,8 @@ private:
 ///     self->request(gateway, caf::infinite, cairn::caf_command{carts, "cart-42", add_item{...}})
 ///         .then([](const cairn::caf_reply& answer) { ... });
 ///
-/// and with CAF 1.x `self->mail(cairn::caf_command{...}).request(gateway, caf::infinite).then(...)`.
+/// and with CAF 1.x `self->mail(cairn::caf_command{...}).request(gateway, caf::infinite)`.
+///
 /// Every command is answered with a `caf_reply`, errors included; a time-out given to `request`
 /// stops the waiting, not the command. One gateway serves aggregates of all types. It ends when the
 /// last handle to it is dropped.

@@ -1,5 +1,5 @@
-// Everything a runtime does, at the same time, until it is closed in the midst of it. The counts say
-// that nothing was lost; built with ThreadSanitizer, it also says that nothing raced.
+// Everything a runtime does, at the same time, until it is closed in the midst of it. The counts
+// say that nothing was lost; built with ThreadSanitizer, it also says that nothing raced.
 
 #include "ledger.hpp"
 #include "member.hpp"
