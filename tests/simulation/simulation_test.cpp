@@ -24,7 +24,7 @@ constexpr std::uint64_t full_runs = 100'000;
 #endif
 
 cairn::simulation_options many_runs() {
-  return {.seed = fresh_seed() >> 8, .runs = scaled(1'000, full_runs), .threads = 2};
+  return {.seed = fresh_seed() >> 8, .runs = scaled(2'000, full_runs), .threads = 2};
 }
 
 cairn::simulation_report simulate_accounts(std::uint64_t seed, std::uint64_t runs,

@@ -1,12 +1,13 @@
 #include <cairn/caf.hpp>
 
 #include "account.hpp"
+#include "caf_request.hpp"
 
+#include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
-#include <caf/send.hpp>
 
 #include <doctest/doctest.h>
 
@@ -27,6 +28,16 @@ deposit put(std::uint64_t amount) {
   return {.amount = amount, .note = {}};
 }
 
+struct application {
+  caf::actor_system_config config;
+  caf::actor_system system{prepare(config)};
+
+  static caf::actor_system_config& prepare(caf::actor_system_config& config) {
+    cairn::register_caf_types();
+    return config;
+  }
+};
+
 /// What an actor of the application has seen.
 struct replies {
   std::vector<std::uint64_t> versions;
@@ -39,7 +50,7 @@ void client(caf::event_based_actor* self, caf::actor gateway, cairn::aggregates<
   auto seen = std::make_shared<replies>();
   auto left = std::make_shared<int>(commands);
   for (int i = 0; i < commands; ++i) {
-    self->request(gateway, caf::infinite, cairn::caf_command{accounts, "a", put(1)})
+    request_from(self, gateway, cairn::caf_command{accounts, "a", put(1)})
         .then([=](const cairn::caf_reply& answer) {
           if (answer.get())
             seen->versions.push_back(answer->value().version());
@@ -55,8 +66,8 @@ void client(caf::event_based_actor* self, caf::actor gateway, cairn::aggregates<
 
 TEST_CASE(
     "an actor of the application sends commands, several in flight, in the order of sending") {
-  caf::actor_system_config config;
-  caf::actor_system system{config};
+  application with;
+  auto& system = with.system;
   auto runtime = cairn::open_in(system, {}).value();
   const auto accounts = runtime.host<account>().value();
   const auto done = std::make_shared<std::promise<replies>>();
@@ -74,8 +85,8 @@ TEST_CASE(
 
 TEST_CASE(
     "every command through the gateway is answered with a caf_reply, errors and rejections too") {
-  caf::actor_system_config config;
-  caf::actor_system system{config};
+  application with;
+  auto& system = with.system;
   auto runtime = cairn::open_in(system, {}).value();
   const auto accounts = runtime.host<account>().value();
   {
@@ -83,9 +94,9 @@ TEST_CASE(
     caf::scoped_actor self{system};
     const auto send = [&](const cairn::caf_command& command) {
       cairn::caf_reply received;
-      self->request(gateway, caf::infinite, command)
+      request_from(self, gateway, command)
           .receive([&](const cairn::caf_reply& answer) { received = answer; },
-                   [&](const caf::error& problem) { FAIL(system.render(problem)); });
+                   [&](const caf::error& problem) { FAIL(render(system, problem)); });
       return received;
     };
     CHECK(send({accounts, "a", put(5)})->value().version() == 1);
@@ -110,8 +121,8 @@ TEST_CASE(
 }
 
 TEST_CASE("a runtime in the application's actor system leaves no actor behind") {
-  caf::actor_system_config config;
-  caf::actor_system system{config};
+  application with;
+  auto& system = with.system;
   const auto before = system.registry().running();
   {
     auto runtime = cairn::open_in(system, {}).value();
@@ -130,8 +141,8 @@ TEST_CASE("a runtime in the application's actor system leaves no actor behind") 
 }
 
 TEST_CASE("two runtimes live in one actor system, and closing one leaves the other") {
-  caf::actor_system_config config;
-  caf::actor_system system{config};
+  application with;
+  auto& system = with.system;
   auto one = cairn::open_in(system, {}).value();
   auto other = cairn::open_in(system, {}).value();
   const auto here = one.host<account>().value();
