@@ -44,6 +44,10 @@ T must(cairn::result<T> outcome) {
     throw std::runtime_error{outcome.error().message()};
   return *std::move(outcome);
 }
+void must(const cairn::result<void>& outcome) {
+  if (!outcome)
+    throw std::runtime_error{outcome.error().message()};
+}
 
 /// What a child found in a damaged file.
 enum class finding : int {
@@ -131,12 +135,15 @@ private:
     std::filesystem::permissions(directory_, std::filesystem::perms::owner_all);
     const auto journal = must(cairn::open_lmdb_journal(sample_options(where)));
     sample_writer writer{*journal, seed};
-    for (int i = 0; i < 400; ++i)
+    for (std::uint64_t i = 0; i < 400; ++i) {
+      if (i % 200 == 0)
+        must(declare_sample_schemas(*journal, i));
       must(writer.append());
+    }
     if (!closed) // as a crash would leave it: some heads only in the log
       std::filesystem::copy_file(where / "journal.mdb", directory_ / "journal.mdb");
-    else if (const auto done = journal->close(); !done)
-      throw std::runtime_error{done.error().message()};
+    else
+      must(journal->close());
   }
 
   void map_pages() {
@@ -229,8 +236,9 @@ int main(int argc, char** argv) {
     const victim file{directory / "journal", random(), closed};
     std::cout << (closed ? "closed" : "crashed") << " journal: " << file.bytes() << " bytes, "
               << file.held().log.size() - 1 << " events, " << file.held().snapshots
-              << " snapshots\n";
-    if (file.look() != finding::harmless) {
+              << " snapshots, " << file.held().tagged << " tags, " << file.held().held << " keys, "
+              << file.held().schemas.size() << " generations of schemas\n";
+    if (file.held().mistaken > 0 || file.look() != finding::harmless) {
       std::cout << "FAILED: the undamaged journal is not called sound\n";
       return 1;
     }
