@@ -45,6 +45,7 @@ public:
   bool is_inlined() const noexcept { return options_.mode == projection_mode::inlined; }
 
   bool is_crowded() const override;
+  bool is_closed() const;
 
   /// For `inlined`: replies advance it only once it has caught up. Returns too once it has stopped
   /// or is closed.
@@ -79,7 +80,6 @@ private:
   void take_over(fold_runner& built);
   void finish_first_build(fold_runner& serving);
   void remove_old(const table_generation& serving);
-  bool is_closed() const;
   runner_ptr serving() const;
   runner_ptr building() const;
 

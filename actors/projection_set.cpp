@@ -1,6 +1,6 @@
 #include "projection_set.hpp"
 
-#include <cairn/detail/start_thread.hpp>
+#include "start_thread.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -15,6 +15,8 @@ projection_set::project(std::unique_ptr<projection_model> model, projection_opti
   // Replies advance it only once it has caught up, so it must have before the first one.
   if ((*opened)->is_inlined())
     (*opened)->wait_until_caught_up();
+  if ((*opened)->is_closed())
+    return error{errc::shut_down, "the runtime is closed"};
   return std::shared_ptr<projection_host>{*std::move(opened)};
 }
 

@@ -6,9 +6,9 @@
 #include "log_tail.hpp"
 #include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
+#include "start_thread.hpp"
 #include "text_check.hpp"
 
-#include <pthread.h>
 #include <xxhash.h>
 
 #include <cstring>
@@ -55,11 +55,13 @@ lmdb_writer::~lmdb_writer() {
 result<void> lmdb_writer::start() {
   if (auto replayed = replay_tail(); !replayed)
     return replayed;
-  if (auto taken = take_over(); !taken) // last: an opening that fails changes nothing
+  if (auto taken = take_over(); !taken) // late: an opening that fails changes at most the epoch
     return taken;
   storage_.emplace(env_, options_.directory, options_.free_space_watermark_bytes);
-  thread_ = std::thread{[this] { run(); }};
-  pthread_setname_np(thread_.native_handle(), "cairn-journal");
+  auto started = start_thread("cairn-journal", [this] { run(); });
+  if (!started)
+    return std::move(started).error();
+  thread_ = *std::move(started);
   return {};
 }
 

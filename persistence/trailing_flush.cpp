@@ -1,11 +1,10 @@
 #include "trailing_flush.hpp"
 
 #include "journal_meta.hpp"
+#include "start_thread.hpp"
 
 #include <algorithm>
 #include <utility>
-
-#include <pthread.h>
 
 namespace cairn::detail {
 namespace {
@@ -114,8 +113,11 @@ void trailing_flush::freeze(std::uint64_t position) {
   }
   // What is frozen stays where it is and its keys never change, so the writer may go on.
   sorted_.store(false, std::memory_order_relaxed);
-  sorter_ = std::thread{[this] { sort(); }};
-  pthread_setname_np(sorter_.native_handle(), "cairn-sort");
+  auto started = start_thread("cairn-sort", [this] { sort(); });
+  if (started)
+    sorter_ = *std::move(started);
+  else
+    sort(); // rather a pause than a log whose tail grows without an end
 }
 
 void trailing_flush::sort() {

@@ -1,0 +1,251 @@
+// Projections whose runtime ends, that are paused, or built, while something else goes on.
+
+#include "ledger.hpp"
+
+#include <atomic>
+#include <limits>
+#include <optional>
+#include <thread>
+#include <vector>
+
+using namespace test;
+using namespace std::chrono_literals;
+using cairn::errc;
+using cairn::projection_mode;
+using cairn::projection_state;
+
+namespace {
+
+constexpr projection_mode both_modes[]{projection_mode::async, projection_mode::inlined};
+
+template <class Accounts>
+void put_some(const Accounts& accounts, int events) {
+  for (int i = 0; i < events; ++i)
+    REQUIRE(accounts.ask("a" + std::to_string(i % 3), put(1)).get());
+}
+
+template <class Projection>
+void wait_until_built(const Projection& sheet) {
+  while (sheet.status().build)
+    std::this_thread::yield();
+}
+
+} // namespace
+
+TEST_CASE("a projection's handle that outlives its runtime says that it is closed") {
+  std::optional<cairn::projection<ledger<0>>> sheet;
+  {
+    auto runtime = open_runtime({});
+    sheet = runtime.project<ledger<0>>().value();
+    put_some(runtime.host<account>().value(), 3);
+    REQUIRE(sheet->wait_for(3));
+  }
+  CHECK(sheet->status().state == projection_state::closed);
+  CHECK(sheet->wait_for(99).error().code() == errc::shut_down);
+  CHECK(sheet->wait_for(99, std::chrono::steady_clock::now() + 1h).error().code()
+        == errc::shut_down);
+  CHECK(sheet->read().error().code() == errc::shut_down);
+  CHECK(sheet->rebuild().error().code() == errc::shut_down);
+  CHECK(sheet->skip("nothing").error().code() == errc::shut_down);
+  CHECK(sheet->decisions().error().code() == errc::shut_down);
+}
+
+TEST_CASE("closing in the middle of a batch stays closed for who waits and who comes later") {
+  gate handlers;
+  const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
+  auto runtime = open_runtime({});
+  const auto sheet = runtime.project<ledger<0>>().value();
+  handlers.shut();
+  REQUIRE(runtime.host<account>().value().ask("a", put(1)).get());
+  handlers.wait_for_arrival();
+  auto waiting = sheet.when_visible(99);
+  std::thread closing{[&] { CHECK(runtime.close()); }};
+  CHECK(waiting.get().error().code() == errc::shut_down); // while the batch is still running
+  handlers.open();
+  closing.join();
+  CHECK(sheet.wait_for(99).error().code() == errc::shut_down);
+}
+
+TEST_CASE("a runtime closes while projections in it are rebuilt and change places") {
+  for (int round = 0; round < 40; ++round) {
+    const auto mode = both_modes[round % 2];
+    auto runtime = open_runtime({});
+    const auto accounts = runtime.host<account>().value();
+    const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
+    put_some(accounts, 1 + round);
+    std::atomic<bool> done = false;
+    std::vector<std::thread> others;
+    for (int i = 0; i < 2; ++i)
+      others.emplace_back([&] {
+        while (!done) {
+          const auto begun = sheet.rebuild();
+          if (!begun && begun.error().code() != errc::invalid_argument)
+            CHECK(begun.error().code() == errc::shut_down);
+          (void)sheet.status();
+        }
+      });
+    while (round % 4 != 0 && !sheet.status().build)
+      std::this_thread::yield();
+    CHECK(runtime.close());
+    done = true;
+    for (auto& other : others)
+      other.join();
+  }
+}
+
+TEST_CASE("closing does not wait for the first build of a projection in replies") {
+  auto runtime = open_runtime({});
+  put_some(runtime.host<account>().value(), 5);
+  std::atomic<bool> tried = false;
+  const handler_hook fail{[&](const cairn::event_info&) {
+    tried = true;
+    throw std::runtime_error{"not as long as it lives"};
+  }};
+  auto for_ever = small_batches(projection_mode::inlined);
+  for_ever.attempts = std::numeric_limits<std::uint32_t>::max();
+  for_ever.pause_between_attempts = [](std::chrono::milliseconds) { std::this_thread::yield(); };
+  std::thread opening{
+      [&] { CHECK(runtime.project<ledger<0>>(for_ever).error().code() == errc::shut_down); }};
+  while (!tried)
+    std::this_thread::yield();
+  CHECK(runtime.close());
+  opening.join();
+}
+
+TEST_CASE("replies that wait for a stuck projection have a bound, and so has who asks for more") {
+  gate handlers;
+  const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
+  auto runtime = open_runtime({});
+  const auto accounts = runtime.host<account>().value();
+  const auto sheet = runtime.project<ledger<0>>({.max_waiting = 3}).value();
+  handlers.shut();
+  std::vector<cairn::future<cairn::reply>> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(accounts.ask("a", put(1), {.visible_in = {sheet}}));
+    REQUIRE(accounts.ask("a", put(1)).get()); // so the one before is durable, and waits
+  }
+  const auto refused = accounts.ask("a", put(1), {.visible_in = {sheet}}).get();
+  CHECK(refused.error().code() == errc::overloaded);
+  CHECK(sheet.wait_for(99).error().code() == errc::overloaded);
+  CHECK(runtime.journal().last_position() == 6); // nothing was written
+  handlers.open();
+  for (auto& reply : waiting)
+    CHECK(reply.get().value().accepted());
+  CHECK(accounts.ask("a", put(1), {.visible_in = {sheet}}).get().value().accepted());
+}
+
+TEST_CASE("built tables take their place although events come during every batch") {
+  for (const auto mode : both_modes) {
+    auto runtime = open_runtime({});
+    const auto accounts = runtime.host<account>().value();
+    auto options = small_batches(mode);
+    options.max_batch_events = 1'000'000;
+    options.max_batch_time = 1h;
+    const auto sheet = runtime.project<ledger<0>>(options).value();
+    put_some(accounts, 20);
+    REQUIRE(sheet.wait_for(20));
+    std::atomic<bool> building = false;
+    std::atomic<std::thread::id> builder{};
+    const handler_hook append{[&](const cairn::event_info& at) {
+      if (building && at.position == 1)
+        builder = std::this_thread::get_id();
+      if (!building || builder.load() != std::this_thread::get_id())
+        return;
+      const auto before = runtime.journal().last_position();
+      (void)accounts.ask("b", put(1));
+      while (runtime.journal().last_position() == before)
+        std::this_thread::yield();
+    }};
+    building = true;
+    REQUIRE(sheet.rebuild());
+    wait_until_built(sheet);
+    building = false;
+    const auto last = accounts.ask("b", put(1)).get().value().position();
+    REQUIRE(sheet.wait_for(last));
+    check_view<ledger<0>>(runtime.journal(), sheet.read().value());
+  }
+}
+
+TEST_CASE("a paused projection stays paused when it is rebuilt, and goes on when it is resumed") {
+  for (const auto mode : both_modes) {
+    auto runtime = open_runtime({});
+    const auto accounts = runtime.host<account>().value();
+    const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
+    put_some(accounts, 10);
+    REQUIRE(sheet.wait_for(10));
+    sheet.pause();
+    REQUIRE(sheet.rebuild());
+    put_some(accounts, 10);
+    REQUIRE(sheet.status().build);
+    CHECK(sheet.status().build->state == projection_state::paused);
+    CHECK(sheet.status().build->position == 0);
+    CHECK(sheet.status().state == projection_state::paused);
+    CHECK(sheet.position() == 10);
+    sheet.resume();
+    REQUIRE(sheet.wait_for(20));
+    wait_until_built(sheet);
+    const auto last = accounts.ask("b", put(1)).get().value().position();
+    REQUIRE(sheet.wait_for(last));
+    check_view<ledger<0>>(runtime.journal(), sheet.read().value());
+  }
+}
+
+TEST_CASE("a pause while tables are built goes over to those that take their place") {
+  for (const auto mode : both_modes) {
+    auto runtime = open_runtime({});
+    const auto accounts = runtime.host<account>().value();
+    const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
+    put_some(accounts, 10);
+    REQUIRE(sheet.wait_for(10));
+    REQUIRE(sheet.rebuild());
+    sheet.pause();
+    const auto at = sheet.position();
+    put_some(accounts, 10);
+    CHECK(sheet.position() == at);
+    CHECK(sheet.status().state == projection_state::paused);
+    sheet.resume();
+    REQUIRE(sheet.wait_for(20));
+  }
+}
+
+TEST_CASE("a build that begins anew after a crash does not repeat the decisions") {
+  const temporary_directory directory;
+  auto options = small_batches(projection_mode::async);
+  options.attempts = 1;
+  std::vector<cairn::projection_decision> decided;
+  {
+    gate handlers;
+    std::atomic<bool> building = false;
+    const handler_hook hook{[&](const cairn::event_info&) {
+      if (building)
+        handlers.pass();
+    }};
+    auto runtime = open_runtime(directory / "data");
+    const auto accounts = runtime.host<account>().value();
+    const auto sheet = runtime.project<ledger<0>>(options).value();
+    REQUIRE(accounts.ask("a", put(1)).get());
+    REQUIRE(accounts.ask("a", put(2, "poison")).get());
+    CHECK_FALSE(sheet.wait_for(2));
+    REQUIRE(sheet.park("to be looked after"));
+    REQUIRE(sheet.wait_for(2));
+    decided = sheet.decisions().value();
+    REQUIRE(decided.size() == 1);
+    handlers.shut();
+    building = true;
+    REQUIRE(sheet.rebuild());
+    handlers.wait_for_arrival(); // the decisions are copied, no batch is published
+    std::filesystem::copy(directory / "data", directory / "crashed",
+                          std::filesystem::copy_options::recursive);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator{directory / "crashed"})
+      std::filesystem::permissions(entry, entry.is_directory()
+                                              ? std::filesystem::perms::owner_all
+                                              : std::filesystem::perms::owner_read
+                                                    | std::filesystem::perms::owner_write);
+    std::filesystem::permissions(directory / "crashed", std::filesystem::perms::owner_all);
+    handlers.open();
+  }
+  auto runtime = open_runtime(directory / "crashed");
+  const auto sheet = runtime.project<ledger<0>>(options).value();
+  wait_until_built(sheet);
+  CHECK(sheet.decisions().value() == decided);
+}
