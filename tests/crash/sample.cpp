@@ -102,7 +102,7 @@ cairn::result<void> read_index(const cairn::journal& journal, index_of_log& log,
 
 cairn::result<void> read_schemas(const cairn::journal& journal, contents& found) {
   return journal.visit_schemas([&](const cairn::schema_generation& generation) {
-    const auto message = capnp::AnyStruct::Reader{generation.record};
+    auto message = capnp::AnyStruct::Reader{generation.record};
     const auto canonical = message.canonicalize();
     const auto bytes = canonical.asBytes();
     found.schemas.push_back(
