@@ -22,9 +22,9 @@ namespace {
 constexpr std::size_t max_requests_per_run = 512;
 constexpr std::size_t max_bytes_per_run = std::size_t{1} << 20;
 
-// What an activation weighs beside its state: actor, directory entry, and itself. Measured:
-// `cairn-bench memory`.
-constexpr std::size_t activation_overhead_bytes = 1536;
+// What an activation weighs beside its state: actor, directory entry, itself, and its share of
+// buffers. Measured by `cairn-bench memory`: 650 to 750.
+constexpr std::size_t activation_overhead_bytes = 768;
 
 } // namespace
 

@@ -23,14 +23,15 @@ class aggregate_append;
 class engine;
 class type_host;
 
-/// One aggregate while it is in memory: what its actor runs.
+/// One aggregate while it is in memory: what is done in its turns.
 ///
 /// It takes its requests one at a time, evolves at once, and does not wait for the disk: each
 /// answer is carried along with the append it depends on, and leaves when that is durable. When an
 /// append fails, all later answers in flight fail with it, the state is dropped, and the aggregate
 /// is rebuilt from the journal.
 ///
-/// `run` is called by its actor only, in turns that the engine's `run_queue` gives. `post`,
+/// `run` is called in turns that the engine's `run_queue` gives, one at a time; whose turn it is,
+/// is here called its actor. The actor of CAF (`seam::spawn_body`) is its address only. `post`,
 /// `request_passivation`, `grant_rehydration`, `leave` and `landed` come from any thread.
 class activation final : public queued_runner {
 public:

@@ -111,22 +111,47 @@ std::optional<error> aggregate_append::failure() const {
 }
 
 /// Everything submitted before this append is durable by now, and nothing after it has landed.
-stream_head aggregate_append::head_of(const answer& waiting, const journal& log) const {
+result<stream_head> aggregate_append::head_of(const answer& waiting, const journal& log) const {
   const auto version = waiting.at.version;
   if (version == 0 || waiting.at.position != 0)
     return waiting.at;
   if (version > version_before)
-    return {version, (*outcome)->first_position + (version - version_before - 1)};
+    return stream_head{version, (*outcome)->first_position + (version - version_before - 1)};
   if (version == owner->landed_head().version)
     return owner->landed_head();
   // The repetition of a command that was followed by others: its place is looked up, at most a
   // deduplication window before the head.
   auto found = waiting.at;
-  (void)log.replay(*stream, version, version, [&](const event_view& event) {
+  const auto looked = log.replay(*stream, version, version, [&](const event_view& event) {
     found.position = event.position();
     return visit::stop;
-  }); // should the look-up fail, the reply still names the version
-  return found;
+  });
+  if (looked && found.position != 0)
+    return found;
+  // Without its position nobody could wait until the reply's events are visible.
+  return error{looked ? errc::corrupt_journal : looked.error().code(),
+               "the command was accepted before, at version " + std::to_string(version)
+                   + " of aggregate " + stream->name() + ", which could not be looked up"
+                   + (looked ? std::string{} : ": " + looked.error().message())}
+      .with_version(version)
+      .with_position(looked ? 0 : looked.error().position());
+}
+
+void aggregate_append::deliver(answer& waiting, const journal& log) const {
+  if (waiting.what == kind::conflict) {
+    const auto actual = waiting.at.version;
+    return waiting.work->fail(
+        error{errc::version_conflict,
+              "aggregate " + stream->name() + " is at version " + std::to_string(actual)}
+            .with_version(actual));
+  }
+  const auto at = head_of(waiting, log);
+  if (!at)
+    waiting.work->fail(at.error());
+  else if (waiting.what == kind::repeated)
+    waiting.work->deliver_repeated(*at);
+  else
+    waiting.work->deliver(*at);
 }
 
 void aggregate_append::deliver_all(journal& log) noexcept {
@@ -134,21 +159,10 @@ void aggregate_append::deliver_all(journal& log) noexcept {
   if (failed && !events.empty())
     owner->crash(ticket); // first, so that who sends again from a continuation meets a new state
   for (auto& waiting : answers) {
-    if (failed) {
+    if (failed)
       waiting.work->fail(*failed);
-      continue;
-    }
-    const auto at = head_of(waiting, log);
-    switch (waiting.what) {
-      case kind::answer: waiting.work->deliver(at); break;
-      case kind::repeated: waiting.work->deliver_repeated(at); break;
-      case kind::conflict:
-        waiting.work->fail(
-            error{errc::version_conflict,
-                  "aggregate " + stream->name() + " is at version " + std::to_string(at.version)}
-                .with_version(at.version));
-        break;
-    }
+    else
+      deliver(waiting, log);
   }
   if (failed || events.empty())
     return;

@@ -1,20 +1,27 @@
 #include "caf_seam.hpp"
 
+#include "caf_generation.hpp"
+
 #include <caf/actor_config.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/behavior.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/exit_reason.hpp>
 #include <caf/logger.hpp>
+#include <caf/mailbox_element.hpp>
 #include <caf/make_actor.hpp>
-#include <caf/monitorable_actor.hpp>
 #include <caf/resumable.hpp>
-#include <caf/scheduler/abstract_coordinator.hpp>
 #include <caf/sec.hpp>
-#include <caf/send.hpp>
 
 #include <algorithm>
 #include <thread>
+
+#if CAF_MAJOR_VERSION >= 1
+#include <caf/init_global_meta_objects.hpp>
+#else
+#include <caf/monitorable_actor.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+#endif
 
 namespace cairn::detail::seam {
 namespace {
@@ -29,18 +36,43 @@ caf::behavior run_on_wake(caf::event_based_actor* self, intrusive_ptr<runner> wo
 
 caf::behavior run_on_tick(caf::event_based_actor* self, const intrusive_ptr<runner>& work,
                           std::chrono::milliseconds interval) {
-  self->delayed_send(self, interval, caf::tick_atom::value);
+  send_later(self, interval, caf::tick_atom{});
   return {[self, work](caf::ok_atom) {
             if (!work->run())
               self->quit();
           },
           [self, work, interval](caf::tick_atom) {
             if (work->run())
-              self->delayed_send(self, interval, caf::tick_atom::value);
+              send_later(self, interval, caf::tick_atom{});
             else
               self->quit();
           }};
 }
+
+#if CAF_MAJOR_VERSION >= 1
+
+class body final : public caf::abstract_actor {
+public:
+  explicit body(caf::actor_config& config) : abstract_actor{config} {}
+
+  const char* name() const override { return "cairn.aggregate"; }
+  void setup_metrics() {}
+
+  bool enqueue(caf::mailbox_element_ptr what, execution_context* context) override {
+    if (what->mid.is_request() && what->sender) {
+      what->sender->enqueue(
+          caf::make_mailbox_element(nullptr, what->mid.response_id(),
+                                    caf::make_error(caf::sec::request_receiver_down)),
+          context);
+    }
+    return false;
+  }
+
+private:
+  void force_close_mailbox() override {}
+};
+
+#else
 
 class body final : public caf::monitorable_actor {
 public:
@@ -49,36 +81,59 @@ public:
   const char* name() const override { return "cairn.aggregate"; }
 
   using monitorable_actor::enqueue;
-  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
+  void enqueue(caf::mailbox_element_ptr what, execution_context*) override {
     bounce(what, caf::sec::unexpected_message);
   }
 };
+
+#endif
 
 class task final : public caf::ref_counted, public caf::resumable {
 public:
   explicit task(std::function<bool()> work) : work_{std::move(work)} {}
 
-  resume_result resume(caf::execution_unit*, std::size_t) override {
+  resume_result resume(execution_context*, std::size_t) override {
     return work_() ? resume_later : done;
   }
-  void intrusive_ptr_add_ref_impl() override { ref(); }
-  void intrusive_ptr_release_impl() override { deref(); }
+#if CAF_MAJOR_VERSION >= 1
+  void ref_resumable() const noexcept override {
+    ref();
+  }
+  void deref_resumable() const noexcept override {
+    deref();
+  }
+#else
+  void intrusive_ptr_add_ref_impl() override {
+    ref();
+  }
+  void intrusive_ptr_release_impl() override {
+    deref();
+  }
+#endif
 
 private:
   const std::function<bool()> work_;
 };
 
-/// CAF 0.17.6 leaves a reference to the system's logger in every thread that spawns an actor or
-/// makes a system, and a system waits in its destructor until no thread holds one: closing a
-/// runtime would hang as long as a client's thread lives. This lets go of it, except in the
-/// system's own threads.
+void let_go_of_logger() {
+#if CAF_MAJOR_VERSION >= 1
+  caf::logger::current_logger(nullptr);
+#else
+  caf::logger::set_current_actor_system(nullptr);
+#endif
+}
+
+/// CAF leaves a reference to the system's logger in every thread that spawns an actor or makes a
+/// system. A system of 0.17.6 waits in its destructor until no thread holds one: closing a runtime
+/// would hang as long as a client's thread lives. One of 1.x leaves the thread with a logger of a
+/// system that is gone. This lets go of it, except in the system's own threads.
 class guest_of {
 public:
   explicit guest_of(caf::actor_system& system) noexcept
     : at_home_{caf::logger::current_logger() == &system.logger()} {}
   ~guest_of() {
     if (!at_home_)
-      caf::logger::set_current_actor_system(nullptr);
+      let_go_of_logger();
   }
   guest_of(const guest_of&) = delete;
   guest_of& operator=(const guest_of&) = delete;
@@ -100,6 +155,11 @@ caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
   return system.spawn(run_on_tick, std::move(work), interval);
 }
 
+caf::actor spawn_by(caf::actor_system& system, const std::function<caf::actor()>& make) {
+  const guest_of visit{system};
+  return make();
+}
+
 caf::actor spawn_body(caf::actor_system& system) {
   const guest_of visit{system};
   caf::actor_config config;
@@ -116,15 +176,27 @@ void retire(const caf::actor& target) {
 }
 
 std::size_t thread_count(const caf::actor_system& system) {
-  return std::max<std::size_t>(1, const_cast<caf::actor_system&>(system).scheduler().num_workers());
+#if CAF_MAJOR_VERSION >= 1
+  // What CAF's schedulers read. Their default is a little finer, and this only sizes our lanes.
+  const std::size_t by_default = std::max<std::size_t>(4, std::thread::hardware_concurrency());
+  const auto count = caf::get_or(system.config(), "caf.scheduler.max-threads", by_default);
+#else
+  const auto count = const_cast<caf::actor_system&>(system).scheduler().num_workers();
+#endif
+  return std::max<std::size_t>(1, count);
 }
 
 void schedule(caf::actor_system& system, std::function<bool()> work) {
-  system.scheduler().enqueue(new task{std::move(work)}); // the scheduler owns it from here on
+  auto* const queued = new task{std::move(work)}; // the scheduler owns it from here on
+#if CAF_MAJOR_VERSION >= 1
+  system.scheduler().schedule(queued);
+#else
+  system.scheduler().enqueue(queued);
+#endif
 }
 
 void wake(const caf::actor& target) {
-  caf::anon_send(target, caf::ok_atom::value);
+  send(target, caf::ok_atom{});
 }
 
 struct owned_system::parts {
@@ -132,12 +204,19 @@ struct owned_system::parts {
 
   static caf::actor_system_config& configure(caf::actor_system_config& config,
                                              std::size_t threads) {
-    // CAF 0.17.6's work-stealing scheduler wakes by polling; sharing wakes through a condition
-    // variable. With one message for each burst of commands, sharing's central queue is no
-    // bottleneck (measured: README).
+    if (threads == 0)
+      threads = std::max<std::size_t>(2, std::thread::hardware_concurrency());
+      // CAF's work-stealing scheduler wakes by polling; sharing wakes through a condition variable.
+      // With one message for each burst of commands, sharing's central queue is no bottleneck
+      // (measured: README).
+#if CAF_MAJOR_VERSION >= 1
+    caf::core::init_global_meta_objects(); // as often as one likes
+    config.set("caf.scheduler.policy", "sharing");
+    config.set("caf.scheduler.max-threads", threads);
+#else
     config.set("scheduler.policy", caf::atom("sharing"));
-    config.set("scheduler.max-threads",
-               threads ? threads : std::max<std::size_t>(2, std::thread::hardware_concurrency()));
+    config.set("scheduler.max-threads", threads);
+#endif
     return config;
   }
 
@@ -146,7 +225,7 @@ struct owned_system::parts {
 };
 
 owned_system::owned_system(std::size_t threads) : parts_{std::make_unique<parts>(threads)} {
-  caf::logger::set_current_actor_system(nullptr); // see guest_of
+  let_go_of_logger(); // see guest_of
 }
 owned_system::~owned_system() = default;
 caf::actor_system& owned_system::get() noexcept {

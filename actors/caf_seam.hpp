@@ -23,6 +23,10 @@ caf::actor spawn(caf::actor_system& system, intrusive_ptr<runner> work);
 caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
                           std::chrono::milliseconds interval);
 
+/// Returns what `make` spawns in `system`. As with the functions above, nothing of the system stays
+/// behind in the calling thread.
+caf::actor spawn_by(caf::actor_system& system, const std::function<caf::actor()>& make);
+
 /// An actor without a mailbox of CAF's: it has an address, may be monitored, is counted by its
 /// system, and refuses messages. What it does comes through queues of ours, in turns that
 /// `schedule` gives. It lives until `retire`.

@@ -42,7 +42,7 @@ struct engine_options {
   std::chrono::milliseconds passivation_interval{250};
   /// Turns that a lane gives before others have the thread.
   std::size_t turns_at_once = run_queue::most_turns;
-  /// The clock of deadlines and idleness; empty: `steady_clock`.
+  /// The clock of requests' deadlines and of idleness; empty: `steady_clock`.
   std::function<std::chrono::steady_clock::time_point()> now;
 };
 

@@ -10,8 +10,8 @@
 namespace cairn::detail {
 namespace {
 
-/// What was found is shown once so many records were looked through, so that rare events do not
-/// wait for a full batch.
+/// `fill` returns after so many records were looked through, whatever it found: rare events do not
+/// wait for a full batch, deadlines are looked at, and no read transaction lasts for a whole log.
 constexpr std::uint64_t longest_scan = 65'536;
 
 struct batch_limits {
@@ -67,7 +67,7 @@ public:
         into.add(event);
       position_ = event.position();
       ++scanned;
-      const bool enough = limits_.reached(into) || (scanned >= longest_scan && !into.empty());
+      const bool enough = limits_.reached(into) || scanned >= longest_scan;
       return enough || interrupt.stop_requested() ? visit::stop : visit::go_on;
     };
     if (auto looked = journal_.replay_all(position_ + 1, pick); !looked)

@@ -14,8 +14,9 @@ class event_source {
 public:
   virtual ~event_source() = default;
 
-  /// Copies the next selected events to `into` until it is full or nothing more is durable.
-  /// Errors: those of `journal::replay`; what lies before the damage has been copied.
+  /// Copies the next selected events to `into` until it is full, nothing more is durable, or so
+  /// much was looked through that the caller is to look at its deadline; `wait` then returns at
+  /// once. Errors: those of `journal::replay`; what lies before the damage has been copied.
   virtual result<void> fill(event_buffer& into, const std::stop_token& interrupt) = 0;
 
   /// Waits until `fill` may find more, or until `deadline` or `interrupt`. Errors: those of

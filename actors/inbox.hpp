@@ -9,9 +9,9 @@ namespace cairn::detail {
 
 /// The requests that wait for one aggregate: any thread pushes, the aggregate takes all at once.
 ///
-/// It also decides who wakes the aggregate's actor, and makes passivation safe: closing succeeds
-/// only while the inbox is empty, and a push that meets a closed inbox says so instead of losing
-/// the request. So there is one CAF message for each burst of requests, not for each request.
+/// It also decides who wakes the aggregate, and makes passivation safe: closing succeeds only while
+/// the inbox is empty, and a push that meets a closed inbox says so instead of losing the request.
+/// So the aggregate is queued for a turn once for each burst of requests, not for each request.
 ///
 /// A lock-free stack (Treiber, 1986) that is reversed when it is taken; nothing is popped singly,
 /// so there is no ABA.

@@ -1,6 +1,6 @@
 #include "projection_set.hpp"
 
-#include <cairn/detail/start_thread.hpp>
+#include "start_thread.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -16,12 +16,14 @@ error is_closed() {
 class reading_host final : public aggregate_host {
 public:
   reading_host(const journal& events, std::shared_ptr<subscription_hub> hub,
-               std::unique_ptr<aggregate_model> model)
-    : journal_{events}, hub_{std::move(hub)}, model_{std::move(model)} {}
+               std::unique_ptr<aggregate_model> model, reading_hosts::clock now)
+    : journal_{events}, hub_{std::move(hub)}, model_{std::move(model)}, now_{std::move(now)} {}
 
   void post(std::string_view id, request_ptr work) override {
     if (!work->only_reads())
       return work->fail({errc::journal_stopped, "the runtime is open for reading only"});
+    if (work->deadline < now_())
+      return work->fail({errc::deadline_exceeded, "the deadline passed before the query was made"});
     const auto answered = answer(id, *work);
     if (answered)
       work->deliver(*answered);
@@ -72,12 +74,14 @@ private:
   const journal& journal_; // touched by those inside only
   const std::shared_ptr<subscription_hub> hub_;
   const std::unique_ptr<aggregate_model> model_;
+  const reading_hosts::clock now_;
 };
 
 } // namespace
 
-reading_hosts::reading_hosts(journal& events)
-  : journal_{events}, hub_{std::make_shared<subscription_hub>(events)} {}
+reading_hosts::reading_hosts(journal& events, clock now)
+  : journal_{events}, hub_{std::make_shared<subscription_hub>(events)},
+    now_{now ? std::move(now) : std::chrono::steady_clock::now} {}
 
 result<std::shared_ptr<aggregate_host>>
 reading_hosts::host(std::unique_ptr<aggregate_model> model) {
@@ -91,7 +95,7 @@ reading_hosts::host(std::unique_ptr<aggregate_model> model) {
   const std::lock_guard lock{mutex_};
   auto& kept = hosts_[model->type_name];
   if (!kept)
-    kept = std::make_shared<reading_host>(journal_, hub_, std::move(model));
+    kept = std::make_shared<reading_host>(journal_, hub_, std::move(model), now_);
   else
     check(kept->model().identity == model->identity,
           "two aggregate types of the application have the same type_name");

@@ -4,6 +4,8 @@
 
 #include <cairn/detail/host.hpp>
 
+#include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,8 +18,11 @@ namespace cairn::detail {
 /// thread.
 class reading_hosts {
 public:
-  /// `events` must live until `close` has returned.
-  explicit reading_hosts(journal& events);
+  using clock = std::function<std::chrono::steady_clock::time_point()>;
+
+  /// `events` must live until `close` has returned. `now`: the clock of queries' deadlines; empty:
+  /// `steady_clock`.
+  explicit reading_hosts(journal& events, clock now = {});
 
   /// As `engine::host`; the schemas are compared, and nothing is recorded.
   result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
@@ -30,6 +35,7 @@ public:
 private:
   journal& journal_;
   const std::shared_ptr<subscription_hub> hub_;
+  const clock now_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<aggregate_host>, std::less<>> hosts_;
 };

@@ -4,11 +4,11 @@
 
 namespace cairn::detail {
 
-/// What an actor of Cairn runs: the mechanism without CAF. Its actor calls `run` once for each
-/// wake-up, one call at a time. See `caf_seam.hpp` for the actor.
+/// What is run once for each wake-up, one call at a time: the mechanism without CAF. Who calls
+/// `run` is an actor of CAF for each message (`seam::spawn`), or a lane of a `run_queue`.
 class runner : public ref_counted {
 public:
-  /// Does what there is to do. False: it is over, the actor ends.
+  /// Does what there is to do. False: it is over, and is not called again.
   virtual bool run() noexcept = 0;
 };
 

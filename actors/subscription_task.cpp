@@ -1,11 +1,10 @@
 #include "subscription_task.hpp"
 
 #include "describe.hpp"
+#include "start_thread.hpp"
 
 #include <kj/exception.h>
-#include <pthread.h>
 
-#include <system_error>
 #include <utility>
 
 namespace cairn::detail {
@@ -43,13 +42,11 @@ subscription_task::~subscription_task() {
 }
 
 result<void> subscription_task::start() {
-  try {
-    thread_ = std::thread{[self = shared_from_this()] { self->run(); }};
-    pthread_setname_np(thread_.native_handle(), "cairn-events");
-    return {};
-  } catch (const std::system_error& refused) {
-    return error{errc::io_failed, std::string{"cannot start a thread: "} + refused.what()};
-  }
+  auto started = start_thread("cairn-events", [self = shared_from_this()] { self->run(); });
+  if (!started)
+    return std::move(started).error();
+  thread_ = *std::move(started);
+  return {};
 }
 
 void subscription_task::run() noexcept {

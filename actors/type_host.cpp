@@ -66,8 +66,8 @@ result<intrusive_ptr<activation>> type_host::activate(shard& home, std::string_v
   auto stream = stream_id::make(model_->type_name, id);
   if (!stream)
     return std::move(stream).error();
-  // A burst may overshoot the bound while those that make room are leaving; a quarter over it,
-  // nothing comes in.
+  // A burst may overshoot the bound while those that make room are leaving; with a quarter and 16
+  // more (a quarter of a small bound would be none), nothing comes in.
   const auto bound = engine_->options().max_resident;
   const auto resident = engine_->counts().resident.load(std::memory_order_relaxed);
   if (resident > bound && resident - bound >= bound / 4 + 16) { // no overflow, however large

@@ -106,14 +106,13 @@ void append_queue::fill_operations(append_batch& batch) {
 }
 
 void append_queue::fill_snapshots(append_batch& batch) {
-  std::size_t bytes = 0;
   while (!taken_snapshots_.empty() && batch.snapshots.size() < most_commit_snapshots
-         && bytes < most_commit_snapshot_bytes) {
-    bytes += bytes_of(taken_snapshots_.front());
+         && batch.snapshot_bytes < most_commit_snapshot_bytes) {
+    batch.snapshot_bytes += bytes_of(taken_snapshots_.front());
     batch.snapshots.push_back(std::move(taken_snapshots_.front()));
     taken_snapshots_.pop_front();
   }
-  queued_snapshot_bytes_ -= bytes;
+  queued_snapshot_bytes_ -= batch.snapshot_bytes;
 }
 
 void append_queue::release(std::size_t operations, std::size_t bytes) noexcept {

@@ -25,7 +25,8 @@ struct append_batch {
   std::vector<std::unique_ptr<append_operation>> operations;
   std::vector<snapshot_draft> snapshots;
   std::size_t events = 0;
-  std::size_t bytes = 0; ///< Of records.
+  std::size_t bytes = 0;          ///< Of records.
+  std::size_t snapshot_bytes = 0; ///< Of snapshots.
 
   bool empty() const noexcept { return operations.empty() && snapshots.empty(); }
 };

@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 namespace cairn::detail {
 namespace {
@@ -50,13 +51,37 @@ result<void> sync_directory(const std::filesystem::path& path) {
   return {};
 }
 
-result<void> make_directory(const std::filesystem::path& path) {
+std::filesystem::path parent_of(const std::filesystem::path& path) {
   std::error_code failure;
-  const std::filesystem::path parent = std::filesystem::absolute(path, failure).parent_path();
-  std::filesystem::create_directories(parent, failure); // mkdir reports what is wrong
-  if (mkdir(path.c_str(), S_IRWXU) != 0)
-    return errno == EEXIST ? result<void>{} : system_error("cannot create", path);
-  return sync_directory(parent);
+  const auto whole = std::filesystem::absolute(path, failure).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).parent_path();
+}
+
+/// Makes the directory, and those above it that are missing. Each new entry is synced: without the
+/// uppermost, a power cut would take all that lies below it. Returns whether it was not there.
+result<bool> make_directory(const std::filesystem::path& path, mode_t mode) {
+  constexpr mode_t mode_above = S_IRWXU | S_IRWXG | S_IRWXO; // less the umask, as mkdir -p
+  const auto parent = parent_of(path);
+  int failure = mkdir(path.c_str(), mode) == 0 ? 0 : errno;
+  if (failure == ENOENT) {
+    if (auto above = make_directory(parent, mode_above); !above)
+      return above;
+    failure = mkdir(path.c_str(), mode) == 0 ? 0 : errno;
+  }
+  if (failure == EEXIST)
+    return false;
+  if (errno = failure; failure != 0)
+    return system_error("cannot create", path);
+  if (auto synced = sync_directory(parent); !synced)
+    return std::move(synced).error();
+  return true;
+}
+
+/// A directory that was there may have been made a moment ago, by somebody who did not sync it, or
+/// by us, killed before we could. Where we may not look into the parent, it was not us.
+result<void> sync_entry_of(const std::filesystem::path& path) {
+  const auto parent = parent_of(path);
+  return access(parent.c_str(), R_OK | X_OK) == 0 ? sync_directory(parent) : result<void>{};
 }
 
 /// What lies in the directory at `handle`; false also if it cannot be read.
@@ -120,18 +145,26 @@ std::optional<std::string_view> file_system_objection(long magic, bool allow_fus
 result<directory_guard> directory_guard::enter(const directory_options& options) {
   if (options.directory.empty())
     return error{errc::invalid_argument, "the journal's directory has no name"};
-  if (options.create)
-    if (auto made = make_directory(options.directory); !made)
-      return std::move(made).error();
+  bool was_there = true;
+  if (options.create) {
+    const auto made = make_directory(options.directory, S_IRWXU);
+    if (!made)
+      return made.error();
+    was_there = !*made;
+  }
   descriptor handle{::open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!handle && errno == ENOENT)
     return error{errc::not_found, "there is no directory " + options.directory.string()};
   if (!handle)
     return system_error("cannot open the directory", options.directory);
   directory_guard guard{options.directory, options.file, std::move(handle)};
-  if (options.create)
+  if (options.create) {
     if (auto narrowed = narrow_if_empty(guard.handle_.get(), options.directory); !narrowed)
       return std::move(narrowed).error();
+    if (was_there && !guard.has_file())
+      if (auto synced = sync_entry_of(options.directory); !synced)
+        return std::move(synced).error();
+  }
   if (auto checked = guard.check_directory(options.allow_fuse); !checked)
     return std::move(checked).error();
   struct stat status {};

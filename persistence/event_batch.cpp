@@ -3,6 +3,7 @@
 #include <cairn/journal.capnp.h>
 
 #include "append_message.hpp"
+#include "nesting.hpp"
 #include "record.hpp"
 #include "text_check.hpp"
 
@@ -27,6 +28,23 @@ result<void> check_tags(std::span<const std::string_view> tags) {
     if (auto checked = detail::check_tag(tag); !checked)
       return checked;
   return {};
+}
+
+/// Of at most `max_tags`.
+bool has_duplicate(std::span<const std::string_view> tags) noexcept {
+  for (std::size_t i = 1; i < tags.size(); ++i)
+    if (std::ranges::find(tags.first(i), tags[i]) != tags.begin() + static_cast<std::ptrdiff_t>(i))
+      return true;
+  return false;
+}
+
+/// Each once, in the order of their first places.
+std::vector<std::string_view> distinct(std::span<const std::string_view> tags) {
+  std::vector<std::string_view> kept;
+  for (const std::string_view tag : tags)
+    if (std::ranges::find(kept, tag) == kept.end())
+      kept.push_back(tag);
+  return kept;
 }
 
 result<void> check_reservations(std::span<const reservation> reservations) {
@@ -64,6 +82,15 @@ capnp::Text::Reader as_text(std::string_view text) {
   return {text.data(), text.size()};
 }
 
+void write_tags(format::EventRecord::Builder record, std::span<const std::string_view> tags) {
+  auto list = record.initTags(static_cast<unsigned>(tags.size()));
+  for (unsigned i = 0; i < list.size(); ++i) {
+    // Through a builder of the exact size: the view need not end with a NUL.
+    auto text = list.init(i, static_cast<unsigned>(tags[i].size()));
+    tags[i].copy(text.begin(), text.size());
+  }
+}
+
 void write_metadata(format::EventRecord::Builder record, const event_metadata& metadata) {
   record.setCommandIdHigh(metadata.command_id.high());
   record.setCommandIdLow(metadata.command_id.low());
@@ -73,14 +100,6 @@ void write_metadata(format::EventRecord::Builder record, const event_metadata& m
     trace.setCorrelationLow(metadata.correlation_id.low());
     trace.setCausationHigh(metadata.causation_id.high());
     trace.setCausationLow(metadata.causation_id.low());
-  }
-  if (!metadata.tags.empty()) {
-    auto tags = record.initTags(static_cast<unsigned>(metadata.tags.size()));
-    for (unsigned i = 0; i < tags.size(); ++i) {
-      // Through a builder of the exact size: the view need not end with a NUL.
-      auto text = tags.init(i, static_cast<unsigned>(metadata.tags[i].size()));
-      metadata.tags[i].copy(text.begin(), text.size());
-    }
   }
 }
 
@@ -97,22 +116,37 @@ result<void> event_batch::add(const stream_id& stream, const event_metadata& met
   if (!metadata.reservations.empty())
     if (auto checked = check_reservations(metadata.reservations); !checked)
       return checked;
+  std::vector<std::string_view> distinct_tags;
+  std::span<const std::string_view> tags = metadata.tags;
+  if (has_duplicate(tags)) // an event has a tag or has it not
+    tags = distinct_tags = distinct(tags);
   const std::size_t start = words_.size();
   const auto drop = [&] { words_.resize(start); };
   words_.resize(start + detail::words_of<detail::event_header>);
+  bool too_deep = false;
   try {
     detail::append_message(words_, expected_words_, [&](capnp::MessageBuilder& message) {
       auto record = init_record(message, !metadata.reservations.empty());
       record.setType(type);
       record.setStream(as_text(stream.name()));
       write_metadata(record, metadata);
+      if (!tags.empty())
+        write_tags(record, tags);
       if (!metadata.reservations.empty())
         write_reservations(record, metadata.reservations);
       fill(record.getPayload());
+      // A level takes a word at least, so small messages, that is most, need not be walked.
+      too_deep = message.sizeInWords() > static_cast<std::size_t>(max_nesting)
+                 && !detail::nests_within(record.getPayload().asReader(), max_nesting);
     });
   } catch (...) {
     drop();
     throw;
+  }
+  if (too_deep) { // it could never be read
+    drop();
+    return invalid("an event of stream " + stream.name() + " nests too deep; the limit is "
+                   + std::to_string(max_nesting) + " levels");
   }
   if (const std::size_t bytes = (words_.size() - start) * sizeof(std::uint64_t);
       bytes > max_event_bytes_) {
@@ -120,7 +154,7 @@ result<void> event_batch::add(const stream_id& stream, const event_metadata& met
     return invalid("an event of stream " + stream.name() + " takes " + std::to_string(bytes)
                    + " bytes in the journal; the limit is " + std::to_string(max_event_bytes_));
   }
-  for (const std::string_view tag : metadata.tags)
+  for (const std::string_view tag : tags)
     tags_.push_back({std::string{tag}, ends_.size()});
   for (const auto& wanted : metadata.reservations)
     reservations_.push_back({wanted, ends_.size()});

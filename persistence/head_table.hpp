@@ -22,7 +22,8 @@ struct head_entry {
   stream_head committed;         ///< What readers see; guarded by the table's mutex.
   std::uint64_t dirty_cycle = 0; ///< The flush cycle in which it last became newer than its row.
   std::uint32_t name_bytes;
-  bool touched = false; ///< By the commit that is being written.
+  bool touched = false;       ///< By the commit that is being written.
+  bool written_since = false; ///< Since the last look at whether it may leave the table.
 
   std::string_view name() const noexcept {
     return {reinterpret_cast<const char*>(this + 1), name_bytes};

@@ -172,6 +172,8 @@ public:
     if (auto usable = check_usable(); !usable)
       return usable;
     const std::lock_guard one_at_a_time{schemas_mutex_};
+    if (auto usable = check_usable(); !usable) // still: `close` waits for this lock
+      return usable;
     auto words = detail::judge_schemas(*this, used);
     if (!words)
       return std::move(words).error();
@@ -218,6 +220,7 @@ public:
     parts_->writer.committed().close();
     auto stopped = parts_->writer.stop();
     parts_->readers.close();
+    const std::lock_guard no_declaration{schemas_mutex_}; // it has a transaction of its own
     parts_->store.env.close();
     parts_->store.guard.leave();
     return stopped;
@@ -246,7 +249,7 @@ private:
   const std::uint64_t process_ = detail::process_token();
   std::unique_ptr<journal_parts> parts_;
   mutable std::atomic<std::uint64_t> damaged_snapshots_ = 0;
-  std::mutex schemas_mutex_;
+  std::mutex schemas_mutex_; // one declaration at a time, and none once the environment is closed
   std::mutex close_mutex_;
   std::atomic<bool> closed_ = false;
 };

@@ -136,9 +136,11 @@ public:
 
   /// Costs a read transaction here: nobody tells this process what the writer commits.
   std::uint64_t last_position() const noexcept override {
-    if (const auto last = look_for_last())
-      last_seen_ = *last;
-    return last_seen_;
+    const auto last = look_for_last();
+    std::uint64_t seen = last_seen_;
+    while (last && *last > seen && !last_seen_.compare_exchange_weak(seen, *last)) {
+    }
+    return last ? *last : seen;
   }
 
   /// Looks again and again. What the writer could tell instead (a counter with a futex in shared

@@ -12,9 +12,11 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace cairn {
 namespace {
@@ -50,17 +52,18 @@ error contradiction(std::string text) {
   return {errc::corrupt_journal, std::move(text)};
 }
 
-/// One pass over the log, then one over the rows that are made of it.
+/// One pass over the log, then one over the rows that are made of it, in one transaction with the
+/// log's end: a row is then what the log made it, or what it was at a moment since the checkpoint.
 class verification {
 public:
   explicit verification(reader_pool& readers) : readers_{readers} {}
 
   result<lmdb_verification> run() {
-    if (auto checked = check_log(); !checked)
-      return std::move(checked).error();
     auto reader = readers_.acquire();
     if (!reader)
       return std::move(reader).error();
+    if (auto read = read_log(*reader); !read)
+      return std::move(read).error();
     const auto checkpoints = detail::read_checkpoints(reader->txn(), reader->dbs());
     if (!checkpoints)
       return checkpoints.error();
@@ -78,29 +81,33 @@ public:
   }
 
 private:
-  result<void> check_log() {
-    auto reader = readers_.acquire();
-    if (!reader)
-      return std::move(reader).error();
-    const auto checkpoints = detail::read_checkpoints(reader->txn(), reader->dbs());
+  /// Takes in the whole log as of the transaction in which `reader` is then: reading renews it, and
+  /// somebody may be writing, so what has come meanwhile is read as well, until nothing has.
+  result<void> read_log(reader_pool::lease& reader) {
+    const auto checkpoints = detail::read_checkpoints(reader.txn(), reader.dbs());
     if (!checkpoints)
       return checkpoints.error();
-    indexed_up_to_ = checkpoints->tags;
-    std::uint64_t last = 0;
-    if (const int rc = detail::last_log_position(reader->txn(), reader->dbs(), last))
-      return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
-    std::optional<error> broken;
-    auto read = detail::replay_log(*reader, 1, last, [&](const event_view& event) {
-      broken = take_in(event);
-      return broken ? visit::stop : visit::go_on;
-    });
-    if (!read)
-      return std::move(read).error();
-    if (broken)
-      return *std::move(broken);
-    counted_.events = last;
-    counted_.streams = streams_.size();
-    return {};
+    indexed_up_to_ = checkpoints->tags; // below it no row comes or goes any more
+    for (;;) {
+      std::uint64_t last = 0;
+      if (const int rc = detail::last_log_position(reader.txn(), reader.dbs(), last))
+        return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
+      if (last == counted_.events) {
+        counted_.streams = streams_.size();
+        return {};
+      }
+      std::optional<error> broken;
+      auto read =
+          detail::replay_log(reader, counted_.events + 1, last, [&](const event_view& event) {
+            broken = take_in(event);
+            return broken ? visit::stop : visit::go_on;
+          });
+      if (!read)
+        return std::move(read).error();
+      if (broken)
+        return *std::move(broken);
+      counted_.events = last;
+    }
   }
 
   std::optional<error> take_in(const event_view& event) {
@@ -116,10 +123,20 @@ private:
           detail::fits_as_key(key))
         keys_[std::string{key}] = {event.position(), wanted.getRelease() ? stream_head{} : head};
     if (event.position() <= indexed_up_to_)
-      for (const auto tag : event.tags())
-        if (const std::string_view text{tag.begin(), tag.size()}; detail::fits_as_tag(text))
-          tags_in_log_.add(detail::tag_key{text, event.position()}.bytes());
+      take_in_tags(event);
     return std::nullopt;
+  }
+
+  /// A tag that a record has twice, as older versions let pass, has one row.
+  void take_in_tags(const event_view& event) {
+    std::vector<std::string_view> distinct;
+    for (const auto tag : event.tags()) {
+      const std::string_view text{tag.begin(), tag.size()};
+      if (!detail::fits_as_tag(text) || std::ranges::find(distinct, text) != distinct.end())
+        continue;
+      distinct.push_back(text);
+      tags_in_log_.add(detail::tag_key{text, event.position()}.bytes());
+    }
   }
 
   /// A row may trail the log, but not behind the checkpoint, and it must lie on its stream.
@@ -133,9 +150,10 @@ private:
         return detail::lmdb_error(errc::io_failed, "cannot read the head of " + name, rc);
       const bool missing = row.version == 0 && extent.first_position <= checkpoint;
       const bool behind = extent.head.position <= checkpoint && row.version < extent.head.version;
+      const bool ahead = row.version > extent.head.version;
       const bool beside =
           (row.version == extent.head.version) != (row.position == extent.head.position);
-      if (missing || behind || beside)
+      if (missing || behind || ahead || beside)
         return contradiction("the head of stream " + name + " is at version "
                              + std::to_string(row.version) + ", its log at version "
                              + std::to_string(extent.head.version));
@@ -144,12 +162,11 @@ private:
     return check_row_count(reader);
   }
 
-  /// Rows of streams that began while this was running are new; any other is of no stream.
+  /// A row that was not found is of no stream.
   result<void> check_row_count(const reader_pool::lease& reader) const {
-    MDB_stat rows{}, log{};
+    MDB_stat rows{};
     mdb_stat(reader.txn(), reader.dbs().heads, &rows);
-    mdb_stat(reader.txn(), reader.dbs().log, &log);
-    if (log.ms_entries == counted_.events && rows.ms_entries != heads_found_)
+    if (rows.ms_entries != heads_found_)
       return contradiction("there are " + std::to_string(rows.ms_entries) + " heads for "
                            + std::to_string(heads_found_) + " streams");
     return {};
@@ -192,9 +209,7 @@ private:
     MDB_stat rows{};
     if (reader.dbs().reservations != detail::absent_database)
       mdb_stat(reader.txn(), reader.dbs().reservations, &rows);
-    MDB_stat log{};
-    mdb_stat(reader.txn(), reader.dbs().log, &log);
-    if (log.ms_entries == counted_.events && rows.ms_entries != held_rows_)
+    if (rows.ms_entries != held_rows_)
       return contradiction("there are " + std::to_string(rows.ms_entries) + " reservations for "
                            + std::to_string(held_rows_) + " keys");
     return {};
@@ -237,14 +252,12 @@ private:
     return read;
   }
 
-  /// Whether the snapshot stands for a version that its stream has (or began to have meanwhile).
+  /// Whether the snapshot stands for a version that its stream has.
   bool is_known(std::span<const std::byte> key, words_view words) const {
     detail::snapshot_header header;
     std::memcpy(&header, words.data(), sizeof(header));
     const std::string_view padded{reinterpret_cast<const char*>(key.data()), key.size()};
     const auto found = streams_.find(std::string{padded.substr(0, padded.find('\0'))});
-    if (header.position > counted_.events)
-      return true;
     return found != streams_.end() && header.version <= found->second.head.version;
   }
 

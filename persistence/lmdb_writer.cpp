@@ -6,9 +6,9 @@
 #include "log_tail.hpp"
 #include "schema_rows.hpp"
 #include "snapshot_rows.hpp"
+#include "start_thread.hpp"
 #include "text_check.hpp"
 
-#include <pthread.h>
 #include <xxhash.h>
 
 #include <cstring>
@@ -23,6 +23,7 @@ constexpr std::size_t rows_per_closing_commit = 16'384;
 /// LMDB's codes are below -30000 and the system's positive; these are ours.
 constexpr int rc_not_owner = -1;
 constexpr int rc_stopped = -2;
+constexpr int rc_owner_unreadable = -3;
 
 error stopped_error(const error& why) {
   return {errc::journal_stopped, "the journal has stopped writing: " + why.message()};
@@ -54,11 +55,13 @@ lmdb_writer::~lmdb_writer() {
 result<void> lmdb_writer::start() {
   if (auto replayed = replay_tail(); !replayed)
     return replayed;
-  if (auto taken = take_over(); !taken) // last: an opening that fails changes nothing
+  if (auto taken = take_over(); !taken) // late: an opening that fails changes at most the epoch
     return taken;
   storage_.emplace(env_, options_.directory, options_.free_space_watermark_bytes);
-  thread_ = std::thread{[this] { run(); }};
-  pthread_setname_np(thread_.native_handle(), "cairn-journal");
+  auto started = start_thread("cairn-journal", [this] { run(); });
+  if (!started)
+    return std::move(started).error();
+  thread_ = *std::move(started);
   return {};
 }
 
@@ -108,7 +111,7 @@ result<void> lmdb_writer::replay_tail() {
   last_position_ = *last;
   next_position_ = *last + 1;
   flush_.start_at(from->lowest());
-  flush_.committed(*last, 0);
+  flush_.committed(*last);
   return {};
 }
 
@@ -117,7 +120,7 @@ bool lmdb_writer::take_in_head(const tail_record& record) {
   const std::uint64_t hash = hash_of(record.stream);
   head_entry* entry = heads_.find(record.stream, hash);
   if (!entry)
-    entry = &heads_.insert(record.stream, hash, record.head());
+    entry = &head_rows_.insert(record.stream, hash, record.head());
   else if (entry->committed.version + 1 != record.header.version
            || entry->committed.position != record.header.previous)
     return false;
@@ -134,7 +137,7 @@ void lmdb_writer::take_in_reservations(const tail_record& record) {
     const std::uint64_t hash = hash_of(key);
     head_entry* entry = holders_.find(key, hash);
     if (!entry)
-      entry = &holders_.insert(key, hash, {});
+      entry = &holder_rows_.insert(key, hash, {});
     entry->pending = entry->committed = wanted.getRelease() ? stream_head{} : record.head();
     holder_rows_.mark(*entry);
   }
@@ -179,9 +182,8 @@ void lmdb_writer::run() {
 void lmdb_writer::commit(append_batch& batch) {
   if (stopped_)
     return fail_all(batch, why_stopped());
-  if (batch.events > 0)
-    if (const auto full = storage_->objection(batch.bytes))
-      return fail_all(batch, *full);
+  if (const auto full = objection_of_storage(batch))
+    return fail_all(batch, *full);
   if (batch.events == 0 && batch.snapshots.empty()) {
     for (const auto& barrier : batch.operations)
       barrier->outcome.emplace(cairn::commit{});
@@ -193,8 +195,19 @@ void lmdb_writer::commit(append_batch& batch) {
     (void)commit_appends(batch, trailing::without);
 }
 
+/// That there is no room for the events; snapshots, which can be made again, give way first.
+std::optional<error> lmdb_writer::objection_of_storage(append_batch& batch) {
+  if (!batch.snapshots.empty()) {
+    if (!storage_->objection(batch.bytes + batch.snapshot_bytes))
+      return std::nullopt;
+    batch.snapshots.clear();
+  }
+  return batch.events > 0 ? storage_->objection(batch.bytes) : std::nullopt;
+}
+
 /// False: there was no room for what trails; nothing was written.
 bool lmdb_writer::commit_appends(append_batch& batch, trailing trail) {
+  const std::lock_guard one_at_a_time{writing_mutex_};
   transaction txn;
   next_position_ = last_position_ + 1;
   int rc = txn.begin(env_, 0);
@@ -231,11 +244,26 @@ int lmdb_writer::fill_transaction(MDB_txn* txn, append_batch& batch, trailing tr
 }
 
 /// Asked within each write transaction: one that failed in another thread must not be followed.
-int lmdb_writer::check_owner(MDB_txn* txn) const {
+int lmdb_writer::check_owner(MDB_txn* txn) {
   if (stopped_)
     return rc_stopped;
-  const auto owner = read_owner_epoch(txn, dbs_);
-  return owner && *owner == epoch_ ? 0 : rc_not_owner;
+  auto owner = read_owner_epoch(txn, dbs_);
+  if (!owner) {
+    owner_error_ = std::move(owner).error();
+    return rc_owner_unreadable;
+  }
+  return *owner == epoch_ ? 0 : rc_not_owner;
+}
+
+/// Of a write transaction that was aborted; `what` it could not do.
+error lmdb_writer::why_aborted(int rc, std::string_view what) const {
+  switch (rc) {
+    case rc_stopped: return why_stopped();
+    case rc_not_owner: return {errc::locked, "another process has taken the journal over"};
+    case rc_owner_unreadable: return *owner_error_;
+    case MDB_MAP_FULL: return lmdb_error(errc::storage_full, "the journal's map is full", rc);
+    default: return lmdb_error(errc::io_failed, what, rc);
+  }
 }
 
 int lmdb_writer::append_all(MDB_txn* txn, append_batch& batch) {
@@ -381,8 +409,7 @@ int lmdb_writer::find_head(MDB_txn* txn, const stream_id& stream, head_entry*& e
   stream_head head;
   if (const int rc = read_head_row(txn, dbs_.heads, stream.name(), head))
     return rc;
-  entry = &heads_.insert(stream.name(), stream.hash(), head);
-  head_rows_.note_loaded(*entry);
+  entry = &head_rows_.insert(stream.name(), stream.hash(), head);
   return 0;
 }
 
@@ -394,8 +421,7 @@ int lmdb_writer::find_holder(MDB_txn* txn, std::string_view key, head_entry*& en
   stream_head holder;
   if (const int rc = read_head_row(txn, dbs_.reservations, key, holder))
     return rc;
-  entry = &holders_.insert(key, hash, holder);
-  holder_rows_.note_loaded(*entry);
+  entry = &holder_rows_.insert(key, hash, holder);
   return 0;
 }
 
@@ -424,7 +450,7 @@ void lmdb_writer::publish(const append_batch& batch) {
   commits_.fetch_add(1, std::memory_order_relaxed);
   appended_events_.fetch_add(events, std::memory_order_relaxed);
   appended_bytes_.fetch_add(batch.bytes, std::memory_order_relaxed);
-  flush_.committed(last_position_, events);
+  flush_.committed(last_position_);
 }
 
 void lmdb_writer::roll_back() noexcept {
@@ -436,14 +462,11 @@ void lmdb_writer::roll_back() noexcept {
 
 /// The transaction was aborted: nothing was written.
 void lmdb_writer::abandon(append_batch& batch, int rc) {
-  if (rc == MDB_MAP_FULL)
-    return fail_all(batch, lmdb_error(errc::storage_full, "the journal's map is full", rc));
-  if (rc == rc_stopped)
-    return fail_all(batch, why_stopped());
-  error why = rc == rc_not_owner ? error{errc::locked, "another process has taken the journal over"}
-                                 : lmdb_error(errc::io_failed, "cannot append to the journal", rc);
-  fail_all(batch, rc == rc_not_owner ? stopped_error(why) : why);
-  stop_writing(std::move(why));
+  error why = why_aborted(rc, "cannot append to the journal");
+  const bool lost = rc == rc_not_owner || rc == rc_owner_unreadable;
+  fail_all(batch, lost ? stopped_error(why) : why);
+  if (rc != MDB_MAP_FULL && rc != rc_stopped)
+    stop_writing(std::move(why));
 }
 
 void lmdb_writer::commit_failed(append_batch& batch, int rc) {
@@ -455,9 +478,11 @@ void lmdb_writer::commit_failed(append_batch& batch, int rc) {
   stop_writing(std::move(why));
 }
 
+/// The first cause is the one to be told.
 void lmdb_writer::stop_writing(error why) {
   const std::lock_guard lock{stopped_mutex_};
-  stopped_by_ = std::move(why);
+  if (!stopped_by_)
+    stopped_by_ = std::move(why);
   stopped_ = true;
 }
 
@@ -467,20 +492,17 @@ error lmdb_writer::why_stopped() const {
 }
 
 result<void> lmdb_writer::append_schemas(std::span<const std::uint64_t> message) {
+  const std::lock_guard one_at_a_time{writing_mutex_};
   transaction txn;
   int rc = txn.begin(env_, 0);
   if (rc == 0)
     rc = check_owner(txn.get());
   if (rc == 0)
     rc = append_schema_row(txn.get(), dbs_, now_ns(), message);
-  if (rc == rc_stopped)
-    return why_stopped();
   if (rc == rc_not_owner)
-    return stopped_error({errc::locked, "another process has taken the journal over"});
-  if (rc == MDB_MAP_FULL)
-    return lmdb_error(errc::storage_full, "the journal's map is full", rc);
+    return stopped_error(why_aborted(rc, {}));
   if (rc != 0)
-    return lmdb_error(errc::io_failed, "cannot append to the journal's schemas", rc);
+    return why_aborted(rc, "cannot append to the journal's schemas");
   if (const int failed = txn.commit()) {
     stop_writing(lmdb_error(errc::outcome_unknown, "a commit of the journal failed", failed));
     return why_stopped();
@@ -494,21 +516,20 @@ std::uint64_t lmdb_writer::now_ns() const {
 
 void lmdb_writer::flush_all() {
   while (!stopped_ && flush_.hurry(last_position_)) {
+    const std::lock_guard one_at_a_time{writing_mutex_};
     transaction txn;
     int rc = txn.begin(env_, 0);
     if (rc == 0)
       rc = check_owner(txn.get());
     if (rc == 0)
       rc = flush_.write_slice(txn.get(), dbs_, last_position_, rows_per_closing_commit);
-    if (rc == MDB_MAP_FULL)
+    if (rc == MDB_MAP_FULL || rc == rc_stopped)
       return flush_.aborted(); // no room: the next opening replays the tail
     if (rc == 0)
       rc = txn.commit();
-    if (rc == rc_stopped)
-      return flush_.aborted();
     if (rc != 0)
-      return stop_writing(lmdb_error(errc::io_failed, "cannot flush what trails the log", rc));
-    flush_.committed(last_position_, 0);
+      return stop_writing(why_aborted(rc, "cannot flush what trails the log"));
+    flush_.committed(last_position_);
   }
 }
 

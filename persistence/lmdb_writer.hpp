@@ -91,7 +91,9 @@ private:
                          std::optional<error>& objection);
   int reserve(MDB_txn* txn, const append_operation& operation);
   int write_snapshots(MDB_txn* txn, const append_batch& batch);
-  int check_owner(MDB_txn* txn) const;
+  std::optional<error> objection_of_storage(append_batch& batch);
+  int check_owner(MDB_txn* txn);
+  error why_aborted(int rc, std::string_view what) const;
   std::uint64_t now_ns() const;
   void publish(const append_batch& batch);
   void roll_back() noexcept;
@@ -112,6 +114,11 @@ private:
   trailing_tags tags_;
   trailing_flush flush_;
   std::optional<storage_watch> storage_;
+
+  // From the beginning of a write transaction until it is known whether another may follow: LMDB
+  // lets the next one in as soon as a commit has failed.
+  std::mutex writing_mutex_;
+  std::optional<error> owner_error_; // of the last look at who owns the journal
 
   // The thread's own.
   std::uint64_t epoch_ = 0;

@@ -8,7 +8,6 @@ namespace cairn::detail {
 namespace {
 
 constexpr std::int64_t longest_reader_ms = 50;
-constexpr std::chrono::seconds patience{10}; // for a free slot
 
 /// The coarse clock costs a memory read; its 4 ms steps are fine enough for 50.
 std::int64_t now_ms() noexcept {
@@ -19,8 +18,9 @@ std::int64_t now_ms() noexcept {
 
 } // namespace
 
-reader_pool::reader_pool(const lmdb_env& env, const databases& dbs, std::size_t max_readers)
-  : env_{env}, dbs_{dbs}, scanned_{dbs.log}, max_readers_{max_readers} {}
+reader_pool::reader_pool(const lmdb_env& env, const databases& dbs, std::size_t max_readers,
+                         std::chrono::milliseconds patience)
+  : env_{env}, dbs_{dbs}, scanned_{dbs.log}, max_readers_{max_readers}, patience_{patience} {}
 
 reader_pool::reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers)
   : env_{env}, dbs_{}, scanned_{scanned}, max_readers_{max_readers} {}
@@ -42,10 +42,10 @@ result<reader_pool::lease> reader_pool::acquire() {
 result<reader_pool::slot*> reader_pool::idle_slot() {
   std::unique_lock lock{mutex_};
   const auto available = [&] { return closed_ || !idle_.empty() || slots_.size() < max_readers_; };
-  if (!changed_.wait_for(lock, patience, available))
-    return error{errc::io_failed, "all " + std::to_string(max_readers_)
-                                      + " readers have been in use for 10 s; raise "
-                                        "max_readers"};
+  if (!changed_.wait_for(lock, patience_, available))
+    return error{errc::io_failed,
+                 "all " + std::to_string(max_readers_) + " readers have been in use for "
+                     + std::to_string(patience_.count()) + " ms; raise max_readers"};
   if (closed_)
     return error{errc::shut_down, "it is closed"};
   if (idle_.empty()) {
@@ -65,16 +65,16 @@ result<void> reader_pool::start(slot& reader) {
       changed_.wait(lock, [&] { return !growing_; });
       ++reading_;
     }
-    int rc = open_or_renew(reader);
+    const int rc = open_or_renew(reader);
     if (rc == 0) {
       reader.since_ms.store(now_ms(), std::memory_order_relaxed);
       return {};
     }
     stop(reader);
-    if (rc == MDB_MAP_RESIZED)
-      rc = adopt_grown_map();
-    if (rc != 0)
+    if (rc != MDB_MAP_RESIZED)
       return lmdb_error(errc::io_failed, "cannot begin to read", rc);
+    if (auto adopted = adopt_grown_map(); !adopted)
+      return adopted;
   }
 }
 
@@ -113,16 +113,23 @@ void reader_pool::give_back(slot* reader) noexcept {
     changed_.notify_all();
 }
 
-int reader_pool::adopt_grown_map() {
+/// Not while anybody reads: LMDB moves the map.
+result<void> reader_pool::adopt_grown_map() {
   std::unique_lock lock{mutex_};
   if (growing_)
-    return 0; // another thread does it; `start` waits for it
+    return {}; // another thread does it; `start` waits for it
   growing_ = true;
-  changed_.wait(lock, [&] { return reading_ == 0; });
-  const int rc = mdb_env_set_mapsize(env_.get(), 0); // 0: as the file says
+  const bool unread = changed_.wait_for(lock, patience_, [&] { return reading_ == 0; });
+  const int rc = unread ? mdb_env_set_mapsize(env_.get(), 0) : 0; // 0: as the file says
   growing_ = false;
   changed_.notify_all();
-  return rc;
+  if (!unread)
+    return error{errc::io_failed, "another process has made the map larger, and a reader, perhaps "
+                                  "this thread's own, has kept it from being followed for "
+                                      + std::to_string(patience_.count()) + " ms"};
+  if (rc != 0)
+    return lmdb_error(errc::io_failed, "cannot follow the map's growth", rc);
+  return {};
 }
 
 void reader_pool::close() {

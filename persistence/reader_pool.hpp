@@ -24,8 +24,10 @@ class reader_pool {
   };
 
 public:
-  /// `max_readers`: as given to the environment.
-  reader_pool(const lmdb_env& env, const databases& dbs, std::size_t max_readers);
+  /// `max_readers`: as given to the environment. `patience`: how long somebody waits for others to
+  /// give their transactions back; it may be the waiting thread itself that holds one.
+  reader_pool(const lmdb_env& env, const databases& dbs, std::size_t max_readers,
+              std::chrono::milliseconds patience = std::chrono::seconds{10});
   /// Of another file than a journal, with a cursor on its database `scanned`.
   reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers);
   ~reader_pool() { close(); }
@@ -65,7 +67,8 @@ public:
     slot* slot_;
   };
 
-  /// Waits while all are in use. Errors: `shut_down`, `io_failed`.
+  /// Waits while all are in use; and, when another process has made the map larger, until none is.
+  /// Errors: `shut_down`, `io_failed` (also when that takes too long).
   result<lease> acquire();
 
   /// Lets nobody in any more, waits until all leases are back, and ends their transactions.
@@ -80,12 +83,13 @@ private:
   int open_or_renew(slot& reader) noexcept;
   void stop(slot& reader) noexcept;
   void give_back(slot* reader) noexcept;
-  int adopt_grown_map();
+  result<void> adopt_grown_map();
 
   const lmdb_env& env_;
   const databases dbs_;
   const MDB_dbi scanned_;
   const std::size_t max_readers_;
+  const std::chrono::milliseconds patience_ = std::chrono::seconds{10};
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -29,8 +29,8 @@ public:
   std::size_t rows() const;
   std::size_t bytes() const;
 
-  /// Calls `use` with the newest version of each row in the order of keys. Only once nothing is added any
-  /// more. `row` may be written to for sealing: readers do not look at the seal.
+  /// Calls `use` with the newest version of each row in the order of keys. Only once nothing is
+  /// added any more. `row` may be written to for sealing: readers do not look at the seal.
   int for_each(function_ref<int(key_view key, std::vector<std::uint64_t>& row)> use);
 
 private:

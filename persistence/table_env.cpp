@@ -82,11 +82,17 @@ result<void> check_format(MDB_txn* txn, const table_databases& dbs,
   return {};
 }
 
-result<table_databases> open_and_check(const lmdb_env& env, const table_store_options& options,
-                                       bool read_only) {
+result<page_verdict> look_at_pages(const lmdb_env& env, table_access how) {
   if (auto whole = env.check_file_size(); !whole)
     return std::move(whole).error();
   env.check_readers();
+  if (!how.check_pages)
+    return page_verdict::sound;
+  return check_pages(env, [](std::uint64_t, std::string_view) {});
+}
+
+result<table_databases> open_and_check(const lmdb_env& env, const table_store_options& options,
+                                       bool read_only) {
   transaction txn;
   table_databases dbs;
   if (const int rc = txn.begin(env, read_only ? MDB_RDONLY : 0U))
@@ -195,14 +201,14 @@ int row_writer::write(key_view key, std::vector<std::uint64_t>& row) noexcept {
 // --- The file ------------------------------------------------------------------------------------
 
 result<std::unique_ptr<table_env>> table_env::open(const table_store_options& options,
-                                                   bool read_only) {
+                                                   table_access how) {
   if (options.map_bytes < least_map_bytes || options.max_readers == 0)
     return error{errc::invalid_argument, "map_bytes is below 1 MiB, or max_readers 0"};
-  const bool create = options.create && !read_only;
+  const bool create = options.create && !how.read_only;
   auto guard = directory_guard::enter({.directory = options.directory,
                                        .create = create,
                                        .allow_fuse = options.allow_fuse,
-                                       .exclusive = !read_only,
+                                       .exclusive = !how.read_only,
                                        .file = tables_file_name});
   if (!guard)
     return std::move(guard).error();
@@ -210,7 +216,7 @@ result<std::unique_ptr<table_env>> table_env::open(const table_store_options& op
                          .map_bytes =
                              (options.map_bytes + page_bytes - 1) / page_bytes * page_bytes,
                          .max_readers = options.max_readers,
-                         .read_only = read_only};
+                         .read_only = how.read_only};
   if (!guard->has_file()) {
     if (!create)
       return error{errc::not_found, "there are no tables in " + options.directory.string()};
@@ -224,14 +230,19 @@ result<std::unique_ptr<table_env>> table_env::open(const table_store_options& op
   }
   if (auto admitted = guard->admit_file(); !admitted)
     return std::move(admitted).error();
+  if (auto checked = check_root_pages(with.file); !checked)
+    return std::move(checked).error();
   auto env = lmdb_env::open(with);
   if (!env)
     return std::move(env).error();
-  auto dbs = open_and_check(*env, options, read_only);
+  auto pages = look_at_pages(*env, how);
+  if (!pages)
+    return std::move(pages).error();
+  auto dbs = open_and_check(*env, options, how.read_only);
   if (!dbs)
     return std::move(dbs).error();
   return std::unique_ptr<table_env>{
-      new table_env{*std::move(guard), *std::move(env), *dbs, options}};
+      new table_env{*std::move(guard), *std::move(env), *pages, *dbs, options}};
 }
 
 result<table_checkpoint> table_env::checkpoint(MDB_txn* txn) const {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "directory_guard.hpp"
+#include "page_check.hpp"
 #include "reader_pool.hpp"
 #include "row_merge.hpp"
 #include "storage_watch.hpp"
 
 #include <cairn/table_store.hpp>
+#include <cairn/verify_tables.hpp>
 
 #include <functional>
 #include <memory>
@@ -48,11 +50,16 @@ private:
   cursor cursor_;
 };
 
+struct table_access {
+  bool read_only = false;
+  bool check_pages = false; ///< Before LMDB is let at them.
+};
+
 /// An open file of tables.
 class table_env {
 public:
   static result<std::unique_ptr<table_env>> open(const table_store_options& options,
-                                                 bool read_only);
+                                                 table_access how);
 
   reader_pool& readers() noexcept { return readers_; }
 
@@ -60,6 +67,9 @@ public:
   result<table_checkpoint> checkpoint(MDB_txn* txn) const;
   result<bool> live(MDB_txn* txn) const;
   result<std::vector<projection_decision>> decisions(MDB_txn* txn) const;
+
+  /// `verify_tables`, once the pages were checked on opening.
+  result<table_verification> verify();
 
   /// Commits what `fill` writes, with the checkpoint. `fill` returns LMDB's code. Errors: see
   /// `table_store::publish`. `bytes`: about how much it is.
@@ -77,14 +87,15 @@ public:
   void close();
 
 private:
-  table_env(directory_guard guard, lmdb_env env, table_databases databases,
+  table_env(directory_guard guard, lmdb_env env, page_verdict pages, table_databases databases,
             const table_store_options& options)
-    : guard_{std::move(guard)}, env_{std::move(env)},
+    : guard_{std::move(guard)}, env_{std::move(env)}, pages_{pages},
       databases_{databases}, readers_{env_, databases.rows, options.max_readers},
       storage_{env_, options.directory, options.free_space_watermark_bytes} {}
 
   directory_guard guard_;
   lmdb_env env_;
+  const page_verdict pages_;
   const table_databases databases_;
   reader_pool readers_;
   storage_watch storage_;

@@ -460,7 +460,7 @@ std::uint64_t event_mark(const event_view& event) {
 result<std::unique_ptr<table_store>> table_store::open(table_store_options options) {
   std::unique_ptr<table_env> env;
   if (!options.directory.empty()) {
-    auto opened = table_env::open(options, false);
+    auto opened = table_env::open(options, {});
     if (!opened)
       return std::move(opened).error();
     env = *std::move(opened);
@@ -475,7 +475,7 @@ result<std::unique_ptr<table_store>> table_store::open_for_reading(table_store_o
   if (options.directory.empty())
     return error{errc::invalid_argument, "tables in memory cannot be opened a second time"};
   options.visibility = row_visibility::committed;
-  auto env = table_env::open(options, true);
+  auto env = table_env::open(options, {.read_only = true});
   if (!env)
     return std::move(env).error();
   return std::unique_ptr<table_store>{

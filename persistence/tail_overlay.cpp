@@ -82,10 +82,11 @@ result<void> tail_overlay::catch_up(const reader_pool::lease& reader) {
       take_in_reservations(record);
     if (record.position > from->tags)
       take_in_tags(record.event);
+    caught_up_to_ = record.position; // one by one: what comes next may be damaged
     return true;
   };
-  auto last =
-      read_tail(reader.txn(), reader.dbs(), std::max(caught_up_to_, from->lowest()), take_in);
+  const std::uint64_t known_up_to = std::max(caught_up_to_, from->lowest());
+  auto last = read_tail(reader.txn(), reader.dbs(), known_up_to, take_in);
   if (!last)
     return std::move(last).error();
   caught_up_to_ = *last;
@@ -102,7 +103,10 @@ void tail_overlay::take_in_reservations(const tail_record& record) {
 
 void tail_overlay::take_in_tags(const event_view& event) {
   for (const auto tag : event.tags()) {
-    tags_[std::string{tag.begin(), tag.size()}].push_back(event.position());
+    auto& positions = tags_[std::string{tag.begin(), tag.size()}];
+    if (!positions.empty() && positions.back() == event.position())
+      continue; // twice in a record, which older versions let pass
+    positions.push_back(event.position());
     ++tagged_;
   }
 }

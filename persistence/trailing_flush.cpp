@@ -1,17 +1,18 @@
 #include "trailing_flush.hpp"
 
 #include "journal_meta.hpp"
+#include "start_thread.hpp"
 
 #include <algorithm>
 #include <utility>
-
-#include <pthread.h>
 
 namespace cairn::detail {
 namespace {
 
 constexpr std::size_t least_slice = 16;
-constexpr std::size_t most_rows_per_event = 8; // if the sorting came late: rather late than a pause
+// If the sorting came late, rather late than a pause, but never slower than rows come in: at least
+// so many rows an event, and at least twice as many as an event had in this cycle.
+constexpr std::size_t rows_per_event_at_least = 8;
 constexpr std::size_t most_rows_at_least = 1024;
 constexpr std::size_t sorted_at_once = 512; // fewer are not worth a thread
 
@@ -39,7 +40,7 @@ std::size_t trailing_flush::slice_for(std::uint64_t position, std::size_t events
   const std::uint64_t deadline = last_freeze_ + interval_ / 2;
   const std::uint64_t events_left = deadline > position ? deadline - position : 0;
   const std::uint64_t share = (left * events) / (events_left + events) + 1;
-  const std::size_t most = std::max(most_rows_per_event * events, most_rows_at_least);
+  const std::size_t most = std::max(most_rows_per_event_ * events, most_rows_at_least);
   return std::min({left, std::max<std::size_t>(share, least_slice), most});
 }
 
@@ -73,7 +74,7 @@ int trailing_flush::write_slice(MDB_txn* txn, const databases& dbs, std::uint64_
   return 0;
 }
 
-void trailing_flush::committed(std::uint64_t position, std::size_t events) {
+void trailing_flush::committed(std::uint64_t position) {
   const slice done = std::exchange(prepared_, {});
   written_ += done.rows;
   if (done.last)
@@ -81,7 +82,7 @@ void trailing_flush::committed(std::uint64_t position, std::size_t events) {
   if (!active_ && position - last_freeze_ >= interval_)
     freeze(position);
   for (trailing_rows* set : sets_)
-    set->tidy(2 * events + least_slice);
+    set->tidy();
   count_unflushed();
 }
 
@@ -97,12 +98,14 @@ bool trailing_flush::hurry(std::uint64_t position) {
 
 /// A cycle without rows is one, too: it moves the checkpoint.
 void trailing_flush::freeze(std::uint64_t position) {
+  const std::uint64_t events = std::max<std::uint64_t>(position - last_freeze_, 1);
   last_freeze_ = position;
   written_ = frozen_ = 0;
   for (trailing_rows* set : sets_) {
     set->freeze();
     frozen_ += set->frozen();
   }
+  most_rows_per_event_ = std::max(rows_per_event_at_least, 2 * (frozen_ / events + 1));
   active_ = true;
   if (frozen_ <= sorted_at_once) {
     sort();
@@ -110,8 +113,11 @@ void trailing_flush::freeze(std::uint64_t position) {
   }
   // What is frozen stays where it is and its keys never change, so the writer may go on.
   sorted_.store(false, std::memory_order_relaxed);
-  sorter_ = std::thread{[this] { sort(); }};
-  pthread_setname_np(sorter_.native_handle(), "cairn-sort");
+  auto started = start_thread("cairn-sort", [this] { sort(); });
+  if (started)
+    sorter_ = *std::move(started);
+  else
+    sort(); // rather a pause than a log whose tail grows without an end
 }
 
 void trailing_flush::sort() {

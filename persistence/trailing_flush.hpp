@@ -35,8 +35,9 @@ public:
   /// All of them are durable; nothing is frozen any more.
   virtual void finish() = 0;
 
-  /// After each commit: lets go of some of what is in memory and on disk alike.
-  virtual void tidy(std::size_t limit) { (void)limit; }
+  /// After each commit: lets go of some of what is in memory and on disk alike, in proportion to
+  /// what has come in.
+  virtual void tidy() {}
 };
 
 /// Brings all rows that trail the log up to date behind it, without a pause.
@@ -45,7 +46,8 @@ public:
 /// thread of its own, and written in key order, a slice in each commit, so that the cycle ends
 /// within half an interval. With the last slice goes the checkpoint of each database: the log's
 /// position when the cycle began, behind which no row is missing on disk. So opening a journal
-/// replays at most two intervals.
+/// replays at most two intervals, however many rows an event has, as long as a commit is small
+/// against an interval.
 ///
 /// The writer's thread alone uses it, but for `unflushed`.
 class trailing_flush {
@@ -61,8 +63,8 @@ public:
                   std::size_t events) noexcept;
 
   /// The commit with the slice is durable, up to `position`: advances, begins a cycle if one is
-  /// due, and drops some clean entries if there are too many.
-  void committed(std::uint64_t position, std::size_t events);
+  /// due, and lets the sets tidy up.
+  void committed(std::uint64_t position);
 
   /// The commit with the slice was aborted.
   void aborted() noexcept { prepared_ = {}; }
@@ -88,10 +90,11 @@ private:
 
   const std::vector<trailing_rows*> sets_;
   const std::size_t interval_;
-  std::uint64_t last_freeze_ = 0; // position
-  std::uint64_t checkpoint_ = 0;  // the lowest on disk
-  std::size_t frozen_ = 0;        // rows of the running cycle, one set after the other
-  std::size_t written_ = 0;       // of these
+  std::uint64_t last_freeze_ = 0;       // position
+  std::uint64_t checkpoint_ = 0;        // the lowest on disk
+  std::size_t frozen_ = 0;              // rows of the running cycle, one set after the other
+  std::size_t written_ = 0;             // of these
+  std::size_t most_rows_per_event_ = 0; // that a commit of this cycle writes
   struct slice {
     std::size_t rows = 0;
     bool last = false;

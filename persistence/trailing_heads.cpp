@@ -86,29 +86,26 @@ int trailing_heads::write(MDB_txn* txn, const databases& dbs, std::size_t first,
 }
 
 void trailing_heads::finish() {
-  if (!frozen_.empty())
-    clean_.push_back({cycle_ - 1, std::move(frozen_)});
   frozen_.clear();
+  clean_up_to_ = cycle_ - 1;
 }
 
-void trailing_heads::tidy(std::size_t limit) {
+void trailing_heads::tidy() {
+  constexpr std::size_t ahead = 8; // each step is a cache miss, unless fetched
   const std::size_t in_use = kept_ + dirty_.size() + frozen_.size();
   std::vector<head_entry*> dropped;
-  while (limit-- > 0 && table_.size() > in_use + dropped.size()) {
-    if (!loaded_.empty()) {
-      if (loaded_.front()->dirty_cycle == 0)
-        dropped.push_back(loaded_.front());
-      loaded_.pop_front();
-    } else if (clean_.empty()) {
-      break;
-    } else if (clean_list& oldest = clean_.front(); oldest.entries.empty()) {
-      clean_.pop_front();
-    } else {
-      // An entry marked again stands in a later list, from which it will leave.
-      if (oldest.entries.back()->dirty_cycle == oldest.cycle)
-        dropped.push_back(oldest.entries.back());
-      oldest.entries.pop_back();
-    }
+  for (std::size_t steps = std::exchange(due_steps_, 0); steps > 0 && all_.size() > in_use;
+       --steps) {
+    if (ahead < all_.size())
+      __builtin_prefetch(all_[ahead]);
+    head_entry* const entry = all_.front();
+    all_.pop_front();
+    const bool dirty = entry->dirty_cycle > clean_up_to_;
+    const bool stays = std::exchange(entry->written_since, false) || dirty;
+    if (stays)
+      all_.push_back(entry);
+    else
+      dropped.push_back(entry);
   }
   if (!dropped.empty())
     table_.erase(dropped);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <string_view>
 #include <vector>
 
 namespace cairn::detail {
@@ -15,22 +16,33 @@ void sort_by_key(std::vector<head_entry*>& entries);
 
 /// The entries of a `head_table` on their way into their database, and out of the table once there
 /// are too many that are on disk as they are in memory.
+///
+/// Which of these leave: a hand goes round all entries (the CLOCK algorithm: Corbato, "A Paging
+/// Experiment with the Multics System", 1968) and takes out those that nobody has written since it
+/// passed them last. So each entry stands in one list once, however often it is written.
 class trailing_heads final : public trailing_rows {
 public:
   /// `database`: which of `databases`. Beyond `kept_entries` clean ones leave the table.
   trailing_heads(head_table& table, MDB_dbi databases::*database, std::size_t kept_entries)
     : table_{table}, database_{database}, kept_{kept_entries} {}
 
+  /// Adds an entry to the table, as it is on disk: it may leave once there are too many such.
+  head_entry& insert(std::string_view name, std::uint64_t hash, stream_head committed) {
+    head_entry& entry = table_.insert(name, hash, committed);
+    all_.push_back(&entry);
+    due_steps_ += steps_per_change;
+    return entry;
+  }
+
   /// The entry's committed head is newer than its row.
   void mark(head_entry& entry) {
+    entry.written_since = true;
     if (entry.dirty_cycle == cycle_)
       return;
     entry.dirty_cycle = cycle_;
     dirty_.push_back(&entry);
+    due_steps_ += steps_per_change;
   }
-
-  /// The entry was read from its row: it may leave the table once there are too many such.
-  void note_loaded(head_entry& entry) { loaded_.push_back(&entry); }
 
   std::size_t dirty() const noexcept override { return dirty_.size(); }
   void freeze() override;
@@ -39,7 +51,7 @@ public:
   int write(MDB_txn* txn, const databases& dbs, std::size_t first,
             std::size_t count) noexcept override;
   void finish() override;
-  void tidy(std::size_t limit) override;
+  void tidy() override;
 
 private:
   static int write_row(MDB_cursor* rows, const head_entry& entry) noexcept;
@@ -48,15 +60,15 @@ private:
   MDB_dbi databases::*const database_;
   const std::size_t kept_;
   std::uint64_t cycle_ = 1;         // entries marked now belong to it
+  std::uint64_t clean_up_to_ = 0;   // the last cycle whose rows are all on disk
   std::vector<head_entry*> dirty_;  // marked in this cycle
   std::vector<head_entry*> frozen_; // marked in the cycle before; in key order once sorted
 
-  struct clean_list {
-    std::uint64_t cycle; // each entry stands in the list of the cycle it was last marked in
-    std::vector<head_entry*> entries;
-  };
-  std::deque<clean_list> clean_;
-  std::deque<head_entry*> loaded_; // entries of cycle 0, or marked since
+  // Each entry that comes in has to be passed and dropped in the end, each that is written is
+  // passed once more, and some are met while they are dirty.
+  static constexpr std::size_t steps_per_change = 3;
+  std::deque<head_entry*> all_; // the hand is at the front; what it passes goes to the back
+  std::size_t due_steps_ = 0;   // of the hand
 };
 
 } // namespace cairn::detail

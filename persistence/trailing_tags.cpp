@@ -19,6 +19,8 @@ void trailing_tags::add(const staged_row& row) {
   posting& of = *found->second;
   if (of.recent.empty())
     recent_.push_back(&of);
+  else if (of.recent.back() == row.position)
+    return; // twice in a record, which older versions let pass
   of.recent.push_back(row.position);
   ++dirty_;
 }

@@ -1,14 +1,20 @@
 #include <cairn/caf.hpp>
 
+#include "caf_generation.hpp"
+#include "caf_seam.hpp"
 #include "runtime_parts.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/response_promise.hpp>
-#include <caf/send.hpp>
-#include <caf/stateful_actor.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
+#include <utility>
+
+#if CAF_MAJOR_VERSION >= 1
+#include <caf/init_global_meta_objects.hpp>
+#endif
 
 namespace cairn {
 namespace {
@@ -20,26 +26,25 @@ struct gateway_state {
   std::uint64_t last = 0;
 };
 
-// CAF 0.17.6 follows a null pointer to the arguments of an actor's function that has none.
-caf::behavior gateway_actor(caf::stateful_actor<gateway_state>* self, std::uint64_t first_ticket) {
-  self->state.last = first_ticket;
+caf::behavior gateway_actor(caf::event_based_actor* self,
+                            const std::shared_ptr<gateway_state>& state) {
   return {
-      [self](const caf_command& command) {
-        const auto ticket = ++self->state.last;
+      [self, state](const caf_command& command) {
+        const auto ticket = ++state->last;
         auto promise = self->make_response_promise();
-        self->state.waiting.emplace(ticket, promise);
+        state->waiting.emplace(ticket, promise);
         // The handle keeps the gateway alive until the answer has come.
         command.send().then([me = caf::actor{self}, ticket](result<reply>&& outcome) {
-          caf::anon_send(me, ticket, caf_reply{std::move(outcome)});
+          detail::seam::send(me, ticket, caf_reply{std::move(outcome)});
         });
         return promise;
       },
-      [self](std::uint64_t ticket, const caf_reply& answer) {
-        const auto found = self->state.waiting.find(ticket);
-        if (found == self->state.waiting.end())
+      [state](std::uint64_t ticket, const caf_reply& answer) {
+        const auto found = state->waiting.find(ticket);
+        if (found == state->waiting.end())
           return;
         found->second.deliver(answer);
-        self->state.waiting.erase(found);
+        state->waiting.erase(found);
       },
   };
 }
@@ -51,12 +56,11 @@ result<runtime> open_in(caf::actor_system& system, runtime_options options) {
 }
 
 future<reply> caf_command::send() const {
-  if (!send_ || !*send_) {
+  if (!errand_ || errand_->sent.exchange(true)) {
     return future<reply>::settled(
         error{errc::invalid_argument, "this caf_command is empty, or was sent before"});
   }
-  auto once = std::move(*send_);
-  *send_ = {};
+  auto once = std::exchange(errand_->ask, {}); // what it holds goes now, whoever has copies
   return once();
 }
 
@@ -66,8 +70,17 @@ caf_reply::caf_reply()
 caf_reply::caf_reply(result<reply> outcome)
   : outcome_{std::make_shared<const result<reply>>(std::move(outcome))} {}
 
+void register_caf_types() {
+#if CAF_MAJOR_VERSION >= 1
+  caf::core::init_global_meta_objects();
+  caf::init_global_meta_objects<caf::id_block::cairn>();
+#endif
+}
+
 caf::actor spawn_gateway(caf::actor_system& system) {
-  return system.spawn(gateway_actor, std::uint64_t{0});
+  return detail::seam::spawn_by(system, [&]() -> caf::actor {
+    return system.spawn(gateway_actor, std::make_shared<gateway_state>());
+  });
 }
 
 } // namespace cairn

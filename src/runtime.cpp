@@ -99,7 +99,7 @@ result<runtime> runtime::open_for_reading(runtime_options options) {
   auto made = std::make_unique<parts>();
   made->events = *std::move(events);
   made->projections = make_projections(*made->events, options);
-  made->reading.emplace(*made->events);
+  made->reading.emplace(*made->events, options.clock);
   return runtime{std::move(made)};
 }
 

@@ -85,8 +85,9 @@ public:
   /// - `outcome_unknown`: send it again with the same command id, once the journal has been
   ///   reopened;
   /// - `not_visible`: accepted and durable; see `ask_options::visible_in`;
-  /// - the aggregate could not be rebuilt: `corrupt_record`, `corrupt_journal`, `evolve_failed`
-  ///   (each with the event's position), `io_failed`, `journal_stopped`.
+  /// - the aggregate could not be rebuilt, or the event of a repeated command not looked up:
+  ///   `corrupt_record`, `corrupt_journal`, `evolve_failed` (each with the event's position),
+  ///   `io_failed`, `journal_stopped`.
   template <alternative_of<typename T::command> Command>
   future<reply> ask(std::string_view id, Command&& command, const ask_options& options = {}) const {
     using call_type = detail::command_call<T, std::remove_cvref_t<Command>>;

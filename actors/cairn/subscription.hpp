@@ -112,7 +112,9 @@ public:
   /// the next call. The views are copies: the visitor may take its time, and they are valid during
   /// its call only.
   ///
-  /// Returns how many were visited; 0: the deadline came first, or `interrupt`. Errors: those of
+  /// Returns how many were visited; 0: the deadline came first, or `interrupt`. The deadline is
+  /// looked at each time that some ten thousands of events were looked through and none was
+  /// selected; the next call goes on where this one has come to. Errors: those of
   /// `journal::replay_all` (what came before the damage has been visited; the next call meets it
   /// again), `shut_down`. What the visitor throws passes through, except that `kj::Exception`
   /// becomes `corrupt_record`; the event that it threw at counts as visited.

@@ -21,6 +21,9 @@ namespace cairn {
 inline constexpr std::size_t default_max_event_bytes = std::size_t{1} << 20;
 /// The fixed header in front of each record's message, in words of 8 bytes; see FORMAT.md.
 inline constexpr std::size_t record_header_words = 5;
+/// Levels of pointers that an event's payload may have: the payload is the first, what one of its
+/// fields points to the second, and a struct in a list is a level below the list.
+inline constexpr int max_nesting = 64;
 inline constexpr std::size_t max_tags = 16;
 inline constexpr std::size_t max_tag_bytes = 128;
 inline constexpr std::size_t max_reservations = 16;
@@ -39,8 +42,9 @@ struct event_metadata {
   message_id command_id = {}; ///< The command that the event is an effect of; empty: it had no id.
   message_id correlation_id = {}; ///< The conversation the command belongs to; empty: unknown.
   message_id causation_id = {};   ///< The message that caused the command; empty: unknown.
-  std::span<const std::string_view> tags = {}; ///< At most `max_tags`, each 1 to `max_tag_bytes`
-                                               ///< bytes of UTF-8 without control characters.
+  /// At most `max_tags`, each 1 to `max_tag_bytes` bytes of UTF-8 without control characters. One
+  /// that is given twice counts once.
+  std::span<const std::string_view> tags = {};
   /// At most `max_reservations`. They take effect with the event, in their order.
   std::span<const reservation> reservations = {};
 };
@@ -60,8 +64,8 @@ public:
   /// the pointer that it is given.
   ///
   /// Errors: `invalid_argument` naming the limit if the record, a tag or a key is too large, there
-  /// are too many of them, or one holds a control character; the batch is then as before. What
-  /// `fill` throws passes through, likewise.
+  /// are too many of them, one holds a control character, or the payload nests deeper than
+  /// `max_nesting`; the batch is then as before. What `fill` throws passes through, likewise.
   result<void> add(const stream_id& stream, const event_metadata& metadata, std::uint64_t type,
                    function_ref<void(capnp::AnyPointer::Builder)> fill);
 

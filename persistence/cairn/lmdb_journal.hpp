@@ -33,8 +33,9 @@ struct lmdb_journal_options {
   std::size_t max_queued_bytes = std::size_t{256}
                                  << 20; ///< Beyond it `submit` answers `overloaded`.
 
-  /// Heads are flushed once for every so many events. More: fewer pages written, a longer tail to
-  /// replay on opening (at most twice as many records).
+  /// Heads, tags and reservations are flushed once for every so many events. More: fewer pages
+  /// written, more memory, a longer tail to replay on opening (at most twice as many records, plus
+  /// a few commits).
   std::size_t flush_interval_events = 262'144;
 
   std::size_t max_readers = 128; ///< Concurrent read transactions, of all processes together.

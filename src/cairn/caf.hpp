@@ -5,13 +5,25 @@
 #include <caf/actor.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/config.hpp>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
 
-/// For applications that are CAF programs themselves; no other header of Cairn mentions CAF.
+#if CAF_MAJOR_VERSION >= 1
+#include <caf/type_id.hpp>
+#endif
+
+/// For applications that are CAF programs themselves; no other header of Cairn mentions CAF. It is
+/// the same for CAF 0.17.6 and 1.x; Cairn and the application must be built with the same one.
 namespace cairn {
+
+/// CAF 1.x wants to know the types of messages before the first `caf::actor_system` is made: call
+/// this in `main`, or name the block, `CAF_MAIN(caf::id_block::cairn, ...)`. Calling it again does
+/// nothing, and neither does calling it with CAF 0.17.6. Only the gateway needs it.
+void register_caf_types();
 
 /// Opens a runtime whose aggregates run in the application's actor system, beside its own actors.
 ///
@@ -20,8 +32,8 @@ namespace cairn {
 result<runtime> open_in(caf::actor_system& system, runtime_options options);
 
 /// A command on its way from an actor of the application: the content of a `request` to the
-/// gateway. Cheap to copy; sent once, later copies are answered with `invalid_argument`. It never
-/// leaves the process.
+/// gateway. Cheap to copy; sent once, by whichever gateway gets a copy first: the others are
+/// answered with `invalid_argument`. It never leaves the process.
 class caf_command {
 public:
   /// For CAF only: an empty command, answered with `invalid_argument`.
@@ -30,16 +42,22 @@ public:
   /// Addresses `command` to the aggregate `id`.
   template <aggregate T, alternative_of<typename T::command> Command>
   caf_command(aggregates<T> to, std::string id, Command command, ask_options options = {})
-    : send_{std::make_shared<detail::unique_function<future<reply>()>>(
+    : errand_{std::make_shared<errand>(
         [to = std::move(to), id = std::move(id), command = std::move(command), options]() mutable {
           return to.ask(id, std::move(command), options);
         })} {}
 
-  /// Used by the gateway.
+  /// Used by the gateway. Any thread.
   future<reply> send() const;
 
 private:
-  std::shared_ptr<detail::unique_function<future<reply>()>> send_;
+  struct errand {
+    explicit errand(detail::unique_function<future<reply>()> call) : ask{std::move(call)} {}
+    std::atomic<bool> sent{false}; // who sets it may call `ask`
+    detail::unique_function<future<reply>()> ask;
+  };
+
+  std::shared_ptr<errand> errand_;
 };
 
 /// What the gateway responds: the `result<reply>` that `aggregates::ask` would have brought. Cheap
@@ -63,6 +81,8 @@ private:
 ///     self->request(gateway, caf::infinite, cairn::caf_command{carts, "cart-42", add_item{...}})
 ///         .then([](const cairn::caf_reply& answer) { ... });
 ///
+/// and with CAF 1.x `self->mail(cairn::caf_command{...}).request(gateway, caf::infinite)`.
+///
 /// Every command is answered with a `caf_reply`, errors included; a time-out given to `request`
 /// stops the waiting, not the command. One gateway serves aggregates of all types. It ends when the
 /// last handle to it is dropped.
@@ -72,3 +92,20 @@ caf::actor spawn_gateway(caf::actor_system& system);
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::caf_command)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cairn::caf_reply)
+
+#if CAF_MAJOR_VERSION >= 1
+
+namespace cairn::detail {
+
+/// Cairn's types of messages lie beyond those that an application has, which begins at
+/// `caf::first_custom_type_id`, 200.
+inline constexpr caf::type_id_t first_caf_type_id = 2'000;
+
+} // namespace cairn::detail
+
+CAF_BEGIN_TYPE_ID_BLOCK(cairn, ::cairn::detail::first_caf_type_id)
+CAF_ADD_TYPE_ID(cairn, (cairn::caf_command))
+CAF_ADD_TYPE_ID(cairn, (cairn::caf_reply))
+CAF_END_TYPE_ID_BLOCK(cairn)
+
+#endif

@@ -30,9 +30,9 @@ struct runtime_options {
   std::size_t max_outstanding = 262'144;
   std::size_t max_outstanding_bytes = std::size_t{256} << 20;
 
-  /// Aggregates in memory, in number and in bytes (an estimate: the states, and 1.5 KiB each).
-  /// Beyond either, those unused for longest are passivated; a quarter beyond the number, new ones
-  /// are refused with `overloaded`.
+  /// Aggregates in memory, in number and in bytes (an estimate: the states, and 768 bytes each).
+  /// Beyond either, those unused for longest are passivated; with a quarter and 16 more than the
+  /// number, new ones are refused with `overloaded`.
   std::size_t max_resident = 1'000'000;
   std::size_t max_resident_bytes = std::size_t{2} << 30;
 
@@ -43,7 +43,9 @@ struct runtime_options {
   /// The journal's own options; `directory` above counts, not the one in here.
   lmdb_journal_options journal{};
 
-  /// The clock of deadlines, idleness and batches, for tests; empty: `steady_clock`.
+  /// The clock of requests' deadlines, of idleness, and of projections' batches, for tests; empty:
+  /// `steady_clock`. Waiting for rows (`wait_for`, `visible_in`) and for events
+  /// (`event_feed::next`) goes by `steady_clock` always.
   std::function<std::chrono::steady_clock::time_point()> clock = {};
 };
 

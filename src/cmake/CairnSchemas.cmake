@@ -54,6 +54,7 @@ function(cairn_add_schemas target)
     file(GLOB_RECURSE found CONFIGURE_DEPENDS ${folder}/*.capnp)
     list(APPEND sources_to_import ${found})
   endforeach()
+  set(schemas) # a function sees its caller's variables
   foreach(file IN LISTS arg_FILES)
     cmake_path(ABSOLUTE_PATH file NORMALIZE)
     cmake_path(IS_PREFIX base ${file} is_below)

@@ -130,3 +130,9 @@ build() {
   step "Building $preset" "build-$preset" \
     cmake --build "$root/build/$preset" --parallel "$(parallel_jobs)" --target "$@"
 }
+
+# build_preset NAME: the targets that a build preset names.
+build_preset() {
+  step "Building $1" "build-$1" \
+    env -C "$root" cmake --build --preset "$1" --parallel "$(parallel_jobs)"
+}

@@ -223,3 +223,18 @@ TEST_CASE_FIXTURE(window_fixture, "a command that a foreign writer had recorded 
   CHECK(again.repeated());
   CHECK(again.version() == 1);
 }
+
+TEST_CASE_FIXTURE(window_fixture,
+                  "a repetition whose event cannot be looked up is no reply without a position") {
+  const auto first = send(1);
+  send(2);
+  journal.replay_fails_with = cairn::error{errc::io_failed, "no luck today"};
+  const auto lost = engine.finish(accounts.ask("a", put(1), with_id(1)));
+  REQUIRE(!lost);
+  CHECK(lost.error().code() == errc::io_failed);
+  CHECK(lost.error().version() == first.version());
+  CHECK(engine.finish(accounts.ask("a", put(1), with_id(2)))->repeated()); // the head is known
+  journal.replay_fails_with.reset();
+  check_repeated(send(1), first);
+  CHECK(journal.last_position() == 2);
+}

@@ -2,11 +2,8 @@
 
 #include "caf_seam.hpp"
 #include "engine.hpp"
+#include "stepped_system.hpp"
 #include "type_host.hpp"
-
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/scheduler/test_coordinator.hpp>
 
 #include <variant>
 
@@ -40,38 +37,14 @@ engine_figures figures_of(cairn::detail::engine& engine) {
 } // namespace
 
 struct test_engine::parts {
-  explicit parts(cairn::journal& events, const engine_setup& setup) : system{configure(config)} {
-    run();
+  explicit parts(cairn::journal& events, const engine_setup& setup) {
     auto options = options_of(setup);
     options.now = [this] { return now; };
-    engine = cairn::detail::engine::start(system, events, std::move(options));
-    run();
+    engine = cairn::detail::engine::start(system.get(), events, std::move(options));
+    system.run();
   }
 
-  static caf::actor_system_config& configure(caf::actor_system_config& config) {
-    config.set("scheduler.policy", caf::atom("testing"));
-    return config;
-  }
-
-  caf::scheduler::test_coordinator& scheduler() {
-    return dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
-  }
-
-  void run() {
-    while (scheduler().try_run_once()) {
-    }
-  }
-
-  /// From now on actors run within the call that wakes them: for calls that block until they have.
-  void run_when_woken() {
-    scheduler().after_next_enqueue([this] {
-      run();
-      run_when_woken();
-    });
-  }
-
-  caf::actor_system_config config;
-  caf::actor_system system;
+  stepped_system system;
   std::chrono::steady_clock::time_point now{std::chrono::hours{1}};
   std::shared_ptr<cairn::detail::engine> engine;
   bool closed = false;
@@ -91,24 +64,24 @@ test_engine::host(std::unique_ptr<cairn::detail::aggregate_model> model) {
 }
 
 void test_engine::run() {
-  parts_->run();
+  parts_->system.run();
 }
 
 bool test_engine::run_once() {
-  return parts_->scheduler().try_run_once();
+  return parts_->system.run_once();
 }
 
 void test_engine::pass(std::chrono::milliseconds time) {
   parts_->now += time;
   for (std::size_t round = 0; round < cairn::detail::type_host::shard_count; ++round) {
-    parts_->scheduler().advance_time(parts_->engine->options().passivation_interval);
+    parts_->system.advance(parts_->engine->options().passivation_interval);
     run();
   }
 }
 
 void test_engine::pass_time_only(std::chrono::milliseconds time) {
   parts_->now += time;
-  parts_->scheduler().advance_time(parts_->engine->options().passivation_interval);
+  parts_->system.advance(parts_->engine->options().passivation_interval);
 }
 
 std::chrono::steady_clock::time_point test_engine::now() const {
@@ -123,7 +96,7 @@ void test_engine::close() {
   if (std::exchange(parts_->closed, true))
     return;
   run();
-  parts_->run_when_woken();
+  parts_->system.run_when_woken();
   parts_->engine->close();
 }
 

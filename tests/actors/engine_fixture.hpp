@@ -41,7 +41,7 @@ struct engine_figures {
   std::uint64_t ignored_snapshots = 0;
 };
 
-/// The actor layer on CAF's deterministic scheduler and a clock of the test's: nothing happens
+/// The actor layer on a deterministic scheduler and a clock of the test's: nothing happens
 /// before the test calls `run`, and then everything does, in one thread. The journal outlives it.
 class test_engine {
 public:

@@ -285,3 +285,23 @@ TEST_CASE_FIXTURE(feed_fixture, "an event of a type that the aggregate does not 
   CHECK(ended.error().code() == errc::evolve_failed);
   CHECK(ended.error().position() == 1);
 }
+
+TEST_CASE_FIXTURE(feed_fixture,
+                  "a deadline ends a search that finds nothing, and the next goes on there") {
+  append(stream("ledger", "a"), 150'000);
+  const auto last = append(stream("account", "b"));
+  auto feed = follow(event_selection::of_type("account"));
+  positions seen;
+  const auto note = [&](const event_view& event) {
+    seen.push_back(event.position());
+    return visit::go_on;
+  };
+  CHECK(feed.next(note, at_once).value() == 0);
+  const auto after_one = feed.position();
+  CHECK(after_one > 0);
+  CHECK(after_one < last);
+  CHECK(feed.next(note, at_once).value() == 0);
+  CHECK(feed.position() > after_one);
+  CHECK(feed.next(note).value() == 1); // without a deadline it does not wait for new events
+  CHECK(seen == positions{last});
+}

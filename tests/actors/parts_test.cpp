@@ -1,5 +1,6 @@
 // The parts of an activation, each alone.
 
+#include "caf_request.hpp"
 #include "engine_fixture.hpp"
 
 #include "activation.hpp"
@@ -7,12 +8,12 @@
 #include "deduplication_window.hpp"
 #include "engine.hpp"
 #include "inbox.hpp"
+#include "stepped_system.hpp"
 #include "type_host.hpp"
 
+#include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <caf/exit_reason.hpp>
-#include <caf/scheduler/test_coordinator.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/sec.hpp>
 
@@ -136,21 +137,10 @@ private:
 };
 
 struct seam_fixture {
-  caf::actor_system_config config;
-  caf::actor_system system{configure(config)};
-  caf::scheduler::test_coordinator& scheduler =
-      dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
+  stepped_system stepped;
+  caf::actor_system& system = stepped.get();
 
-  seam_fixture() { run(); }
-
-  static caf::actor_system_config& configure(caf::actor_system_config& config) {
-    config.set("scheduler.policy", caf::atom("testing"));
-    return config;
-  }
-  void run() {
-    while (scheduler.try_run_once()) {
-    }
-  }
+  void run() { stepped.run(); }
 };
 
 } // namespace
@@ -190,7 +180,7 @@ TEST_CASE_FIXTURE(
     run();
     body->attach_functor(
         [&](const caf::error& reason) { down = reason == caf::exit_reason::normal; });
-    watcher->request(body, caf::infinite, caf::ok_atom::value)
+    request_from(watcher, body, caf::ok_atom{})
         .receive([](int) {}, [&](caf::error& refused) { answer = std::move(refused); });
   }
   CHECK(answer == caf::sec::request_receiver_down);
@@ -217,18 +207,18 @@ TEST_CASE_FIXTURE(seam_fixture, "a periodic actor wakes itself, too, and ends wh
   run();
   CHECK(runs == 0);
   for (int i = 1; i <= 2; ++i) {
-    scheduler.advance_time(std::chrono::milliseconds{100});
+    stepped.advance(std::chrono::milliseconds{100});
     run();
     CHECK(runs == i);
   }
   seam::wake(actor);
   run();
   CHECK(runs == 3);
-  scheduler.advance_time(std::chrono::milliseconds{100});
+  stepped.advance(std::chrono::milliseconds{100});
   run();
   CHECK(runs == 4);
   CHECK(destroyed);
-  scheduler.advance_time(std::chrono::milliseconds{1000});
+  stepped.advance(std::chrono::milliseconds{1000});
   run();
   CHECK(runs == 4);
   CHECK(system.registry().running() == before);
@@ -250,11 +240,7 @@ TEST_CASE_FIXTURE(seam_fixture, "an activation that has left gives a message bac
     CHECK(over->idle() == false);
     (void)work.release();
   }
-  std::function<void()> run_when_woken = [&] {
-    run();
-    scheduler.after_next_enqueue(run_when_woken);
-  };
-  scheduler.after_next_enqueue(run_when_woken);
+  stepped.run_when_woken();
   engine->close();
   engine->detach();
 }

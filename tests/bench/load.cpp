@@ -60,7 +60,7 @@ cairn::runtime open_runtime(const std::filesystem::path& directory) {
 }
 
 std::string id_of(std::size_t index) {
-  char text[16];
+  char text[32];
   std::snprintf(text, sizeof text, "c-%08zu", index);
   return text;
 }

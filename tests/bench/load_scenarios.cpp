@@ -141,7 +141,7 @@ report run_closed(session& at, const char* name, const load::settings& defaults)
   made.options = options_of(with, seconds);
   made.rate_per_s = found.own;
   made.set_ceiling(found.ceiling / share_of_commands);
-  made.set_latencies(out.latencies());
+  made.set_latencies(out.latencies(), report::closed_loop);
   made.details["record_bytes"] = record_bytes(with.payload);
   made.details["processor_us_per_request"] = own_cost.us_each();
   made.details["ceiling_processor_us_per_event"] = ceiling_cost.us_each();
@@ -215,7 +215,7 @@ report run_open_loop(session& at) {
   made.options["rate"] = rate;
   made.rate_per_s = measured{out.succeeded(), time}.per_second();
   made.set_ceiling(median(ceilings));
-  made.set_latencies(out.latencies());
+  made.set_latencies(out.latencies(), report::open_loop);
   if (peak)
     made.details["peak_per_s"] = *peak;
   made.details["answered"] = out.succeeded();
@@ -248,7 +248,7 @@ report run_latency(session& at) {
   made.options = options_of(with, seconds);
   made.rate_per_s = found.own;
   made.ceiling_per_s = found.ceiling;
-  made.set_latencies(out.latencies());
+  made.set_latencies(out.latencies(), report::closed_loop);
   made.ratio_of = "p50_us / ceiling_p50_us";
   const auto ceiling_p50 = commits.quantile_us(0.5);
   made.ratio = ceiling_p50 > 0 ? *made.p50_us / ceiling_p50 : 0;

@@ -106,6 +106,8 @@ void print(const report& made) {
              duration(made.p999_us)});
   print_wrapped("with:", listed(made.options));
   print_wrapped("how:", made.what);
+  if (!made.loop.empty())
+    print_wrapped("latencies:", made.loop);
   if (!made.target.empty())
     print_wrapped("target:", made.target);
   print_wrapped("also:", listed(made.details));
@@ -122,6 +124,7 @@ json to_json(const report& made, const json& machine) {
           {"p50_us", or_null(made.p50_us)},
           {"p99_us", or_null(made.p99_us)},
           {"p999_us", or_null(made.p999_us)},
+          {"loop", made.loop.empty() ? json() : json(made.loop)},
           {"target", made.target},
           {"options", made.options},
           {"details", made.details},

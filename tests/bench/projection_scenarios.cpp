@@ -162,7 +162,7 @@ report run_inline(session& at) {
   made.ceiling_per_s = ceiling_rate;
   made.ratio = found.ceiling > 0 ? found.own / found.ceiling : 0;
   made.ratio_of = "rate_per_s / without_projection_per_s";
-  made.set_latencies(out.latencies());
+  made.set_latencies(out.latencies(), report::closed_loop);
   made.details["without_projection_per_s"] = found.ceiling;
   with_it.check(projection, made);
   with_it.close();
@@ -220,7 +220,7 @@ report run_lag(session& at) {
   made.rate_per_s = measured{out.succeeded(), time}.per_second();
   made.set_ceiling(ceiling_rate);
   in.check(projection, made);
-  made.set_latencies(lags);
+  made.set_latencies(lags, report::open_loop);
   made.details["samples"] = out.succeeded() / replies_per_sample;
   made.details["max_us"] = lags.quantile_us(1);
   in.close();

@@ -153,7 +153,7 @@ report run_rehydrate(session& at) {
     measure(home.path(), read, large);
     made.rate_per_s = large.found.own;
     made.set_ceiling(large.found.ceiling);
-    made.set_latencies(large.each);
+    made.set_latencies(large.each, report::closed_loop);
     made.details["streams_read"] = read.size();
     made.details["ceiling_every_word_per_s"] = large.every_word_per_s;
     made.details["us_per_aggregate"] = us_per_aggregate(large);

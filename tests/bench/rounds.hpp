@@ -8,11 +8,10 @@
 
 namespace bench {
 
-/// Of at least one value; of an even number, the lower of the two in the middle.
+/// Of at least one value; of an even number, the mean of the two in the middle.
 inline double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  std::sort(values.begin(), values.end());
+  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
 
 /// Cairn's rate and the ceiling's, each the median of several runs.

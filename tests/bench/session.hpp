@@ -39,9 +39,17 @@ struct report {
   std::optional<double> p50_us{};
   std::optional<double> p99_us{};
   std::optional<double> p999_us{};
+  std::string loop{};            ///< Of the percentiles; empty: there are none.
   json details = json::object(); ///< Further figures, each named with its unit.
 
-  void set_latencies(const latency_histogram& from) {
+  /// From the sending, the next request after an answer: what could not be sent while the system
+  /// stalled is omitted (coordinated omission).
+  static constexpr const char* closed_loop = "closed loop";
+  /// From the time of a schedule that waits for nothing.
+  static constexpr const char* open_loop = "open loop";
+
+  void set_latencies(const latency_histogram& from, const char* measured_in) {
+    loop = measured_in;
     p50_us = from.quantile_us(0.5);
     p99_us = from.quantile_us(0.99);
     p999_us = from.quantile_us(0.999);

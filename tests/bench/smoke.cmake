@@ -64,6 +64,16 @@ foreach(line IN LISTS lines)
   field(p50 ${percentile} "${line}" p50_us)
   field(p99 ${percentile} "${line}" p99_us)
   field(p999 ${percentile} "${line}" p999_us)
+  set(loop "closed loop")
+  if(scenario MATCHES "^(open-loop|lag)$")
+    set(loop "open loop")
+  endif()
+  if(p999)
+    field(measured_in STRING "${line}" loop)
+    if(NOT measured_in STREQUAL loop)
+      message(FATAL_ERROR "${scenario}: percentiles of '${measured_in}'")
+    endif()
+  endif()
   field(options OBJECT "${line}" options)
   foreach(fact cores sync_us)
     field(value NUMBER "${line}" machine ${fact})
@@ -117,9 +127,16 @@ if(NOT table MATCHES "scenario +per second +ceiling +ratio" OR NOT table MATCHES
   message(FATAL_ERROR "not a table:\n${table}")
 endif()
 
-# Interrupted in the middle, it removes its files all the same.
-execute_process(COMMAND timeout --signal=TERM 2 ${PROGRAM} commands --seconds 60
-  WORKING_DIRECTORY ${WORK_DIR} OUTPUT_QUIET ERROR_QUIET)
+# Interrupted once it has files, it removes them all the same.
+set(interrupt [[
+  "$1" commands --seconds 60 & pid=$!
+  until ls -d cairn-bench-*/*; do kill -0 $pid || exit 3; sleep 0.02; done
+  kill -TERM $pid
+  wait $pid
+]])
+execute_process(COMMAND sh -c "${interrupt}" sh ${PROGRAM}
+  WORKING_DIRECTORY ${WORK_DIR} OUTPUT_QUIET ERROR_QUIET RESULT_VARIABLE status TIMEOUT 60)
+expect_equal("exit status after SIGTERM" ${status} 143)
 expect_nothing_left("cairn-bench, ended by SIGTERM,")
 
 execute_process(COMMAND ${PROGRAM} commands --payload 8 WORKING_DIRECTORY ${WORK_DIR}

@@ -59,12 +59,12 @@ std::string read_all(int descriptor) {
 } // namespace
 
 work_directory::work_directory(const std::filesystem::path& parent) {
+  const auto set = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr); // first: nothing may end it once there is a directory
   auto pattern = (std::filesystem::absolute(parent) / "cairn-bench-XXXXXX").string();
   if (!mkdtemp(pattern.data()))
     throw failure{"cannot make a directory in " + parent.string() + ": " + std::strerror(errno)};
   path_ = pattern;
-  const auto set = ending_signals();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::thread{[directory = path_] { remove_at_signal(directory); }}.detach();
 }
 

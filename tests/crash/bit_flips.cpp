@@ -1,12 +1,16 @@
-// Flips bits of a journal's file, and cuts it short, and looks for damage that nobody notices: a
-// journal that `verify_lmdb_journal` calls sound and that shows something else than was written.
+// Flips bits of a journal's file and of a projection's tables, and cuts them short, and looks for
+// damage that nobody notices: a file that `verify_lmdb_journal` or `verify_tables` calls sound and
+// that shows something else than was written.
 
-#include "lmdb_store.hpp"
+#include "lmdb_env.hpp"
 #include "memory.hpp"
 #include "page_check.hpp"
+#include "projection_sheet.hpp"
 #include "sample.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
+
+#include <cairn/verify_tables.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -20,6 +24,7 @@
 #include <cstring>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -45,6 +50,11 @@ T must(cairn::result<T> outcome) {
   return *std::move(outcome);
 }
 
+void must(const cairn::result<void>& outcome) {
+  if (!outcome)
+    throw std::runtime_error{outcome.error().message()};
+}
+
 /// What a child found in a damaged file.
 enum class finding : int {
   harmless,   ///< Called sound, and all is there: a free page, or a byte that means nothing.
@@ -57,27 +67,18 @@ enum class finding : int {
 };
 constexpr std::array finding_names{"harmless", "reported", "unreadable", "silent", "died", "hung"};
 
-using tally = std::array<std::uint64_t, static_cast<std::size_t>(finding::count_)>;
+using findings = std::array<std::uint64_t, static_cast<std::size_t>(finding::count_)>;
 
-/// A journal in a file, what it holds, and which page belongs to what.
+/// A file in a directory of its own, and which page of it belongs to what.
 class victim {
 public:
-  victim(std::filesystem::path directory, std::uint64_t seed, bool closed)
-    : directory_{std::move(directory)} {
-    write(seed, closed);
-    file_ = ::open((directory_ / "journal.mdb").c_str(), O_RDWR | O_CLOEXEC);
-    require(file_ >= 0, "cannot open the journal's file");
-    size_ = ::lseek(file_, 0, SEEK_END);
-    held_ = must(contents_of(*must(cairn::open_lmdb_journal_for_reading(options()))));
-    map_pages();
-  }
-  ~victim() { ::close(file_); }
+  virtual ~victim() { ::close(file_); }
   victim(const victim&) = delete;
   victim& operator=(const victim&) = delete;
 
   std::size_t bytes() const noexcept { return static_cast<std::size_t>(size_); }
   std::size_t page_bytes() const noexcept { return page_bytes_; }
-  const contents& held() const noexcept { return held_; }
+  virtual std::string what_it_holds() const = 0;
 
   const std::string& owner_of(std::size_t place) const {
     static const std::string nobody = "free pages";
@@ -122,32 +123,35 @@ public:
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? finding::hung : finding::died;
   }
 
-private:
-  cairn::lmdb_journal_options options() const { return sample_options(directory_); }
-
-  void write(std::uint64_t seed, bool closed) {
-    const auto where = closed ? directory_ : directory_ / "open";
+protected:
+  victim(const std::filesystem::path& directory, std::string prefix)
+    : directory_{directory}, prefix_{std::move(prefix)} {
     std::filesystem::create_directory(directory_);
     std::filesystem::permissions(directory_, std::filesystem::perms::owner_all);
-    const auto journal = must(cairn::open_lmdb_journal(sample_options(where)));
-    sample_writer writer{*journal, seed};
-    for (int i = 0; i < 400; ++i)
-      must(writer.append());
-    if (!closed) // as a crash would leave it: some heads only in the log
-      std::filesystem::copy_file(where / "journal.mdb", directory_ / "journal.mdb");
-    else if (const auto done = journal->close(); !done)
-      throw std::runtime_error{done.error().message()};
   }
 
-  void map_pages() {
-    const auto store = must(cairn::detail::open_store(options(), {.read_only = true}));
+  /// Once the file is written.
+  void take(std::string_view name) {
+    const auto path = directory_ / name;
+    file_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    require(file_ >= 0, "cannot open the file");
+    size_ = ::lseek(file_, 0, SEEK_END);
+    const auto env = must(cairn::detail::lmdb_env::open(
+        {.file = path, .map_bytes = std::size_t{256} << 20, .max_readers = 8, .read_only = true}));
     MDB_stat stat{};
-    mdb_env_stat(store.env.get(), &stat);
+    mdb_env_stat(env.get(), &stat);
     page_bytes_ = stat.ms_psize;
-    const auto note = [&](std::uint64_t page, std::string_view owner) { owners_[page] = owner; };
-    if (const auto sound = cairn::detail::check_pages(store.env, note); !sound)
+    const auto note = [&](std::uint64_t page, std::string_view owner) {
+      owners_[page] = prefix_ + std::string{owner};
+    };
+    if (const auto sound = cairn::detail::check_pages(env, note); !sound)
       throw std::runtime_error{sound.error().message()};
   }
+
+  const std::filesystem::path& directory() const noexcept { return directory_; }
+
+private:
+  virtual finding look_here() const = 0;
 
   void flip(std::size_t place, unsigned bit) const {
     char byte = 0;
@@ -157,7 +161,45 @@ private:
     require(::pwrite(file_, &byte, 1, at) == 1, "cannot write a byte");
   }
 
-  finding look_here() const {
+  const std::filesystem::path directory_;
+  const std::string prefix_;
+  int file_ = -1;
+  off_t size_ = 0;
+  std::size_t page_bytes_ = 0;
+  std::map<std::uint64_t, std::string> owners_;
+};
+
+class journal_victim final : public victim {
+public:
+  journal_victim(const std::filesystem::path& directory, std::uint64_t seed, bool closed)
+    : victim{directory, ""}, closed_{closed} {
+    write(seed);
+    take("journal.mdb");
+    held_ = must(contents_of(*must(cairn::open_lmdb_journal_for_reading(options()))));
+  }
+
+  std::string what_it_holds() const override {
+    return (closed_ ? "closed journal: " : "crashed journal: ")
+           + std::to_string(held_.log.size() - 1) + " events, " + std::to_string(held_.snapshots)
+           + " snapshots";
+  }
+
+private:
+  cairn::lmdb_journal_options options() const { return sample_options(directory()); }
+
+  void write(std::uint64_t seed) {
+    const auto where = closed_ ? directory() : directory() / "open";
+    const auto journal = must(cairn::open_lmdb_journal(sample_options(where)));
+    sample_writer writer{*journal, seed};
+    for (int i = 0; i < 400; ++i)
+      must(writer.append());
+    if (!closed_) // as a crash would leave it: some heads only in the log
+      std::filesystem::copy_file(where / "journal.mdb", directory() / "journal.mdb");
+    else if (const auto done = journal->close(); !done)
+      throw std::runtime_error{done.error().message()};
+  }
+
+  finding look_here() const override {
     const auto verified = cairn::verify_lmdb_journal(options());
     if (!verified || verified->damaged_snapshots > 0 || verified->unfinished_commit)
       return finding::reported;
@@ -170,13 +212,119 @@ private:
     return *found == held_ ? finding::harmless : finding::silent;
   }
 
-  std::filesystem::path directory_;
-  int file_ = -1;
-  off_t size_ = 0;
-  std::size_t page_bytes_ = 0;
+  const bool closed_;
   contents held_;
-  std::map<std::uint64_t, std::string> owners_;
 };
+
+/// The tables of a projection: rows with an index, some of them gone again, and decisions.
+class tables_victim final : public victim {
+public:
+  tables_victim(const std::filesystem::path& directory, std::uint64_t seed)
+    : victim{directory, "tables' "} {
+    write(seed);
+    take("tables.mdb");
+    held_ = must(read());
+  }
+
+  std::string what_it_holds() const override {
+    return "tables: " + std::to_string(held_.rows.size()) + " rows, "
+           + std::to_string(held_.decisions.size()) + " decisions";
+  }
+
+private:
+  struct everything {
+    std::map<std::string, tally> rows;
+    std::multimap<std::uint64_t, std::string> by_index;
+    cairn::table_checkpoint checkpoint;
+    std::vector<cairn::projection_decision> decisions;
+    bool operator==(const everything&) const = default;
+  };
+
+  static constexpr const auto& carts = tally_of_carts<false>::carts;
+
+  cairn::table_store_options options() const {
+    cairn::table_store_options with{.directory = directory()};
+    with.map_bytes = std::size_t{256} << 20;
+    with.free_space_watermark_bytes = 0;
+    return with;
+  }
+
+  static cairn::projection_decision parked(std::uint64_t position, std::size_t error_bytes) {
+    cairn::projection_decision made;
+    made.what = cairn::projection_decision::kind::park;
+    made.position = position;
+    made.error = std::string(error_bytes, 'e');
+    return made;
+  }
+
+  void write(std::uint64_t seed) {
+    std::mt19937_64 random{seed};
+    const auto store = must(cairn::table_store::open(options()));
+    std::uint64_t position = 0;
+    for (int batch = 0; batch < 40; ++batch) {
+      must(store->begin_batch());
+      cairn::table_writer to{store->rows()};
+      for (int i = 0; i < 50; ++i) {
+        store->begin_event();
+        const auto which = random() % 700;
+        // Of all lengths, so that keys have many sizes.
+        const auto cart = std::to_string(which) + std::string(which % 7 * 11, 'x');
+        if (random() % 8 == 0)
+          to.erase(carts, cart);
+        else
+          to.put(carts, cart, {.events = random() % 90, .last_position = ++position});
+      }
+      must(store->publish({++position, random()}));
+      if (batch % 10 == 9) {
+        const auto no = parked(position, random() % 300);
+        must(store->decide(no, {++position, random()}));
+      }
+    }
+    must(store->mark_live());
+    must(store->close());
+  }
+
+  cairn::result<everything> read() const {
+    auto store = cairn::table_store::open_for_reading(options());
+    if (!store)
+      return std::move(store).error();
+    auto view = (*store)->read();
+    auto at = (*store)->checkpoint();
+    auto decisions = (*store)->decisions();
+    if (!view || !at || !decisions)
+      return cairn::error{cairn::errc::corrupt_journal, "cannot be read"};
+    everything found{.rows = {}, .by_index = {}, .checkpoint = *at, .decisions = *decisions};
+    const auto scanned = view->scan(
+        carts, {}, [&](const std::string& key, const tally& row) { found.rows.emplace(key, row); });
+    const auto indexed = view->template scan_by<by_events>(
+        carts, {}, [&](std::uint64_t events, const std::string& key, const tally&) {
+          found.by_index.emplace(events, key);
+        });
+    for (const auto* done : {&scanned, &indexed})
+      if (!*done)
+        return done->error();
+    return found;
+  }
+
+  finding look_here() const override {
+    const auto verified = cairn::verify_tables(options());
+    if (!verified || verified->unfinished_commit)
+      return finding::reported;
+    const auto found = read();
+    if (!found)
+      return finding::unreadable;
+    return *found == held_ ? finding::harmless : finding::silent;
+  }
+
+  everything held_;
+};
+
+std::unique_ptr<victim> make_victim(int kind, const std::filesystem::path& directory,
+                                    std::uint64_t seed) {
+  if (kind == 2)
+    return std::make_unique<tables_victim>(directory, seed);
+  return std::make_unique<journal_victim>(directory, seed, kind == 0);
+}
 
 /// Where the next flip goes: anywhere, or where LMDB keeps what it has no checksum for.
 std::size_t random_place(const victim& file, std::mt19937_64& random) {
@@ -191,7 +339,7 @@ std::size_t random_place(const victim& file, std::mt19937_64& random) {
   }
 }
 
-void print(const char* what, const std::map<std::string, tally>& tallies) {
+void print(const char* what, const std::map<std::string, findings>& tallies) {
   for (const auto& [owner, counted] : tallies) {
     std::cout << "  " << what << ' ' << owner << ':';
     for (std::size_t i = 0; i < counted.size(); ++i)
@@ -201,8 +349,15 @@ void print(const char* what, const std::map<std::string, tally>& tallies) {
   }
 }
 
+constexpr int kinds = 3; // of victims
+
+/// Of `all`, what the victims of this kind get.
+std::uint64_t share_of(std::uint64_t all, int kind) noexcept {
+  return all / kinds + (static_cast<std::uint64_t>(kind) < all % kinds ? 1 : 0);
+}
+
 /// What may not happen, and how often it did.
-std::uint64_t failures(const std::map<std::string, tally>& tallies) {
+std::uint64_t failures(const std::map<std::string, findings>& tallies) {
   std::uint64_t sum = 0;
   for (const auto& [owner, counted] : tallies)
     for (const auto bad : {finding::unreadable, finding::silent, finding::died, finding::hung})
@@ -215,7 +370,7 @@ std::uint64_t failures(const std::map<std::string, tally>& tallies) {
 int main(int argc, char** argv) {
   std::uint64_t flips = test::scaled(1'000, 10'000);
   std::uint64_t seed = test::fresh_seed();
-  CLI::App app{"Damages a journal's file in a child and looks for damage that goes unnoticed."};
+  CLI::App app{"Damages a journal, or tables, and looks for damage that goes unnoticed."};
   app.add_option("--flips", flips, "How many bits, one at a time")->capture_default_str();
   app.add_option("--seed", seed, "Repeats a run");
   CLI11_PARSE(app, argc, argv);
@@ -223,18 +378,17 @@ int main(int argc, char** argv) {
 
   test::keep_temporary_files_in_memory();
   std::mt19937_64 random{seed};
-  std::map<std::string, tally> flipped, cut;
-  for (const bool closed : {true, false}) {
+  std::map<std::string, findings> flipped, cut;
+  for (int kind = 0; kind < kinds; ++kind) {
     const test::temporary_directory directory;
-    const victim file{directory / "journal", random(), closed};
-    std::cout << (closed ? "closed" : "crashed") << " journal: " << file.bytes() << " bytes, "
-              << file.held().log.size() - 1 << " events, " << file.held().snapshots
-              << " snapshots\n";
+    const auto made = make_victim(kind, directory / "victim", random());
+    const victim& file = *made;
+    std::cout << file.what_it_holds() << ", " << file.bytes() << " bytes\n";
     if (file.look() != finding::harmless) {
-      std::cout << "FAILED: the undamaged journal is not called sound\n";
+      std::cout << "FAILED: the undamaged file is not called sound\n";
       return 1;
     }
-    const auto note = [&](std::map<std::string, tally>& in, std::size_t place, finding found,
+    const auto note = [&](std::map<std::string, findings>& in, std::size_t place, finding found,
                           const std::string& how) {
       ++in[file.owner_of(place)][static_cast<std::size_t>(found)];
       if (found > finding::reported)
@@ -242,12 +396,12 @@ int main(int argc, char** argv) {
                   << " byte " << place % file.page_bytes() << " of page "
                   << place / file.page_bytes() << " (" << file.owner_of(place) << ")\n";
     };
-    for (std::uint64_t i = 0; i < flips / 2; ++i) {
+    for (std::uint64_t i = 0; i < share_of(flips, kind); ++i) {
       const auto place = random_place(file, random);
       const auto bit = static_cast<unsigned>(random() % 8);
       note(flipped, place, file.after_flip(place, bit), "bit " + std::to_string(bit) + " of");
     }
-    for (std::uint64_t i = 0; i < flips / 40; ++i) {
+    for (std::uint64_t i = 0; i < share_of(flips / 20, kind); ++i) {
       const auto size = random() % file.bytes();
       note(cut, size, file.after_cut(size), "cut at");
     }

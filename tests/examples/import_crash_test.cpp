@@ -117,6 +117,7 @@ TEST_CASE("an import that is killed at any moment and repeated gives the same as
     std::filesystem::remove_all(files / data);
   }
   MESSAGE("killed " << killed << " of " << runs << " imports");
+  CHECK(killed > 0);
 }
 
 TEST_CASE("a command whose process is killed at any moment and that is sent again, with its id, "

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Runs the commands that the READMEs show and compares their output with what is shown there.
+"""Compares what the READMEs show with what is there: output of commands, and source files.
 
 Usage: readme_test.py CHECKOUT BIN. A block marked `console` holds commands, `$ ` in front, each
-followed by its output; BIN holds the programs. Commands of programs that are not in BIN are left
-out (they are named), and so are lines after `...`, which stands for the rest of an output.
+followed by its output; BIN holds the programs. A command of a program that is not there is a
+finding, unless it is in NOT_RUN. Lines after `...`, which stands for the rest of an output, are
+left out. A block marked `cpp` or `capnp` is the whole of the file that the line above it names.
 """
 
 import os
@@ -15,6 +16,8 @@ import tempfile
 
 READMES = ["README.md", "examples/README.md", "examples/quick_start/README.md",
            "examples/shopping_cart/README.md"]
+
+NOT_RUN = set()  # commands that cannot be run here
 
 VARIABLE = [  # what differs from run to run
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "TIME"),
@@ -43,8 +46,11 @@ def check(readme, text, folder, environment, programs):
     run, findings = 0, []
     for command, shown in commands_of(text):
         program = command.split()[0]
-        if program not in programs:
+        if command in NOT_RUN:
             print(f"{readme}: not run: {command}")
+            continue
+        if program not in programs:
+            findings.append(f"{readme}: $ {command}: there is no program {program}")
             continue
         run += 1
         done = subprocess.run(["/bin/sh", "-c", command], cwd=folder, env=environment, text=True,
@@ -58,6 +64,36 @@ def check(readme, text, folder, environment, programs):
             findings.append(f"{readme}: $ {command}\n  shown:\n    " + "\n    ".join(wanted)
                             + "\n  printed:\n    " + "\n    ".join(real))
     return run, findings
+
+
+def sources_of(text):
+    """(line above, content) of every block marked `cpp` or `capnp`."""
+    above, block = "", None
+    for line in text.split("\n"):
+        if block is not None and line == "```":
+            yield above, "".join(each + "\n" for each in block)
+            block = None
+        elif block is not None:
+            block.append(line)
+        elif line in ("```cpp", "```capnp"):
+            block = []
+        elif line:
+            above = line
+
+
+def check_sources(readme, text, checkout):
+    """Returns a list of findings."""
+    findings = []
+    for above, content in sources_of(text):
+        named = re.search(r"`([^`]+\.(?:cpp|hpp|capnp))`:?$", above)
+        path = os.path.join(checkout, named[1]) if named else ""
+        if not os.path.isfile(path):
+            findings.append(f"{readme}: a block of code below a line that ends with no file's name")
+            continue
+        with open(path, encoding="utf-8") as file:
+            if file.read() != content:
+                findings.append(f"{readme}: {named[1]} is not what is shown of it")
+    return findings
 
 
 def main():
@@ -74,7 +110,8 @@ def main():
         with tempfile.TemporaryDirectory(prefix="cairn-readme-") as folder:
             shutil.copy(os.path.join(checkout, "examples/shopping_cart/sample.csv"), folder)
             run, found = check(readme, text, folder, environment, programs)
-        print(f"{readme}: {run} commands, {len(found)} differ")
+        found += check_sources(readme, text, checkout)
+        print(f"{readme}: {run} commands, {len(found)} findings")
         total += run
         findings += found
     print("\n".join(findings))

@@ -127,6 +127,55 @@ TEST_CASE("tags beyond the limits are refused, naming the limit") {
   CHECK(batch.empty());
 }
 
+namespace {
+
+/// Structs within structs, or lists within lists, `levels` in all.
+void nest(capnp::AnyPointer::Builder pointer, int levels, bool lists) {
+  if (levels == 0)
+    return;
+  if (lists) {
+    auto list = pointer.initAsAnyList(capnp::ElementSize::POINTER, 1);
+    nest(list.as<capnp::List<capnp::AnyPointer>>()[0], levels - 1, lists);
+  } else {
+    nest(pointer.initAsAnyStruct(0, 1).getPointerSection()[0], levels - 1, lists);
+  }
+}
+
+int levels_of(capnp::AnyPointer::Reader pointer, bool lists) {
+  if (pointer.isNull())
+    return 0;
+  return 1
+         + levels_of(lists ? pointer.getAs<capnp::List<capnp::AnyPointer>>()[0]
+                           : pointer.getAs<capnp::AnyStruct>().getPointerSection()[0],
+                     lists);
+}
+
+} // namespace
+
+TEST_CASE("an event nests as deep as it can be read again, and no deeper") {
+  const auto a = stream("a");
+  for (const bool lists : {false, true}) {
+    const auto journal = make_memory_journal();
+    const auto add = [&](event_batch& batch, int levels) {
+      return batch.add(a, {}, 7,
+                       [&](capnp::AnyPointer::Builder payload) { nest(payload, levels, lists); });
+    };
+    event_batch batch;
+    must(add(batch, max_nesting));
+    const error refused = failure_of(add(batch, max_nesting + 1));
+    CHECK(refused.code() == errc::invalid_argument);
+    CHECK(refused.message() == "an event of stream test/a nests too deep; the limit is 64 levels");
+    CHECK(batch.size() == 1);
+    must(journal->append(a, expected_version::any(), std::move(batch)));
+    int levels = 0;
+    must(journal->replay(a, 1, to_the_end, [&](const event_view& event) {
+      levels = levels_of(event.payload(), lists);
+      return visit::go_on;
+    }));
+    CHECK(levels == max_nesting);
+  }
+}
+
 TEST_CASE("truncating drops the newest records and keeps the others") {
   const auto a = stream("a");
   event_batch batch = notes(a, 1, 5, 30);

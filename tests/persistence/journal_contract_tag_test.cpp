@@ -96,6 +96,16 @@ TEST_CASE("events are found by tag, in the order of positions, from any position
   }
 }
 
+TEST_CASE("a tag that an event is given twice counts once") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    must(journal.append(a, expected_version::any(), tagged(a, 1, {"red", "big", "red", "red"})));
+    CHECK(positions_of(journal, "red") == std::vector<std::uint64_t>{1});
+    CHECK(positions_of(journal, "big") == std::vector<std::uint64_t>{1});
+    CHECK(tags_in_log(journal).at("red").size() == 1);
+  }
+}
+
 TEST_CASE("what is no tag is refused, wherever it is given") {
   const auto a = stream("a");
   FOR_EACH_JOURNAL(journal) {
@@ -156,12 +166,7 @@ TEST_CASE("the index equals the log whatever has been flushed, also for a reader
         check_index(*journal);
       }
       // As a crash would leave it, wherever the flushing stands.
-      std::filesystem::remove_all(directory / "copy");
-      std::filesystem::create_directory(directory / "copy");
-      std::filesystem::permissions(directory / "copy", std::filesystem::perms::owner_all);
-      std::filesystem::copy_file(directory / "j" / "journal.mdb",
-                                 directory / "copy" / "journal.mdb");
-      const auto copy = small_options(directory / "copy");
+      const auto copy = small_options(crashed_copy(directory / "j", directory / "copy"));
       check_index(*must(open_lmdb_journal_for_reading(copy)));
       must(verify_lmdb_journal(copy));
       check_index(*must(open_lmdb_journal(copy)));

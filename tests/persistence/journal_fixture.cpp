@@ -88,6 +88,15 @@ void barrier(journal& journal, const stream_id& stream) {
   must(journal.append(stream, expected_version::any(), event_batch{}));
 }
 
+std::filesystem::path crashed_copy(const std::filesystem::path& directory,
+                                   const std::filesystem::path& to) {
+  std::filesystem::remove_all(to);
+  std::filesystem::create_directory(to);
+  std::filesystem::permissions(to, std::filesystem::perms::owner_all);
+  std::filesystem::copy_file(directory / "journal.mdb", to / "journal.mdb");
+  return to;
+}
+
 lmdb_journal_options small_options(const std::filesystem::path& directory) {
   lmdb_journal_options options{.directory = directory};
   options.map_bytes = std::size_t{256} << 20;

@@ -5,6 +5,7 @@
 #include "journal_fixture.hpp"
 #include "journal_meta.hpp"
 #include "page_format.hpp"
+#include "stored_values.hpp"
 #include "tag_rows.hpp"
 
 #include <array>
@@ -16,37 +17,6 @@ using namespace cairn;
 using namespace cairn::test;
 
 namespace {
-
-using byte_vector = std::vector<unsigned char>;
-
-enum class database { meta, log, heads, snapshots, schemas, tags, reservations };
-
-/// Changes a value behind the journal's back, while it is closed; an empty value deletes it.
-void alter(const std::filesystem::path& directory, database where, std::span<const std::byte> key,
-           const std::function<void(byte_vector&)>& change) {
-  auto env = must(detail::lmdb_env::open(
-      {.file = directory / "journal.mdb", .map_bytes = std::size_t{256} << 20}));
-  detail::transaction txn;
-  detail::databases dbs;
-  REQUIRE(txn.begin(env, 0) == 0);
-  REQUIRE(detail::open_databases(txn.get(), false, dbs) == 0);
-  const MDB_dbi dbi =
-      std::array{dbs.meta,    dbs.log,  dbs.heads,       dbs.snapshots,
-                 dbs.schemas, dbs.tags, dbs.reservations}[static_cast<std::size_t>(where)];
-  MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
-  MDB_val value{};
-  REQUIRE(mdb_get(txn.get(), dbi, &lmdb_key, &value) == 0);
-  const auto* begin = static_cast<const unsigned char*>(value.mv_data);
-  byte_vector bytes{begin, begin + value.mv_size};
-  change(bytes);
-  if (bytes.empty()) {
-    REQUIRE(mdb_del(txn.get(), dbi, &lmdb_key, nullptr) == 0);
-  } else {
-    MDB_val changed{bytes.size(), bytes.data()};
-    REQUIRE(mdb_put(txn.get(), dbi, &lmdb_key, &changed, 0) == 0);
-  }
-  REQUIRE(txn.commit() == 0);
-}
 
 std::array<std::byte, 8> meta_key(std::string_view name) {
   std::array<std::byte, 8> key{};
@@ -408,34 +378,6 @@ TEST_CASE("a root page that is none keeps a journal from being opened") {
     CHECK(failure_of(open_lmdb_journal(small_options(directory / "j"))).code()
           == errc::corrupt_journal);
   }
-}
-
-TEST_CASE("verifying beside a process that writes finds nothing wrong") {
-  const temporary_directory directory;
-  const auto options = small_options(directory / "j");
-  must(must(open_lmdb_journal(options))->close());
-  child_process writer{[&](int pipe) {
-    auto opened = open_lmdb_journal(options);
-    if (!opened)
-      return 1;
-    for (std::uint64_t i = 0;; ++i) {
-      const auto id = stream(std::to_string(i * i % 29));
-      if (!(*opened)->append(id, expected_version::any(), notes(id, i, 1 + i % 3, i % 9 * 700)))
-        return 2;
-      if (i == 0)
-        say(pipe, "writing");
-    }
-  }};
-  REQUIRE(writer.read_line() == "writing");
-  std::uint64_t events = 0;
-  for (int round = 0; round < 100'000 && events < 300; ++round) {
-    const auto seen = must(verify_lmdb_journal(options));
-    CHECK(seen.events >= events);
-    events = seen.events;
-  }
-  CHECK(events >= 300);
-  writer.kill();
-  CHECK(writer.wait().signal == SIGKILL);
 }
 
 TEST_CASE("damaged schemas are reported, and never taken for other ones") {

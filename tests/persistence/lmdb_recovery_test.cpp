@@ -12,16 +12,6 @@ using namespace cairn::test;
 
 namespace {
 
-/// A copy of the journal's file as a crash would leave it: nothing is closed or flushed.
-std::filesystem::path crashed_copy(const std::filesystem::path& directory,
-                                   const std::filesystem::path& to) {
-  std::filesystem::remove_all(to);
-  std::filesystem::create_directory(to);
-  std::filesystem::permissions(to, std::filesystem::perms::owner_all);
-  std::filesystem::copy_file(directory / "journal.mdb", to / "journal.mdb");
-  return to;
-}
-
 void check_same(const journal& left, const journal& right, const std::vector<stream_id>& streams) {
   CHECK(left.last_position() == right.last_position());
   CHECK(all_events(left) == all_events(right));
@@ -76,6 +66,31 @@ TEST_CASE("a journal that was not closed opens with everything, wherever its flu
       CHECK(must(reopened->head(id)) == must(journal->head(id)));
     must(reopened->append(id, expected_version::exact(must(journal->head(id)).version),
                           notes(id, 1'000)));
+  }
+}
+
+TEST_CASE("a tail stays short however many rows trail each event") {
+  const temporary_directory directory;
+  auto options = small_options(directory / "j");
+  options.max_commit_events = 256;
+  options.flush_interval_events = 2'048;
+  const auto journal = must(open_lmdb_journal(options));
+  const auto a = stream("a");
+  const std::vector<std::string> names{"0", "1", "2",  "3",  "4",  "5",  "6",  "7",
+                                       "8", "9", "10", "11", "12", "13", "14", "15"};
+  const std::vector<std::string_view> tags{names.begin(), names.end()};
+  for (std::size_t position = 0; position < 5 * options.flush_interval_events;) {
+    event_batch batch;
+    for (std::size_t i = 0; i < options.max_commit_events; ++i)
+      must(batch.add(a, {.tags = tags}, capnp::typeId<Noted>(),
+                     [&](capnp::AnyPointer::Builder payload) { note(payload, i); }));
+    must(journal->append(a, expected_version::any(), std::move(batch)));
+    position += options.max_commit_events;
+    if (position % 1'024 != 0)
+      continue;
+    options.directory = crashed_copy(directory / "j", directory / "copy");
+    CHECK(must(open_lmdb_journal(options))->status().replayed_at_open
+          <= 2 * options.flush_interval_events);
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include "child_process.hpp"
 #include "journal_fixture.hpp"
+#include "lmdb_store.hpp"
+#include "reader_pool.hpp"
 
 #include <atomic>
 #include <csignal>
@@ -172,6 +174,20 @@ TEST_CASE("below the free-space watermark appends are refused and reads go on") 
   must(journal->close());
 }
 
+TEST_CASE("below the free-space watermark snapshots are dropped") {
+  const temporary_directory directory;
+  auto options = small_options(directory / "j");
+  const auto a = stream("a");
+  must(must(open_lmdb_journal(options))->append(a, expected_version::none(), notes(a, 1)));
+  for (const bool enough : {false, true}) {
+    options.free_space_watermark_bytes = enough ? 0 : std::size_t{1} << 62;
+    const auto journal = must(open_lmdb_journal(options));
+    journal->submit_snapshot(tally(a, {1, 1}, 1));
+    barrier(*journal, a);
+    CHECK(kept_tally(*journal, a).has_value() == enough);
+  }
+}
+
 TEST_CASE("a full map refuses appends, loses nothing, and a larger one goes on") {
   const temporary_directory directory;
   auto options = small_options(directory / "j");
@@ -245,6 +261,37 @@ TEST_CASE("a reading process follows when the writing one outgrows its map") {
   REQUIRE(writer.read_line() == "done");
   CHECK(events_of(*reading, a).size() == 40);
   CHECK(reading->last_position() == 40);
+}
+
+TEST_CASE("who reads within a read cannot follow a map that grew, is told so, and can afterwards") {
+  const temporary_directory directory;
+  auto options = small_options(directory / "j");
+  options.map_bytes = 64 * mib;
+  const auto a = stream("a");
+  must(must(open_lmdb_journal(options))->close());
+  const auto grow = [&] {
+    const auto journal = must(open_lmdb_journal(options));
+    return journal->append(a, expected_version::any(), notes(a, 1, 8, 400'000)) ? 0 : 1;
+  };
+  options.max_event_bytes = mib;
+  auto small = options;
+  small.map_bytes = mib;
+  const auto store = must(detail::open_store(small, {.read_only = true}));
+  constexpr std::chrono::milliseconds patience{20};
+  detail::reader_pool readers{store.env, store.dbs, small.max_readers, patience};
+  {
+    const auto outer = must(readers.acquire());
+    REQUIRE(in_child(grow) == ending{0, 0});
+    for (int time = 0; time < 2; ++time) {
+      const error refused = failure_of(readers.acquire());
+      CHECK(refused.code() == errc::io_failed);
+      CHECK(refused.message().find("this thread's own") != std::string::npos);
+    }
+  }
+  const auto reader = must(readers.acquire());
+  std::uint64_t last = 0;
+  CHECK(detail::last_log_position(reader.txn(), reader.dbs(), last) == 0);
+  CHECK(last == 8);
 }
 
 TEST_CASE("when its queue is full the journal says overloaded at once and loses no operation") {

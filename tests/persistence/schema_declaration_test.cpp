@@ -4,6 +4,7 @@
 #include "schema_text.hpp"
 
 #include <array>
+#include <thread>
 #include <vector>
 
 using namespace cairn;
@@ -242,4 +243,33 @@ TEST_CASE("schemas are there for the next opening and for a reader, who records 
     CHECK(generations_of(*journal) == std::vector<std::string>{"cart Added Kind Line"});
   }
   CHECK(must(verify_lmdb_journal(options)).schema_generations == 1);
+}
+
+TEST_CASE("closing waits for a declaration that is being written") {
+  const temporary_directory directory;
+  std::unique_ptr<journal> opened;
+  std::thread closing;
+  bool closed = false;
+  lmdb_journal_options options{.directory = directory / "j"};
+  options.wall_clock = [&]() -> std::chrono::sys_time<std::chrono::nanoseconds> {
+    // Asked within the declaration's transaction: the journal is not opened or appended to here.
+    closing = std::thread{[&] { closed = opened->close().has_value(); }};
+    while (opened->head(stream("a")))
+      std::this_thread::yield(); // until it is closing
+    for (int turn = 0; turn < 2'000; ++turn)
+      std::this_thread::yield(); // as far as it gets
+    return fixed_time;
+  };
+  opened = must(open_lmdb_journal(options));
+  const schema_declaration used{.owner = "test", .events = {capnp::Schema::from<Noted>()}};
+  must(opened->declare_schemas(used));
+  closing.join();
+  CHECK(closed);
+  CHECK(failure_of(opened->declare_schemas(used)).code() == errc::shut_down);
+  opened.reset();
+  options.wall_clock = {};
+  opened = must(open_lmdb_journal(options));
+  int generations = 0;
+  must(opened->visit_schemas([&](const schema_generation&) { ++generations; }));
+  CHECK(generations == 1);
 }

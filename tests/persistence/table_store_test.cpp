@@ -1,6 +1,7 @@
 // Tables on disk: other processes, other threads, crashes, damage.
 
 #include <cairn/table_store.hpp>
+#include <cairn/verify_tables.hpp>
 
 #include "child_process.hpp"
 #include "journal_fixture.hpp"
@@ -197,9 +198,15 @@ TEST_CASE("a damaged row, checkpoint or decision is an error, never other data")
     skipped.what = projection_decision::kind::skip;
     must(store->decide(skipped, {31, 31}));
   }
+  const auto whole = must(verify_tables(options_in(path)));
+  CHECK(whole.rows == 23 + 30); // of the left side and of the right one
+  CHECK(whole.decisions == 1);
+  CHECK(whole.checkpoint == table_checkpoint{31, 31});
+  CHECK_FALSE(whole.unfinished_commit);
   const auto row_key =
       std::string{detail::as_text(detail::encode_key<std::uint64_t>(left_side.id(), 7).bytes())};
   damage(path, "rows", row_key, 16);
+  CHECK(failure_of(verify_tables(options_in(path))).code() == errc::corrupt_record);
   {
     const auto store = must(table_store::open(options_in(path)));
     const auto view = must(store->read());
@@ -218,7 +225,10 @@ TEST_CASE("a damaged row, checkpoint or decision is an error, never other data")
   damage(path, "meta", std::string("rows\0\0\0\0", 8), 8);
   CHECK(failure_of(table_store::open(options_in(path))).code() == errc::corrupt_journal);
   damage(path, "meta", std::string("rows\0\0\0\0", 8), 8);
+  damage(path, "rows", row_key, 16);
+  CHECK(must(verify_tables(options_in(path))).rows == whole.rows);
   damage(path, "decisions", std::string("\x01\0\0\0\0\0\0\0", 8), 40);
+  CHECK(failure_of(verify_tables(options_in(path))).code() == errc::corrupt_journal);
   CHECK(failure_of(table_store::open(options_in(path))).code() == errc::corrupt_journal);
 }
 

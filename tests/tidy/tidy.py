@@ -26,7 +26,16 @@ RESTRICTED = {
 CAF_HEADER = "src/cairn/caf.hpp"
 
 MAX_COLUMNS = 100
-MAX_LINES = 899
+MAX_TEXT_COLUMNS = 120  # of documents, tables excepted
+MAX_LINES = 450
+# Longer ones, each with its own limit: to be split when they are next worked on, not to grow.
+LONG_FILES = {
+    "persistence/cairn/table.hpp": 460,
+    "persistence/lmdb_writer.cpp": 540,
+    "persistence/table_store.cpp": 500,
+    "tests/persistence/lmdb_damage_test.cpp": 530,
+}
+LONG_TEXTS = {"README.md": 170}  # its figures, until they are next measured
 MAX_README_LINES = 60
 
 STANDARD = re.compile(r"[a-z_]+$")
@@ -204,10 +213,21 @@ def rule_columns(tree):
                 yield path, number, f"{len(line)} columns, {MAX_COLUMNS} allowed"
 
 
+def rule_text_columns(tree):
+    for path, lines in tree.files.items():
+        if not path.endswith(".md"):
+            continue
+        allowed = LONG_TEXTS.get(path, MAX_TEXT_COLUMNS)
+        for number, line in enumerate(lines, 1):
+            if len(line) > allowed and not line.startswith("|"):
+                yield path, number, f"{len(line)} columns, {allowed} allowed"
+
+
 def rule_file_length(tree):
     for path, lines in tree.code().items():
-        if len(lines) > MAX_LINES:
-            yield path, len(lines), f"{len(lines)} lines, {MAX_LINES} allowed"
+        allowed = LONG_FILES.get(path, MAX_LINES)
+        if len(lines) > allowed:
+            yield path, len(lines), f"{len(lines)} lines, {allowed} allowed"
 
 
 def rule_leftovers(tree):
@@ -229,9 +249,10 @@ def rule_machine_paths(tree):
 
 
 def rule_readmes(tree):
-    """Layers, tests, examples and the folders below these two explain themselves on a screen."""
+    """Layers, tests, examples and the folders below src, tests and examples have a README."""
     wanted = set(LAYERS) | {"tests", "examples"}
-    wanted |= {f for f in tree.folders if re.fullmatch(r"(tests|examples)/[^/.]+", f)}
+    wanted |= {f for f in tree.folders if re.fullmatch(r"(src|tests|examples)/[^/.]+", f)}
+    wanted -= {f"{layer}/cairn" for layer in LAYERS}  # public headers
     for folder in sorted(wanted & tree.folders):
         readme = f"{folder}/README.md"
         if readme not in tree.files:

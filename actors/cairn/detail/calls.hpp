@@ -41,7 +41,8 @@ void with_payload(std::span<const capnp::word> message, Use&& use) {
   const kj::ArrayPtr<const capnp::word> segment{message.data(), message.size()};
   const kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments{&segment, 1};
   capnp::SegmentArrayMessageReader reader{
-      segments, {.traversalLimitInWords = 4 * message.size() + 1024, .nestingLimit = 64}};
+      segments,
+      {.traversalLimitInWords = 4 * message.size() + 1024, .nestingLimit = max_nesting + 1}};
   use(reader.getRoot<format::EventRecord>().getPayload().template getAs<Wire>());
 }
 

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <future>
 #include <optional>
@@ -122,6 +123,10 @@ TEST_CASE("a runtime that is open for reading answers what reads and refuses wha
   CHECK(balance_of(accounts, "a").get().value() == 10);
   CHECK(balance_of(accounts, "nobody").get().value() == 0);
   CHECK(balance_of(accounts, "").get().error().code() == errc::invalid_argument);
+  const auto balance = [](const account_state& now) { return now.balance; };
+  const auto past = std::chrono::steady_clock::now() - std::chrono::seconds{1};
+  CHECK(accounts.query("a", balance, {.deadline = past}).get().error().code()
+        == errc::deadline_exceeded);
   CHECK(accounts.state_at("a", 3).value().balance == 3);
   std::uint64_t told = 0;
   CHECK(accounts.history("a", [&](const auto&, const auto&) { ++told; }).value() == 10);

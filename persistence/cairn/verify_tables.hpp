@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cairn/table_store.hpp>
+
+#include <cstdint>
+
+namespace cairn {
+
+/// What `verify_tables` found.
+struct table_verification {
+  std::uint64_t rows = 0;      ///< Of all tables, the entries of their indexes included.
+  std::uint64_t decisions = 0; ///< About events that could not be applied.
+  table_checkpoint checkpoint;
+  bool unfinished_commit = false; ///< As for `lmdb_verification`.
+};
+
+/// Reads all of a projection's tables, beside a process that may be writing them, and checks what
+/// reading takes on trust: that LMDB's pages, which have no checksums, form the trees that they
+/// should, so that no row is hidden; and the checksum of every row. The tables are one read
+/// transaction: the file of a projection that goes on meanwhile grows until that is done.
+///
+/// `options.directory` is where `tables.mdb` lies: below the journal's directory,
+/// `projections/<name>/<version>/<generation>`. Damaged tables can be removed, the whole directory
+/// of the projection: they are built anew from the log (and decisions are lost).
+///
+/// Errors: those of `table_store::open_for_reading`; `corrupt_record` or `corrupt_journal` for the
+/// first damage found. A file that is cut short or damaged while it is read can still end the
+/// process with a signal: run it in a child where that matters.
+result<table_verification> verify_tables(table_store_options options);
+
+} // namespace cairn
