@@ -160,7 +160,9 @@ void client::failed(operation& asked, const cairn::error& why) {
     case errc::shut_down:
     case errc::journal_stopped:
     case errc::io_failed: asked.told = outcome::nothing_written; break;
-    default: return; // nothing of this happened here: told as no answer
+    default: // no reason for any other here: counts as no answer
+      asked.code = static_cast<unsigned>(why.code());
+      return;
   }
   on_.set(on_.over);
   on_.set(on_.enough);

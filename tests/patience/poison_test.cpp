@@ -74,7 +74,7 @@ TEST_CASE("an event that cannot be projected stops that projection, and nothing 
     CHECK(poisoned.status().lag_events == commands - poison_at + 1);
     REQUIRE(poisoned.park("poison"));
     REQUIRE(poisoned.wait_for(commands));
-    check_memory("a poison event", heap, 32 * mib);
+    check_memory("a poison event", heap, 4 * mib);
     CHECK(runtime.close());
   }
 }

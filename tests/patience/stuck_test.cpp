@@ -223,6 +223,6 @@ TEST_CASE("a view that is held shows what it showed, and the projection goes on"
     std::cout << "  the tables' files grew by " << (size() - before) / kib
               << " KiB beside a view that was held" << std::endl;
   }
-  check_memory("a view that is held", heap, 500 * 4 * kib + 2 * std::size_t{4096} * 512 + 16 * mib);
+  check_memory("a view that is held", heap, 500 * 4 * kib + 2 * std::size_t{4096} * 512 + 4 * mib);
   CHECK(runtime.close());
 }
