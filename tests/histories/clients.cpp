@@ -86,7 +86,8 @@ void client::send(const cairn::aggregates<page>& to, const command& asked) {
                           .count = asked.count,
                           .key = asked.key,
                           .token = asked.token,
-                          .expected = asked.expected});
+                          .expected = asked.expected,
+                          .why = {}});
   cairn::ask_options options;
   options.command_id = {1, asked.token};
   if (asked.expected)
@@ -112,7 +113,7 @@ void client::send_query(const cairn::aggregates<page>& to, std::uint32_t of) {
     std::uint64_t digest, version;
   };
   free_.acquire();
-  auto& recorded = begin({.what = kind::query, .page = of, .expected = std::nullopt});
+  auto& recorded = begin({.what = kind::query, .page = of, .expected = std::nullopt, .why = {}});
   to.query(page_id(of), [](const page_state& now, std::uint64_t version) {
       return sight{now.digest, version};
     }).then([this, &recorded](cairn::result<sight>&& told) noexcept {
@@ -161,7 +162,7 @@ void client::failed(operation& asked, const cairn::error& why) {
     case errc::journal_stopped:
     case errc::io_failed: asked.told = outcome::nothing_written; break;
     default: // no reason for any other here: counts as no answer
-      asked.code = static_cast<unsigned>(why.code());
+      asked.why = std::string{cairn::to_string(why.code())} + ": " + why.message();
       return;
   }
   on_.set(on_.over);

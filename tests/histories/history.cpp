@@ -357,8 +357,8 @@ std::string describe(const operation& what) {
     text << ", expecting version " << *what.expected;
   text << ", called at " << what.invoked << ": " << name_of(what.told) << " at version "
        << what.version;
-  if (what.code != 0)
-    text << ", error code " << what.code;
+  if (!what.why.empty())
+    text << ", " << what.why;
   if (what.returned != never)
     text << ", at " << what.returned;
   return text.str();

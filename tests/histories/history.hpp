@@ -56,7 +56,7 @@ struct operation {
   std::uint64_t version = 0;
   std::uint64_t position = 0; ///< Of an accepted or repeated command with effect; 0: not told.
   std::uint64_t digest = 0;   ///< Of a query.
-  unsigned code = 0;          ///< Of a failure that counts as no answer.
+  std::string why;            ///< Of a failure that counts as no answer.
 };
 
 /// A page's events in the order of versions.
