@@ -92,6 +92,9 @@ void completer::tell(const std::vector<std::unique_ptr<append_operation>>& finis
     const auto& outcome = (*last)->outcome;
     if (outcome && *outcome && (*outcome)->count > 0) // the last one: positions go up
       return listener->before_replies((*outcome)->first_position + (*outcome)->count - 1);
+    // If it was written, a repetition or a query will be answered from it without another commit.
+    if (outcome && !*outcome && outcome->error().code() == errc::outcome_unknown)
+      return listener->before_replies(engine_.events().last_position());
   }
 }
 

@@ -140,7 +140,7 @@ public:
     std::uint64_t seen = last_seen_;
     while (last && *last > seen && !last_seen_.compare_exchange_weak(seen, *last)) {
     }
-    return last ? *last : seen;
+    return last ? std::max(*last, seen) : seen;
   }
 
   /// Looks again and again. What the writer could tell instead (a counter with a futex in shared

@@ -13,6 +13,7 @@
 #include <condition_variable>
 #include <limits>
 #include <mutex>
+#include <thread>
 
 namespace cairn {
 namespace {
@@ -35,8 +36,7 @@ struct memory_state {
   detail::positions_in_use in_use;
 };
 
-class lmdb_table_store final : public table_store,
-                               public std::enable_shared_from_this<lmdb_table_store> {
+class lmdb_table_store final : public table_store {
 public:
   /// `env`: null: rows in memory only.
   lmdb_table_store(std::unique_ptr<table_env> env, table_store_options options)
@@ -254,6 +254,9 @@ private:
     if (closed_)
       return detail::shut_down_error();
     std::optional<detail::reader_pool::lease> disk;
+    // LMDB may show a commit before it is announced, and to who looks then the one before it. Not
+    // for ever: a writer that died in between never announces.
+    int patience = 10'000;
     for (;;) {
       const auto flushes = count_flushes();
       if (auto begun = begin_reading(disk); !begun)
@@ -262,6 +265,11 @@ private:
         auto at = env_->checkpoint(disk->txn());
         if (!at)
           return std::move(at).error();
+        if (at->position < seen_ && patience-- > 0) {
+          std::this_thread::yield();
+          continue;
+        }
+        raise(seen_, at->position);
         return std::make_unique<row_view>(std::move(disk), row_view::layers{}, at->position,
                                           registered ? weak_from_this().lock() : nullptr);
       }
@@ -280,6 +288,12 @@ private:
                                           const std::lock_guard again{mutex_};
                                           memory_.in_use.erase(at);
                                         });
+    }
+  }
+
+  static void raise(std::atomic<std::uint64_t>& highest, std::uint64_t to) noexcept {
+    auto before = highest.load();
+    while (before < to && !highest.compare_exchange_weak(before, to)) {
     }
   }
 
@@ -438,6 +452,7 @@ private:
   std::vector<projection_decision> decisions_; // of rows in memory only
   std::atomic<std::uint64_t> position_ = 0;
   std::atomic<std::uint64_t> durable_ = 0;
+  mutable std::atomic<std::uint64_t> seen_ = 0; // by readers of what is on disk
   std::atomic<bool> live_ = false;
   std::atomic<bool> closed_ = false;
 };

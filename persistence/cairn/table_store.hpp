@@ -98,7 +98,7 @@ struct table_store_status {
 /// Rows and checkpoint are committed together, so whatever ends the process, the rows are the fold
 /// of the events up to the checkpoint, no more and no less. The functions of the writer are for one
 /// thread at a time; all others for any.
-class table_store {
+class table_store : public std::enable_shared_from_this<table_store> {
 public:
   /// Opens it for writing; at most one such opening on the machine. Errors: those of
   /// `open_lmdb_journal`; `incompatible_format` if the shape on disk is another.

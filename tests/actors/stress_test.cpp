@@ -14,7 +14,7 @@ using namespace test;
 namespace {
 
 std::uint64_t seed() {
-  if (const char* const given = std::getenv("CAIRN_SEED"))
+  if (const char* const given = std::getenv("CAIRN_TEST_SEED"))
     return std::strtoull(given, nullptr, 10);
   return std::random_device{}();
 }
@@ -23,7 +23,7 @@ std::uint64_t seed() {
 
 TEST_CASE("no message is lost while aggregates passivate under load: deposits add up to balances") {
   const auto from = seed();
-  MESSAGE("CAIRN_SEED=" << from);
+  MESSAGE("CAIRN_TEST_SEED=" << from);
   constexpr int threads = 4;
   constexpr int commands = 6'000; // of each thread
   constexpr int ids = 64;

@@ -176,12 +176,14 @@ public:
     write(seed);
     take("journal.mdb");
     held_ = must(contents_of(*must(cairn::open_lmdb_journal_for_reading(options()))));
+    require(held_.mistaken == 0, "the undamaged journal's tags or keys are not those of its log");
   }
 
   std::string what_it_holds() const override {
     return (closed_ ? "closed journal: " : "crashed journal: ")
            + std::to_string(held_.log.size() - 1) + " events, " + std::to_string(held_.snapshots)
-           + " snapshots";
+           + " snapshots, " + std::to_string(held_.tagged) + " tags, " + std::to_string(held_.held)
+           + " keys, " + std::to_string(held_.schemas.size()) + " generations of schemas";
   }
 
 private:
@@ -191,8 +193,11 @@ private:
     const auto where = closed_ ? directory() : directory() / "open";
     const auto journal = must(cairn::open_lmdb_journal(sample_options(where)));
     sample_writer writer{*journal, seed};
-    for (int i = 0; i < 400; ++i)
+    for (std::uint64_t i = 0; i < 400; ++i) {
+      if (i % 200 == 0)
+        must(declare_sample_schemas(*journal, i));
       must(writer.append());
+    }
     if (!closed_) // as a crash would leave it: some heads only in the log
       std::filesystem::copy_file(where / "journal.mdb", directory() / "journal.mdb");
     else if (const auto done = journal->close(); !done)

@@ -59,6 +59,7 @@ void record(recording& into, const std::filesystem::path& directory, int session
   into.bounds.insert(0);
   for (int session = 0; session < sessions; ++session) {
     const auto journal = must(cairn::open_lmdb_journal(sample_options(directory)));
+    must(declare_sample_schemas(*journal, journal->status().epoch));
     std::vector<std::thread> clients;
     for (std::uint64_t client = 0; client < 3; ++client)
       clients.emplace_back([&, writer = sample_writer{*journal, seed++, acknowledge}]() mutable {
@@ -104,6 +105,11 @@ std::vector<crash_state> choose_states(const std::vector<io_event>& events, std:
   return chosen;
 }
 
+/// Whether `part` is the first of `whole`, or all of it.
+bool begins_with(const std::vector<std::uint64_t>& whole, const std::vector<std::uint64_t>& part) {
+  return part.size() <= whole.size() && std::equal(part.begin(), part.end(), whole.begin());
+}
+
 /// Opens what the cut left; returns what is wrong with it, if anything.
 std::string look(const recording& recorded, const crash_disk& disk,
                  const std::filesystem::path& directory) {
@@ -139,6 +145,12 @@ std::string look(const recording& recorded, const crash_disk& disk,
     wrong << "the append that reaches beyond position " << last << " is there in part";
   else if (found->replayed != last)
     wrong << "the streams have " << found->replayed << " events, the log " << last;
+  else if (found->mistaken > 0)
+    wrong << found->mistaken << " tags or keys are not those of the log";
+  else if (found->schemas.size() < found->epoch
+           || !begins_with(recorded.whole.schemas, found->schemas))
+    wrong << "there are " << found->schemas.size() << " generations of schemas in session "
+          << found->epoch << ", or they are not those that were declared";
   else if (const auto next = sample_writer{**journal, 1}.append(); !next)
     wrong << "the journal takes no more events: " << next.error();
   else if (const auto closed = (*journal)->close(); !closed)

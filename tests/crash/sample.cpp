@@ -1,9 +1,13 @@
 #include "sample.hpp"
 
+#include <cairn/journal.capnp.h>
+
+#include <capnp/any.h>
 #include <capnp/blob.h>
 
 #include <condition_variable>
 #include <limits>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -26,16 +30,84 @@ std::uint64_t mix(std::uint64_t digest, capnp::Data::Reader bytes) noexcept {
   return digest;
 }
 
+std::uint64_t mix(std::uint64_t digest, std::string_view text) noexcept {
+  return mix(digest,
+             capnp::Data::Reader{reinterpret_cast<const kj::byte*>(text.data()), text.size()});
+}
+
 std::uint64_t mix(std::uint64_t digest, const cairn::event_view& event) {
   digest = mix(digest, event.position());
   digest = mix(digest, event.version());
   digest = mix(digest, event.previous());
   digest = mix(digest, static_cast<std::uint64_t>(event.recorded_at().time_since_epoch().count()));
   digest = mix(digest, event.command_id().low());
-  const auto stream = event.stream();
-  digest = mix(
-      digest, capnp::Data::Reader{reinterpret_cast<const kj::byte*>(stream.data()), stream.size()});
+  digest = mix(digest, event.stream());
+  for (const auto tag : event.tags())
+    digest = mix(digest, std::string_view{tag.begin(), tag.size()});
   return mix(digest, event.payload().getAs<capnp::Data>());
+}
+
+/// Names of all lengths, so that keys have many sizes.
+std::vector<std::string> names_like(const std::string& name, std::size_t count, std::size_t most) {
+  std::vector<std::string> made;
+  for (std::size_t i = 0; i < count; ++i)
+    made.push_back((name + std::to_string(i) + std::string(i * most / count, 'x')).substr(0, most));
+  return made;
+}
+
+const std::vector<std::string> all_tags = names_like("tag", 9, cairn::max_tag_bytes);
+const std::vector<std::string> all_keys = names_like("key", 24, cairn::max_key_bytes);
+
+/// What the log says of tags and keys.
+struct index_of_log {
+  std::map<std::string, std::vector<std::uint64_t>, std::less<>> tagged; // positions
+  std::map<std::string, std::string, std::less<>> holders;               // streams
+
+  void take_in(const cairn::event_view& event) {
+    for (const auto tag : event.tags())
+      tagged[tag.cStr()].push_back(event.position());
+    for (const auto wanted : event.reservations())
+      if (wanted.getRelease())
+        holders.erase(wanted.getKey().cStr());
+      else
+        holders[wanted.getKey().cStr()] = event.stream();
+  }
+};
+
+/// Compares what the journal answers with what its log says.
+cairn::result<void> read_index(const cairn::journal& journal, index_of_log& log, contents& found) {
+  for (const auto& tag : all_tags) {
+    std::vector<std::uint64_t> positions;
+    auto read = journal.replay_tag(tag, 1, [&](const cairn::event_view& event) {
+      positions.push_back(event.position());
+      found.index = mix(found.index, event);
+      return cairn::visit::go_on;
+    });
+    if (!read)
+      return std::move(read).error();
+    found.tagged += positions.size();
+    found.mistaken += positions != log.tagged[tag] ? 1 : 0;
+  }
+  for (const auto& key : all_keys) {
+    auto holder = journal.holder_of(key);
+    if (!holder)
+      return std::move(holder).error();
+    const std::string name = *holder ? (*holder)->name() : "";
+    found.index = mix(found.index, name);
+    found.held += name.empty() ? 0 : 1;
+    found.mistaken += name != log.holders[key] ? 1 : 0;
+  }
+  return {};
+}
+
+cairn::result<void> read_schemas(const cairn::journal& journal, contents& found) {
+  return journal.visit_schemas([&](const cairn::schema_generation& generation) {
+    const auto message = capnp::AnyStruct::Reader{generation.record};
+    const auto canonical = message.canonicalize();
+    const auto bytes = canonical.asBytes();
+    found.schemas.push_back(
+        mix(generation.number, capnp::Data::Reader{bytes.begin(), bytes.size()}));
+  });
 }
 
 } // namespace
@@ -69,30 +141,63 @@ cairn::result<cairn::commit> sample_writer::append_and_wait(const cairn::stream_
   return *std::move(waiting.answer);
 }
 
+namespace {
+
+void fill_with_bytes(capnp::AnyPointer::Builder into, std::size_t large, std::mt19937_64& random) {
+  const auto size = random() % 32 == 0 ? large : random() % 160;
+  for (auto& byte : into.initAs<capnp::Data>(static_cast<unsigned>(size)))
+    byte = static_cast<kj::byte>(random());
+}
+
+} // namespace
+
+cairn::result<cairn::event_batch> sample_writer::some_events(const cairn::stream_id& stream,
+                                                             bool reserving) {
+  cairn::event_batch events;
+  for (auto count = 1 + random_() % 3; count > 0; --count) {
+    std::vector<std::string_view> tags;
+    for (const auto& tag : all_tags)
+      if (random_() % 6 == 0)
+        tags.push_back(tag);
+    std::vector<cairn::reservation> reservations;
+    if (reserving && random_() % 3 == 0)
+      reservations.push_back({all_keys[random_() % all_keys.size()], random_() % 2 == 0});
+    auto added = events.add(
+        stream, {.command_id = {1, random_()}, .tags = tags, .reservations = reservations},
+        event_type,
+        [&](capnp::AnyPointer::Builder into) { fill_with_bytes(into, 6'000, random_); });
+    if (!added)
+      return std::move(added).error();
+  }
+  return events;
+}
+
 cairn::result<std::uint64_t> sample_writer::append() {
   const auto& stream = sample_streams()[random_() % sample_streams().size()];
-  const auto bytes_for = [&](capnp::AnyPointer::Builder into, std::size_t large) {
-    const auto size = random_() % 32 == 0 ? large : random_() % 160;
-    for (auto& byte : into.initAs<capnp::Data>(static_cast<unsigned>(size)))
-      byte = static_cast<kj::byte>(random_());
-  };
-  cairn::event_batch events;
-  const cairn::event_metadata metadata{.command_id = {1, random_()}};
-  for (auto count = 1 + random_() % 3; count > 0; --count) {
-    auto added = events.add(stream, metadata, event_type,
-                            [&](capnp::AnyPointer::Builder into) { bytes_for(into, 6'000); });
-    if (!added)
-      return added.error();
+  cairn::result<cairn::commit> landed = cairn::commit{};
+  for (const bool reserving : {true, false}) {
+    auto events = some_events(stream, reserving);
+    if (!events)
+      return std::move(events).error();
+    landed = append_and_wait(stream, *std::move(events));
+    if (landed || landed.error().code() != cairn::errc::key_held)
+      break;
   }
-  const auto landed = append_and_wait(stream, std::move(events));
   if (!landed)
     return landed.error();
   const cairn::stream_head at{landed->first_version + landed->count - 1,
                               landed->first_position + landed->count - 1};
   if (random_() % 4 == 0)
-    journal_.submit_snapshot(cairn::snapshot_draft::encode(
-        stream, at, 7, {}, [&](capnp::AnyPointer::Builder into) { bytes_for(into, 9'000); }));
+    journal_.submit_snapshot(
+        cairn::snapshot_draft::encode(stream, at, 7, {}, [&](capnp::AnyPointer::Builder into) {
+          fill_with_bytes(into, 9'000, random_);
+        }));
   return at.position;
+}
+
+cairn::result<void> declare_sample_schemas(cairn::journal& journal, std::uint64_t number) {
+  return journal.declare_schemas({.owner = "session-" + std::to_string(number),
+                                  .rows = {capnp::Schema::from<cairn::format::EventRecord>()}});
 }
 
 cairn::lmdb_journal_options sample_options(const std::filesystem::path& directory) {
@@ -118,13 +223,20 @@ const std::vector<cairn::stream_id>& sample_streams() {
 
 cairn::result<contents> contents_of(const cairn::journal& journal) {
   contents found;
+  index_of_log log;
   found.log.push_back(0);
   auto read = journal.replay_all(1, [&](const cairn::event_view& event) {
     found.log.push_back(mix(found.log.back(), event));
+    found.epoch = event.epoch();
+    log.take_in(event);
     return cairn::visit::go_on;
   });
   if (!read)
     return std::move(read).error();
+  if (auto index = read_index(journal, log, found); !index)
+    return std::move(index).error();
+  if (auto schemas = read_schemas(journal, found); !schemas)
+    return std::move(schemas).error();
   for (const auto& stream : sample_streams()) {
     const auto head = journal.head(stream);
     if (!head)

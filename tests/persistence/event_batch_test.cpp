@@ -145,7 +145,7 @@ int levels_of(capnp::AnyPointer::Reader pointer, bool lists) {
   if (pointer.isNull())
     return 0;
   return 1
-         + levels_of(lists ? pointer.getAs<capnp::List<capnp::AnyPointer>>()[0]
+         + levels_of(lists ? pointer.getAs<capnp::AnyList>().as<capnp::List<capnp::AnyPointer>>()[0]
                            : pointer.getAs<capnp::AnyStruct>().getPointerSection()[0],
                      lists);
 }

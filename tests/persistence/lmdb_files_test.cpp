@@ -373,18 +373,18 @@ TEST_CASE("when all readers are in use the next one waits for its turn") {
 }
 
 TEST_CASE("a slow visitor does not keep the pages that appends give back from being used again") {
-  const temporary_directory directory;
-  make_journal(directory / "j", 2);
-  const auto journal = must(open_lmdb_journal({.directory = directory / "j"}));
-  const auto a = stream("a"), b = stream("b");
-  const auto growth_of = [&](int commits) {
-    const auto before = std::filesystem::file_size(directory / "j" / "journal.mdb");
-    for (int i = 0; i < commits; ++i)
-      must(journal->append(b, expected_version::any(), notes(b, 1)));
-    return std::filesystem::file_size(directory / "j" / "journal.mdb") - before;
-  };
   constexpr int commits = 40;
+  const auto a = stream("a"), b = stream("b");
   for (const bool whole_log : {true, false}) {
+    const temporary_directory directory;
+    make_journal(directory / "j", 2);
+    const auto journal = must(open_lmdb_journal({.directory = directory / "j"}));
+    const auto growth_of = [&](int count) {
+      const auto before = std::filesystem::file_size(directory / "j" / "journal.mdb");
+      for (int i = 0; i < count; ++i)
+        must(journal->append(b, expected_version::any(), notes(b, 1)));
+      return std::filesystem::file_size(directory / "j" / "journal.mdb") - before;
+    };
     std::uintmax_t in_view = 0, renewed = 0;
     const auto slow = [&](const event_view& event) {
       if (event.version() == 1) {

@@ -269,11 +269,19 @@ TEST_CASE("who reads within a read cannot follow a map that grew, is told so, an
   options.map_bytes = 64 * mib;
   const auto a = stream("a");
   must(must(open_lmdb_journal(options))->close());
-  const auto grow = [&] {
-    const auto journal = must(open_lmdb_journal(options));
-    return journal->append(a, expected_version::any(), notes(a, 1, 8, 400'000)) ? 0 : 1;
-  };
-  options.max_event_bytes = mib;
+  int go[2];
+  REQUIRE(pipe(go) == 0);
+  child_process writer{[&](int pipe) {
+    char c = 0;
+    auto opened = open_lmdb_journal(options);
+    if (!opened || read(go[0], &c, 1) != 1)
+      return 1;
+    if (!(*opened)->append(a, expected_version::any(), notes(a, 1, 8, 400'000)))
+      return 2;
+    say(pipe, "done");
+    pause();
+    return 0;
+  }};
   auto small = options;
   small.map_bytes = mib;
   const auto store = must(detail::open_store(small, {.read_only = true}));
@@ -281,7 +289,8 @@ TEST_CASE("who reads within a read cannot follow a map that grew, is told so, an
   detail::reader_pool readers{store.env, store.dbs, small.max_readers, patience};
   {
     const auto outer = must(readers.acquire());
-    REQUIRE(in_child(grow) == ending{0, 0});
+    REQUIRE(write(go[1], "x", 1) == 1);
+    REQUIRE(writer.read_line() == "done");
     for (int time = 0; time < 2; ++time) {
       const error refused = failure_of(readers.acquire());
       CHECK(refused.code() == errc::io_failed);

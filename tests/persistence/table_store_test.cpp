@@ -58,8 +58,8 @@ bool is_consistent(const table_view& view) {
   return sum_of(view, left_side) == view.position() && sum_of(view, right_side) == view.position();
 }
 
-std::filesystem::path crashed_copy(const std::filesystem::path& directory,
-                                   const std::filesystem::path& to) {
+std::filesystem::path crashed_tables(const std::filesystem::path& directory,
+                                     const std::filesystem::path& to) {
   std::filesystem::remove_all(to);
   std::filesystem::create_directory(to);
   std::filesystem::permissions(to, std::filesystem::perms::owner_all);
@@ -88,6 +88,20 @@ void damage(const std::filesystem::path& directory, const char* name, std::strin
 
 } // namespace
 
+TEST_CASE("a view keeps the rows of a shared store that everybody else has let go of") {
+  const temporary_directory directory;
+  for (const auto& options :
+       {table_store_options{}, options_in(directory.path() / "on-disk"),
+        options_in(directory.path() / "at-once", row_visibility::at_once)}) {
+    std::shared_ptr<table_store> store{must(table_store::open(options))};
+    count_on(*store, 50);
+    const auto view = must(store->read());
+    store.reset();
+    CHECK(view.position() == 50);
+    CHECK(is_consistent(view));
+  }
+}
+
 TEST_CASE("rows left by a crash at any moment are those of their checkpoint") {
   for (const auto visibility : {row_visibility::committed, row_visibility::at_once}) {
     const temporary_directory directory;
@@ -97,7 +111,7 @@ TEST_CASE("rows left by a crash at any moment are those of their checkpoint") {
       if (store->unflushed() == unflushed_rows::due)
         must(store->flush_all());
       const auto copy = must(table_store::open(
-          options_in(crashed_copy(directory / "t", directory / "copy"), visibility)));
+          options_in(crashed_tables(directory / "t", directory / "copy"), visibility)));
       const auto view = must(copy->read());
       CHECK(view.position() == must(copy->checkpoint()).position);
       CHECK(view.position() <= store->position());

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <cairn/aggregates.hpp>
+#include <cairn/detail/simulated_types.hpp>
+#include <cairn/projection.hpp>
+#include <cairn/random_source.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// Deterministic simulation: the whole runtime (directory, aggregates with their deduplication,
+/// passivation and snapshots, journal, projections) on one thread, with a clock that is only a
+/// number, and a store that fails and crashes as a seed decides. Whatever goes wrong goes wrong
+/// again with the same seed. The method is that of FoundationDB and TigerBeetle.
+///
+///     TEST_CASE("carts survive whatever the store does") {
+///       const auto report = cairn::simulate<shopping_cart, best_sellers>(
+///           {.runs = 2'000},
+///           {.command = [](cairn::random_source& random) -> shopping_cart::command {
+///              if (random.chance(0.1))
+///                return check_out{};
+///              return add_item{.sku = "sku-" + std::to_string(random.below(5))};
+///            },
+///            .invariant = [](const cart_state& cart) -> std::optional<std::string> {
+///              return cart.items.size() > 5 ? std::optional{"too many lines"} : std::nullopt;
+///            }});
+///       CHECK_MESSAGE(report.passed(), report);
+///     }
+///
+/// In each run a few clients send commands and queries, some at once and some when answered, and
+/// repeat what failed or got lost under the same command id. Meanwhile appends fail, or end
+/// unknown, the process crashes with whatever was not durable, or is closed, and is opened again.
+/// Each run is then checked:
+/// - what was acknowledged is durable, at the version and position that the reply named, and was so
+///   before the reply left;
+/// - streams have versions, the journal positions without gaps;
+/// - no command had its effect twice, and none that was said to have had no effect has one;
+/// - commands and queries of an aggregate are linearizable: each reply is what `decide`, or the
+///   state, gives at the version it names, and whoever asks after a reply sees what that one saw;
+/// - each projection's rows are the fold of the journal up to their position, inline rows are there
+///   when the reply is;
+/// - subscriptions see each event once, in order;
+/// - the application's own invariants hold;
+/// - everything is answered.
+namespace cairn {
+
+/// What may go wrong, and how often: probabilities, each at its every opportunity.
+struct simulated_faults {
+  double failed_commit = 0.04;    ///< Nothing of it is written, and those who wait are told so.
+  double unknown_commit = 0.04;   ///< It is written or not; no one is told. Half of them stop the
+                                  ///< journal, which has to be opened again.
+  double refused_append = 0.01;   ///< The journal's queue is full, for one append.
+  double slow_sync = 0.05;        ///< A commit takes a thousand times as long.
+  double damaged_snapshot = 0.10; ///< Of those that are read.
+  double failed_rows = 0.05;      ///< A projection's rows cannot be written at the moment.
+  double crashes = 1.0;           ///< A run, on average. Commits are atomic: the one under way
+                                  ///< survives, or not.
+  double restarts = 0.5;          ///< A run, on average: closed in an orderly way.
+
+  static constexpr simulated_faults none() noexcept { return {0, 0, 0, 0, 0, 0, 0, 0}; }
+};
+
+/// What is simulated.
+struct simulation_options {
+  std::uint64_t seed = 1; ///< Of the first run; each run takes the next.
+  std::uint64_t runs = 1'000;
+  std::size_t clients = 3;
+  std::size_t aggregates = 3; ///< That a client chooses from.
+  std::size_t commands = 40;  ///< A run, of all clients together; queries included.
+  double queries = 0.25;      ///< Their share.
+  simulated_faults faults{};
+  /// How the aggregates are kept. Empty: each run has its own, with short times and few places, so
+  /// that there are snapshots, passivations and full windows.
+  std::optional<aggregate_options> hosting{};
+  std::size_t threads = 1; ///< Runs at a time; each run has one. The workload's functions are
+                           ///< then called by several.
+};
+
+/// What the clients do, and what must hold. The functions are pure, but for the numbers they draw.
+template <aggregate T>
+struct workload {
+  /// What is sent next. All randomness comes from the source.
+  std::function<typename T::command(random_source&)> command;
+  /// To whom; empty: one of so many as the options say, each as likely.
+  std::function<std::string(random_source&)> id = {};
+  /// What is wrong with a state that an aggregate has come to; nothing: nothing is.
+  std::function<std::optional<std::string>(const typename T::state&)> invariant = {};
+  /// What is wrong with the rows of a projection, as of one position.
+  std::function<std::optional<std::string>(std::string_view projection, const table_view&)> rows =
+      {};
+};
+
+/// What has happened, in all runs together.
+struct simulation_report {
+  std::uint64_t seed = 0; ///< Of the first run.
+  std::uint64_t runs = 0;
+  std::uint64_t steps = 0; ///< Decisions of the seed about who goes on.
+  std::chrono::nanoseconds simulated_time{0};
+  std::uint64_t commands = 0; ///< Accepted or rejected.
+  std::uint64_t queries = 0;  ///< Answered.
+  std::uint64_t repetitions = 0;
+  std::uint64_t events = 0; ///< Durable at the end.
+  std::uint64_t failed_commits = 0;
+  std::uint64_t unknown_commits = 0;
+  std::uint64_t damaged_snapshots = 0;
+  std::uint64_t crashes = 0;
+  std::uint64_t lost_commits = 0; ///< That were under way in a crash and did not survive it.
+  std::uint64_t restarts = 0;
+  std::uint64_t passivations = 0;
+  std::uint64_t rehydrations = 0;
+
+  /// Of everything that happened, in its order: the same seed gives the same, in every process.
+  std::uint64_t digest = 0;
+
+  /// A run that broke a promise.
+  struct failure {
+    std::uint64_t seed = 0; ///< `{.seed = this, .runs = 1}` and the other options repeat it.
+    std::string what;
+    std::string trace; ///< What happened in it, a line each.
+  };
+  std::optional<failure> failed{}; ///< The one with the smallest seed; no run begins after it.
+
+  bool passed() const noexcept { return !failed; }
+};
+
+/// Prints the figures in a line, and a failure with its trace and how to repeat it.
+std::ostream& operator<<(std::ostream& out, const simulation_report& report);
+
+namespace detail {
+
+simulation_report simulate(const simulation_options& options, const simulated_domain& domain);
+
+} // namespace detail
+
+/// Runs the simulation of aggregates of type `T` with these projections, each of which follows the
+/// log or is inlined, as the seed decides. Needs no file and no network; leaves nothing behind.
+template <aggregate T, projection_definition... Projections>
+simulation_report simulate(const simulation_options& options, workload<T> work) {
+  return detail::simulate(options,
+                          detail::typed_domain<T, workload<T>, Projections...>{std::move(work)});
+}
+
+} // namespace cairn

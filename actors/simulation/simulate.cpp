@@ -1,0 +1,132 @@
+#include "simulated_run.hpp"
+
+#include <atomic>
+#include <iomanip>
+#include <mutex>
+#include <ostream>
+#include <thread>
+#include <vector>
+
+namespace cairn {
+namespace detail {
+namespace {
+
+void add(simulation_report& to, const simulation_report& more) {
+  to.runs += more.runs;
+  to.steps += more.steps;
+  to.simulated_time += more.simulated_time;
+  to.commands += more.commands;
+  to.queries += more.queries;
+  to.repetitions += more.repetitions;
+  to.events += more.events;
+  to.failed_commits += more.failed_commits;
+  to.unknown_commits += more.unknown_commits;
+  to.damaged_snapshots += more.damaged_snapshots;
+  to.crashes += more.crashes;
+  to.lost_commits += more.lost_commits;
+  to.restarts += more.restarts;
+  to.passivations += more.passivations;
+  to.rehydrations += more.rehydrations;
+}
+
+/// All runs, by as many threads as are wanted; each run is one thread's.
+class simulation {
+public:
+  simulation(const simulation_options& options, const simulated_domain& domain)
+    : options_{options}, domain_{domain} {
+    total_.seed = options.seed;
+  }
+
+  simulation_report run() {
+    std::vector<std::thread> threads;
+    for (std::size_t i = 1; i < options_.threads; ++i)
+      threads.emplace_back([this] { work(); });
+    work();
+    for (auto& each : threads)
+      each.join();
+    if (total_.failed)
+      write_down(*total_.failed);
+    return std::move(total_);
+  }
+
+private:
+  void work() {
+    for (;;) {
+      const auto number = next_.fetch_add(1);
+      if (number >= options_.runs || failed_)
+        return;
+      const auto seed = options_.seed + number;
+      simulated_run run{options_, domain_, seed, false};
+      run.run();
+      const std::lock_guard lock{mutex_};
+      const auto& ended = run.context();
+      add(total_, ended.figures);
+      // Whatever the order in which runs end, the sum is the same.
+      total_.digest += random_source{seed ^ ended.figures.digest}.next();
+      if (!ended.broken)
+        continue;
+      failed_ = true;
+      if (!total_.failed || seed < total_.failed->seed)
+        total_.failed = {.seed = seed, .what = *ended.broken, .trace = {}};
+    }
+  }
+
+  /// Runs it again, and notes what happens.
+  void write_down(simulation_report::failure& failed) {
+    simulated_run again{options_, domain_, failed.seed, true};
+    again.run();
+    failed.trace = again.context().happened.text();
+    if (again.context().broken != failed.what)
+      failed.what += "\n(repeated, the run came out differently: decide, evolve, project or the "
+                     "workload looks at something but what it is given)";
+  }
+
+  const simulation_options& options_;
+  const simulated_domain& domain_;
+  std::atomic<std::uint64_t> next_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  simulation_report total_;
+};
+
+} // namespace
+
+simulation_report simulate(const simulation_options& options, const simulated_domain& domain) {
+  check(options.clients > 0 && options.aggregates > 0 && options.commands > 0,
+        "a simulation needs clients, aggregates and commands");
+  return simulation{options, domain}.run();
+}
+
+std::vector<std::uint64_t> words_of(function_ref<void(capnp::AnyPointer::Builder)> write) {
+  capnp::MallocMessageBuilder message;
+  write(message.getRoot<capnp::AnyPointer>());
+  std::vector<std::uint64_t> words;
+  for (const auto& segment : message.getSegmentsForOutput()) {
+    const auto* const first = reinterpret_cast<const std::uint64_t*>(segment.begin());
+    words.insert(words.end(), first, first + segment.size());
+  }
+  return words;
+}
+
+} // namespace detail
+
+std::ostream& operator<<(std::ostream& out, const simulation_report& report) {
+  const auto flags = out.flags();
+  out << report.runs << " runs from seed " << report.seed << ": " << report.commands
+      << " commands, " << report.queries << " queries, " << report.repetitions << " repetitions, "
+      << report.events << " events; " << report.failed_commits << " failed and "
+      << report.unknown_commits << " unknown commits, " << report.damaged_snapshots
+      << " damaged snapshots, " << report.crashes << " crashes (" << report.lost_commits
+      << " commits lost), " << report.restarts << " restarts, " << report.passivations
+      << " passivations, " << report.rehydrations << " rehydrations; " << report.steps << " steps, "
+      << std::chrono::duration_cast<std::chrono::seconds>(report.simulated_time).count()
+      << " s simulated; digest " << std::hex << std::setfill('0') << std::setw(16) << report.digest
+      << std::setfill(' ');
+  out.flags(flags);
+  if (report.failed)
+    out << "\nFAILED: " << report.failed->what << "\nTo repeat it: seed " << report.failed->seed
+        << ", one run.\nWhat happened (seconds, what, numbers):" << report.failed->trace;
+  return out;
+}
+
+} // namespace cairn

@@ -1,0 +1,102 @@
+#pragma once
+
+#include "simulated_clients.hpp"
+#include "simulated_executor.hpp"
+#include "simulated_journal.hpp"
+#include "simulated_tables.hpp"
+
+#include "engine.hpp"
+#include "projection_set.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cairn::detail {
+
+/// What a crash leaves.
+struct simulated_disk {
+  std::unique_ptr<journal> log;
+  std::map<std::string, durable_tables, std::less<>> tables; // by projection
+};
+
+/// One that follows the log, and remembers across openings how far it has come.
+struct simulated_follower {
+  event_selection selection;
+  std::uint64_t position = 0; ///< Of the last event seen.
+  std::uint64_t version = 0;  ///< For those of one stream: of the last event seen.
+  bool of_one_stream = false;
+};
+
+/// The runtime from one opening to the crash or the closing that ends it: the same parts that
+/// `runtime` puts together, with the simulated ones in place of threads, clock and disk.
+class simulated_process {
+public:
+  struct setup {
+    aggregate_options hosting;
+    engine_options engine;
+    std::vector<projection_mode> modes; ///< Of the domain's projections.
+    std::size_t max_batch_events = 1;
+  };
+
+  simulated_process(simulation_context& run, const simulated_domain& domain, simulated_disk& disk,
+                    std::vector<simulated_follower>& followers, const setup& with);
+  ~simulated_process();
+  simulated_process(const simulated_process&) = delete;
+  simulated_process& operator=(const simulated_process&) = delete;
+
+  simulated_service service(std::uint32_t incarnation) const;
+
+  /// How many could go on now.
+  std::size_t ready() const;
+  /// Lets the one with this index go on.
+  void turn(std::size_t index);
+  std::chrono::nanoseconds next_due() const;
+
+  bool journal_stopped() const noexcept { return log_->stopped(); }
+  /// Everything has been taken in by everyone who follows the log.
+  bool caught_up() const;
+
+  /// Nothing of what is in memory matters any more.
+  void crash();
+  /// Begins an orderly closing: after this, turns go on until it is `closed`.
+  void begin_closing();
+  /// Whether all that was accepted is answered.
+  bool answered() const noexcept { return engine_->admitted().drained(); }
+  void finish_closing();
+
+  /// Compares the rows of all projections with the fold of the journal.
+  void check_rows();
+
+private:
+  void open_projections();
+  void open_followers();
+  result<std::shared_ptr<table_store>> open_tables(std::size_t which);
+  void follow(std::size_t which);
+  void take_in(simulated_follower& by, const event_view& event);
+  void check_rows_of(std::size_t which);
+  void take_leave();
+  bool wants_turn(std::chrono::nanoseconds due) const { return due <= run_.clock.now; }
+
+  simulation_context& run_;
+  const simulated_domain& domain_;
+  simulated_disk& disk_;
+  std::vector<simulated_follower>& followers_;
+  const setup& setup_;
+
+  std::vector<std::unique_ptr<simulated_projection>> definitions_;
+  std::vector<std::weak_ptr<simulated_tables>> tables_;
+  std::unique_ptr<simulated_journal> log_;
+  std::unique_ptr<projection_set> projections_;
+  std::shared_ptr<simulated_executor> executor_;
+  std::shared_ptr<engine> engine_;
+  std::shared_ptr<aggregate_host> host_;
+  std::vector<std::shared_ptr<projection_host>> hosted_;
+  std::vector<event_feed> feeds_;
+
+  std::chrono::nanoseconds projections_due_{0};
+  std::chrono::nanoseconds feeds_due_{0};
+};
+
+} // namespace cairn::detail

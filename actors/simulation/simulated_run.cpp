@@ -1,0 +1,192 @@
+#include "simulated_run.hpp"
+
+#include "history_check.hpp"
+
+#include <cairn/memory_journal.hpp>
+
+#include <algorithm>
+
+namespace cairn::detail {
+namespace {
+
+// Roughly what a request takes, so that crashes fall anywhere in a run.
+constexpr double steps_a_request = 12;
+
+// Nothing takes so long. With everything idle a step is a tick of passivation.
+constexpr std::size_t most_steps_without_change = 20'000;
+
+constexpr std::chrono::milliseconds pause_before_reopening{30};
+
+} // namespace
+
+simulated_run::simulated_run(const simulation_options& options, const simulated_domain& domain,
+                             std::uint64_t seed, bool written_down)
+  : run_{seed, options.faults, written_down}, options_{options}, domain_{domain}, clients_{
+                                                                                      run_, domain,
+                                                                                      options} {
+  choose_setup();
+  choose_followers();
+  disk_.log = make_memory_journal({.wall_clock = [this] { return run_.clock.wall(); }});
+}
+
+void simulated_run::choose_setup() {
+  auto& random = run_.random;
+  if (options_.hosting)
+    setup_.hosting = *options_.hosting;
+  else
+    setup_.hosting = {.deduplication_window = random.between(2, 64),
+                      .snapshot_every = random.below(8),
+                      .max_outstanding = random.chance(0.1) ? 2U : 1'000U,
+                      .idle_timeout = std::chrono::milliseconds{random.between(5, 200)}};
+  setup_.engine.max_concurrent_rehydrations = random.between(1, 2);
+  setup_.engine.passivation_interval = std::chrono::milliseconds{random.between(5, 50)};
+  setup_.engine.turns_at_once = 1;
+  if (random.chance(0.2))
+    setup_.engine.max_resident = 1;
+  for (std::size_t i = 0; i < domain_.projections().size(); ++i)
+    setup_.modes.push_back(random.chance(0.5) ? projection_mode::inlined : projection_mode::async);
+  setup_.max_batch_events = random.between(1, 6);
+}
+
+void simulated_run::choose_followers() {
+  const auto type = domain_.model(setup_.hosting)->type_name;
+  const auto first = stream_id::make(type, clients_.seen().streams.front()).value();
+  followers_.push_back({.selection = event_selection::all()});
+  followers_.push_back({.selection = event_selection::of_type(type)});
+  followers_.push_back({.selection = event_selection::of_stream(first), .of_one_stream = true});
+}
+
+void simulated_run::run() {
+  open();
+  until(&simulated_run::served);
+  if (goes_on())
+    finish();
+  if (process_)
+    break_down();
+  run_.figures.runs = 1;
+  run_.figures.simulated_time = run_.clock.now - virtual_clock{}.now;
+  run_.figures.events = disk_.log->last_position();
+  run_.figures.digest = run_.happened.digest();
+}
+
+/// Nothing fails any more: everything must be answered, and all that follow the log come to its
+/// end. Then what a last crash leaves is looked at by a process that knows nothing.
+void simulated_run::finish() {
+  run_.note("no more faults");
+  run_.faults = simulated_faults::none();
+  break_down();
+  open();
+  clients_.query_all();
+  until(&simulated_run::settled);
+  if (!goes_on())
+    return;
+  process_->check_rows();
+  shut_down();
+  if (auto found = check_history(clients_.seen(), domain_, setup_.hosting, *disk_.log))
+    run_.fail(*std::move(found));
+}
+
+bool simulated_run::served() const {
+  return clients_.done();
+}
+
+bool simulated_run::settled() const {
+  return clients_.done() && process_->caught_up();
+}
+
+void simulated_run::until(bool (simulated_run::*reached)() const) {
+  while (goes_on() && !(this->*reached)())
+    if (!step())
+      wait_for_next();
+}
+
+/// False: nobody could go on before time passes.
+bool simulated_run::step() {
+  ++run_.figures.steps;
+  steps_without_reply_ = clients_.under_way() == last_under_way_ ? steps_without_reply_ + 1 : 0;
+  last_under_way_ = clients_.under_way();
+  if (steps_without_reply_ > most_steps_without_change)
+    run_.fail("nothing comes of " + std::to_string(last_under_way_) + " requests under way");
+  at_random(run_.faults.crashes, &simulated_run::crash);
+  if (process_)
+    at_random(run_.faults.restarts, &simulated_run::close);
+  if (process_ && process_->journal_stopped() && reopens_at_ == never)
+    reopens_at_ = run_.soon(pause_before_reopening);
+  if (reopens_at_ <= run_.clock.now && process_)
+    close();
+  if (!process_)
+    open();
+  const bool client = clients_.next_due() <= run_.clock.now;
+  const auto ready = process_->ready();
+  if (ready + client == 0)
+    return false;
+  const auto chosen = run_.random.below(ready + client);
+  if (chosen < ready)
+    process_->turn(chosen);
+  else
+    clients_.turn();
+  run_.clock.now += std::chrono::nanoseconds{run_.random.below(20'000)};
+  return true;
+}
+
+void simulated_run::wait_for_next() {
+  const auto next = std::min({clients_.next_due(), process_->next_due(), reopens_at_});
+  CAIRN_ASSERT(next != never); // passivation never ends
+  run_.clock.now = std::max(run_.clock.now, next);
+}
+
+void simulated_run::at_random(double a_run, void (simulated_run::*what)()) {
+  if (a_run > 0
+      && run_.random.chance(a_run / (steps_a_request * static_cast<double>(options_.commands))))
+    (this->*what)();
+}
+
+void simulated_run::open() {
+  ++incarnation_;
+  reopens_at_ = never;
+  run_.note("open", incarnation_);
+  process_.emplace(run_, domain_, disk_, followers_, setup_);
+  clients_.connect(process_->service(incarnation_));
+}
+
+void simulated_run::crash() {
+  ++run_.figures.crashes;
+  break_down();
+}
+
+void simulated_run::break_down() {
+  run_.note("crash");
+  clients_.lose_connection();
+  process_->crash();
+  process_.reset();
+  run_.clock.now = run_.soon(pause_before_reopening);
+}
+
+void simulated_run::close() {
+  ++run_.figures.restarts;
+  shut_down();
+}
+
+/// What has been accepted is answered; what is sent meanwhile is refused.
+void simulated_run::shut_down() {
+  run_.note("close");
+  process_->check_rows();
+  process_->begin_closing();
+  while (goes_on() && !process_->answered()) {
+    const auto ready = process_->ready();
+    if (ready > 0)
+      process_->turn(run_.random.below(ready));
+    else
+      run_.clock.now = std::max(run_.clock.now, process_->next_due());
+    if (run_.random.chance(0.02) && clients_.next_due() <= run_.clock.now)
+      clients_.turn();
+    ++run_.figures.steps;
+  }
+  if (!goes_on())
+    return break_down();
+  process_->finish_closing();
+  clients_.lose_connection();
+  process_.reset();
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "context.hpp"
+
+#include <cairn/table_store.hpp>
+
+#include <memory>
+#include <optional>
+
+namespace cairn::detail {
+
+/// The rows of a projection that a crash leaves.
+struct durable_tables {
+  std::optional<table_view> rows; // empty: none yet
+  table_checkpoint at;
+};
+
+/// Tables whose rows are on a disk that fails as a seed decides, over a store in memory. What a
+/// crash leaves is a view of the rows as they were when they were last written. One thread.
+class simulated_tables final : public table_store {
+public:
+  /// Opens the tables with the rows that are durable. `durable` outlives this. Errors: those of
+  /// `table_store`.
+  static result<std::shared_ptr<simulated_tables>> open(simulation_context& run,
+                                                        const simulated_projection& of,
+                                                        durable_tables& durable,
+                                                        projection_mode mode);
+
+  simulated_tables(simulation_context& run, durable_tables& durable, projection_mode mode,
+                   std::shared_ptr<table_store> inner)
+    : run_{run}, durable_{durable}, mode_{mode}, inner_{std::move(inner)} {}
+
+  /// Nothing becomes durable from now on.
+  void crash() noexcept { crashed_ = true; }
+
+  result<table_view> read() const override { return inner_->read(); }
+  result<table_checkpoint> checkpoint() const override { return inner_->checkpoint(); }
+  std::uint64_t position() const noexcept override { return inner_->position(); }
+  result<std::vector<projection_decision>> decisions() const override {
+    return inner_->decisions();
+  }
+  result<bool> live() const override { return inner_->live(); }
+  table_store_status status() const override { return inner_->status(); }
+  result<void> begin_batch() override { return inner_->begin_batch(); }
+  void begin_event() override { inner_->begin_event(); }
+  row_sink& rows() noexcept override { return inner_->rows(); }
+  const std::optional<error>& event_failure() const noexcept override {
+    return inner_->event_failure();
+  }
+  void roll_back_event() override { inner_->roll_back_event(); }
+  std::size_t pending_rows() const noexcept override { return inner_->pending_rows(); }
+  std::size_t pending_bytes() const noexcept override { return inner_->pending_bytes(); }
+  void end_batch() override { inner_->end_batch(); }
+  result<void> publish(table_checkpoint at) override;
+  unflushed_rows unflushed() const override;
+  result<void> flush_all() override;
+  result<void> flush_gently() override { return flush_all(); }
+  result<void> decide(const projection_decision& decision, table_checkpoint at) override {
+    return inner_->decide(decision, at);
+  }
+  result<void> mark_live() override { return inner_->mark_live(); }
+  result<void> close() override { return inner_->close(); }
+
+private:
+  std::optional<error> disk_failure();
+  result<void> keep();
+
+  simulation_context& run_;
+  durable_tables& durable_;
+  const projection_mode mode_;
+  const std::shared_ptr<table_store> inner_;
+  bool crashed_ = false;
+};
+
+} // namespace cairn::detail
