@@ -31,7 +31,8 @@ struct sample {
       events.push_back({last() + 1, 100 + last(), {token, i, count}});
   }
   operation& call(kind what, std::uint64_t token, std::uint32_t count) {
-    operation made{.what = what, .count = count, .token = token, .expected = std::nullopt, .why = {}};
+    operation made{
+        .what = what, .count = count, .token = token, .expected = std::nullopt, .why = {}};
     made.invoked = now;
     made.returned = now + 5;
     now += 10;
