@@ -14,6 +14,10 @@
 
 namespace crash {
 
+using test::io_call;
+using test::io_failure;
+using test::io_observer;
+
 /// One thing that happened to the files of a directory, or to whoever waits for them.
 struct io_event {
   enum class kind {

@@ -53,7 +53,7 @@ void must(const cairn::result<void>& outcome) {
 /// Creates a journal, writes it from several threads, closes it and opens it again, several times.
 void record(recording& into, const std::filesystem::path& directory, int sessions, int appends,
             std::uint64_t seed) {
-  watch_io(directory, &into.io);
+  test::watch_io(directory, &into.io);
   std::mutex mutex;
   const auto acknowledge = [&](std::uint64_t position) { into.io.acknowledged(position); };
   into.bounds.insert(0);
@@ -75,7 +75,7 @@ void record(recording& into, const std::filesystem::path& directory, int session
       client.join();
     must(journal->close());
   }
-  watch_io({}, nullptr);
+  test::watch_io({}, nullptr);
   into.whole =
       must(contents_of(*must(cairn::open_lmdb_journal_for_reading(sample_options(directory)))));
 }

@@ -1,7 +1,7 @@
 // Lets each single write and sync of a runtime fail, once, and looks what it says and what is there
 // when it is opened again.
 
-#include "io_shim.hpp"
+#include "failing_disk.hpp"
 #include "memory.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
@@ -11,49 +11,13 @@
 
 #include <CLI/CLI.hpp>
 
-#include <atomic>
-#include <cerrno>
 #include <iostream>
 #include <map>
 #include <string>
-#include <vector>
 
 using namespace crash;
 
 namespace {
-
-/// Lets the call with a given number fail, and counts them.
-class failing_disk final : public io_observer {
-public:
-  failing_disk(std::uint64_t at, io_failure how) : at_{at}, how_{how} {}
-
-  std::optional<io_failure> before(const io_call&) override {
-    return ++calls_ == at_ ? std::optional{how_} : std::nullopt;
-  }
-  void after(const io_call&, bool) override {}
-
-  std::uint64_t calls() const noexcept { return calls_; }
-
-private:
-  const std::uint64_t at_;
-  const io_failure how_;
-  std::atomic<std::uint64_t> calls_ = 0;
-};
-
-struct failure_kind {
-  const char* name;
-  io_failure how;
-};
-
-/// A disk that refuses, one that gives up half-way, and one that has done it and says it has not.
-const std::vector<failure_kind> kinds{
-    {"EIO", {.error = EIO}},
-    {"EIO, part of it written", {.error = EIO, .first = true}},
-    {"EIO, though done", {.error = EIO, .done = true}},
-    {"ENOSPC", {.error = ENOSPC}},
-    {"ENOSPC, part of it written", {.error = ENOSPC, .first = true}},
-    {"ENOSPC, though done", {.error = ENOSPC, .done = true}},
-};
 
 struct figures {
   std::uint64_t runs = 0, bad = 0;
@@ -103,16 +67,16 @@ std::string objection_to(const testimony& told) {
 }
 
 /// One run whose call number `at` fails; false: it had no such call.
-bool try_failure(std::uint64_t at, const failure_kind& kind, std::uint64_t rounds, testimony& told,
-                 figures& sum) {
+bool try_failure(std::uint64_t at, const test::disk_failure& kind, std::uint64_t rounds,
+                 testimony& told, figures& sum) {
   const test::temporary_directory place;
   const auto directory = place / "journal";
   told.clear();
   const bool lived = in_child([&] {
-    failing_disk disk{at, kind.how};
-    watch_io(directory, &disk);
+    test::failing_disk disk{at, kind.how};
+    test::watch_io(directory, &disk);
     run_clients(directory, rounds, 3, told);
-    watch_io({}, nullptr);
+    test::watch_io({}, nullptr);
     told.calls = disk.calls();
     return true;
   });
@@ -150,9 +114,9 @@ int main(int argc, char** argv) {
   std::uint64_t calls = 0;
   for (std::uint64_t at = 1;; ++at) {
     bool reached = false;
-    for (std::size_t i = 0; i < kinds.size(); ++i)
+    for (std::size_t i = 0; i < test::disk_failures.size(); ++i)
       if (full || (at + i) % 3 == 0) // else each call fails with both codes, in one way each
-        reached = try_failure(at, kinds[i], rounds, told, sum) || reached;
+        reached = try_failure(at, test::disk_failures[i], rounds, told, sum) || reached;
     if (!reached)
       break;
     calls = at;

@@ -3,14 +3,13 @@
 #include <cairn/runtime.hpp>
 
 #include "account.hpp"
+#include "gate.hpp"
 #include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
 
-#include <condition_variable>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -36,36 +35,6 @@ struct handler_hook {
   ~handler_hook() { before = {}; }
   handler_hook(const handler_hook&) = delete;
   handler_hook& operator=(const handler_hook&) = delete;
-};
-
-/// Lets no handler pass while it is shut.
-class gate {
-public:
-  void shut() { set(false); }
-  void open() { set(true); }
-  void pass() {
-    std::unique_lock lock{mutex_};
-    ++waiting_;
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return open_; });
-    --waiting_;
-  }
-  void wait_for_arrival() {
-    std::unique_lock lock{mutex_};
-    changed_.wait(lock, [&] { return waiting_ > 0; });
-  }
-
-private:
-  void set(bool open) {
-    const std::lock_guard lock{mutex_};
-    open_ = open;
-    changed_.notify_all();
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool open_ = true;
-  int waiting_ = 0;
 };
 
 /// The balances of all accounts, and how many events there were of each account and in all. The

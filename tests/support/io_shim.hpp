@@ -12,7 +12,7 @@
 /// Stands between a program and the system's calls that change files. A program that is linked with
 /// io_shim.cpp, and exports its symbols, has its own `pwrite`, `fdatasync` and so on: also for the
 /// shared libraries that it uses, LMDB above all. Nothing is different until `watch_io` is called.
-namespace crash {
+namespace test {
 
 /// A call that changes a file of the watched directory, or makes it durable.
 struct io_call {
@@ -53,4 +53,4 @@ protected:
 /// nobody. While no thread makes such calls.
 void watch_io(const std::filesystem::path& directory, io_observer* observer);
 
-} // namespace crash
+} // namespace test

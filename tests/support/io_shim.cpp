@@ -12,7 +12,7 @@
 #include <climits>
 #include <string_view>
 
-namespace crash {
+namespace test {
 namespace {
 
 std::atomic<io_observer*> observer{nullptr};
@@ -141,45 +141,45 @@ void watch_io(const std::filesystem::path& directory, io_observer* told) {
   observer.store(told);
 }
 
-} // namespace crash
+} // namespace test
 
 // The names under which the system's calls are known. A file's offset has 64 bits under both.
 extern "C" {
 
 ssize_t write(int file, const void* bytes, size_t size) {
   const iovec part{const_cast<void*>(bytes), size};
-  return crash::shim_write(file, {&part, 1});
+  return test::shim_write(file, {&part, 1});
 }
 ssize_t writev(int file, const iovec* parts, int count) {
-  return crash::shim_write(file, {parts, static_cast<std::size_t>(count)});
+  return test::shim_write(file, {parts, static_cast<std::size_t>(count)});
 }
 ssize_t pwrite(int file, const void* bytes, size_t size, off_t offset) {
   const iovec part{const_cast<void*>(bytes), size};
-  return crash::shim_pwrite(file, {&part, 1}, offset);
+  return test::shim_pwrite(file, {&part, 1}, offset);
 }
 ssize_t pwrite64(int file, const void* bytes, size_t size, off64_t offset) {
   return pwrite(file, bytes, size, offset);
 }
 ssize_t pwritev(int file, const iovec* parts, int count, off_t offset) {
-  return crash::shim_pwrite(file, {parts, static_cast<std::size_t>(count)}, offset);
+  return test::shim_pwrite(file, {parts, static_cast<std::size_t>(count)}, offset);
 }
 ssize_t pwritev64(int file, const iovec* parts, int count, off64_t offset) {
   return pwritev(file, parts, count, offset);
 }
 int fsync(int file) {
-  return crash::shim_sync(file, SYS_fsync);
+  return test::shim_sync(file, SYS_fsync);
 }
 int fdatasync(int file) {
-  return crash::shim_sync(file, SYS_fdatasync);
+  return test::shim_sync(file, SYS_fdatasync);
 }
 int ftruncate(int file, off_t size) noexcept {
-  return crash::shim_truncate(file, size);
+  return test::shim_truncate(file, size);
 }
 int ftruncate64(int file, off64_t size) noexcept {
-  return crash::shim_truncate(file, size);
+  return test::shim_truncate(file, size);
 }
 int rename(const char* from, const char* to) noexcept {
-  return crash::shim_rename(from, to);
+  return test::shim_rename(from, to);
 }
 
 } // extern "C"

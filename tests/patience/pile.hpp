@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cairn/aggregate.hpp>
+#include <cairn/projection.hpp>
+
+#include "gate.hpp"
+#include "item.cairn.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+namespace patience {
+
+/// A gate that handlers, or foldings, pass while it is in force. One of each for the whole program.
+template <class Place>
+class gate_at {
+public:
+  explicit gate_at(test::gate& use) { current_ = &use; }
+  ~gate_at() { current_ = nullptr; }
+  gate_at(const gate_at&) = delete;
+  gate_at& operator=(const gate_at&) = delete;
+
+  static void pass() {
+    if (auto* const shut = current_.load())
+      shut->pass();
+  }
+
+private:
+  static inline std::atomic<test::gate*> current_ = nullptr;
+};
+
+struct in_evolve;
+struct in_projection;
+
+struct pile {
+  static constexpr std::string_view type_name = "pile";
+  using state = pile_state;
+  using command = std::variant<put_items, take_poison>;
+  using event = std::variant<item_put>;
+
+  static cairn::decision<event> decide(const state&, const put_items& c) {
+    return std::vector<event>(c.count, item_put{.payload = c.payload, .poison = c.poison});
+  }
+  static cairn::decision<event> decide(const state&, const take_poison&) {
+    throw std::runtime_error{"it is poison"};
+  }
+  static void evolve(state& now, ItemPut::Reader) {
+    ++now.items;
+    gate_at<in_evolve>::pass();
+  }
+};
+
+/// How many items there are on each pile. `Number` only makes another projection of it.
+template <int Number>
+struct pile_sheet {
+  static constexpr std::string_view name = Number == 0 ? "piles" : "piles-too";
+  static constexpr std::uint32_t version = 1;
+  using event = std::variant<item_put>;
+  static constexpr cairn::table<std::string, pile_row> piles{"piles"};
+  static constexpr auto tables = std::tie(piles);
+
+  static void project(cairn::table_writer& to, const cairn::event_info& at, ItemPut::Reader e) {
+    if (Number == 0) {
+      gate_at<in_projection>::pass();
+      if (e.getPoison())
+        throw std::runtime_error{"it is poison"};
+    }
+    to.update(piles, at.aggregate_id, [&](pile_row& row) {
+      ++row.items;
+      row.last_position = at.position;
+    });
+  }
+};
+
+} // namespace patience
