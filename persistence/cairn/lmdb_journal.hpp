@@ -77,8 +77,8 @@ struct lmdb_verification {
 /// replaying take on trust: that LMDB's pages, which have no checksums, form the trees that they
 /// should; that every record follows its predecessor; and that heads, reservations and tags are
 /// those of the log. Needs memory for one head a stream, one a reserved key (released ones too),
-/// and one bit a page. The pages are looked at in one read transaction, and what is made of the log in
-/// another one: a journal that is written meanwhile grows until that is done.
+/// and one bit a page. The pages are looked at in one read transaction, and what is made of the log
+/// in another one: a journal that is written meanwhile grows until that is done.
 ///
 /// Errors: as for opening; `corrupt_record` with its position or `corrupt_journal` for the first
 /// damage found. A file that is cut short or damaged while it is read can still end the process
