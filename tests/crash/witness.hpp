@@ -68,6 +68,10 @@ private:
     std::uint32_t events;
     std::uint32_t wanted; ///< How many it must have.
   };
+  struct copies {
+    std::uint32_t sent = 0;
+    std::uint32_t refused = 0; ///< Of these, told that nothing was written.
+  };
   struct stream {
     std::uint64_t version = 0;
     std::uint64_t position = 0;
@@ -82,8 +86,9 @@ private:
   std::map<cairn::message_id, written> commands_;
   std::unordered_map<std::uint32_t, stream> streams_;
   std::vector<std::uint32_t> deleted_;
-  std::vector<report> told_; ///< In the last run.
-  std::vector<report> sent_; ///< In the last run.
+  std::vector<report> told_;                         ///< In the last run.
+  std::vector<report> sent_;                         ///< In the last run.
+  std::unordered_map<std::uint64_t, copies> copies_; ///< By the command's id, in the last run.
   std::uint64_t run_ = 0;
   std::uint64_t last_position_ = 0;
   std::uint64_t chain_ = 0;
