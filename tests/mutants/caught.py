@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs a suite that has a planted defect, and passes if the suite fails.
 
-Usage: caught.py PROGRAM ARGUMENT... A suite that hangs, or dies, has failed; one that skips itself
-has not. Prints what caught the defect.
+Usage: caught.py RUNS PROGRAM ARGUMENT... A suite that hangs, or dies, has failed; one that skips
+itself has not. A suite whose threads are not the same twice may need several runs: it gets up to
+RUNS. Prints what caught the defect, and in which run.
 """
 
 import re
@@ -13,17 +14,27 @@ MOST_SECONDS = 120
 SKIPPED = 77
 
 
-def main():
+def run(command):
+    """The exit status and the output of one run."""
     try:
-        done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=MOST_SECONDS, check=False)
         status, output = done.returncode, done.stdout
     except subprocess.TimeoutExpired as late:
         status, output = "none, it hung", late.stdout or b""
-    text = output.decode("utf-8", errors="replace")
-    if status in (0, SKIPPED):
+    return status, output.decode("utf-8", errors="replace")
+
+
+def main():
+    runs = int(sys.argv[1])
+    for number in range(1, runs + 1):
+        status, text = run(sys.argv[2:])
+        if status not in (0, SKIPPED):
+            break
+    else:
         print(text[-2000:])
-        print("NOT CAUGHT: the suite passes although the defect is there (or no longer fits)")
+        print(f"NOT CAUGHT in {runs} runs: the suite passes although the defect is there "
+              "(or no longer fits)")
         return 1
     by = re.findall(r"^TEST CASE:  (.*)$|^ *(?:FAILED: |cut before )(.*)$", text, re.MULTILINE)
     names = list(dict.fromkeys("".join(found) for found in by))
@@ -31,7 +42,8 @@ def main():
         print(text[-2000:])
         print(f"NOT CAUGHT: exit status {status}, but no promise was found broken")
         return 1
-    print(f"caught, exit status {status}, by: {names[0]} (and {len(names) - 1} more)")
+    print(f"caught in run {number}, exit status {status}, by: {names[0]} "
+          f"(and {len(names) - 1} more)")
     return 0
 
 
