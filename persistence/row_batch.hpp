@@ -44,6 +44,7 @@ public:
 
   /// All of it.
   rows_by_key& changes() noexcept { return rows_; }
+  const rows_by_key& changes() const noexcept { return rows_; }
   void clear();
 
 private:

@@ -389,7 +389,7 @@ private:
         return rc;
       std::size_t written = 0;
       auto slice_began = std::chrono::steady_clock::now();
-      return layer->for_each([&](detail::key_view key, std::vector<std::uint64_t>& row) {
+      return layer->for_each([&](detail::key_view key, std::span<std::uint64_t> row) {
         if (gently && ++written % rows_in_a_slice == 0)
           slice_began = make_room(slice_began);
         return rows.write(key, row);
