@@ -56,7 +56,6 @@ public:
   result<void> check_history() const;
 
   table_store& store() const noexcept { return *store_; }
-  const std::shared_ptr<table_store>& shared_store() const noexcept { return store_; }
 
 private:
   struct batch;

@@ -7,6 +7,7 @@ namespace cairn::detail {
 namespace {
 
 constexpr std::size_t rows_at_a_time = 64;
+constexpr std::size_t rows_ordered_at_a_time = 1024;
 constexpr std::size_t bytes_beside_key_and_row = 128; // the entry, and its place in the index
 constexpr std::size_t word_align = alignof(std::uint64_t);
 
@@ -113,17 +114,22 @@ int row_layer::for_each(function_ref<int(key_view, std::span<std::uint64_t>)> us
   return 0;
 }
 
-/// With the lock held alone.
-void row_layer::put_in_order() const {
-  for (std::size_t next = ordered_.size(); next < rows_.size(); ++next)
+/// Some of them, so that who adds rows need not wait long; with the lock held alone. True: all are.
+bool row_layer::put_in_order() const {
+  const auto enough = std::min(rows_.size(), ordered_.size() + rows_ordered_at_a_time);
+  for (std::size_t next = ordered_.size(); next < enough; ++next)
     ordered_.insert(&rows_[next]);
+  return enough == rows_.size();
 }
 
 row_layer::walk::walk(const row_layer& layer, key_view from, key_view below,
                       scan_direction direction, std::uint64_t position)
   : layer_{layer}, direction_{direction}, position_{position} {
-  const std::unique_lock lock{layer_.mutex_};
-  layer_.put_in_order();
+  std::unique_lock lock{layer_.mutex_};
+  while (!layer_.put_in_order()) {
+    lock.unlock();
+    lock.lock();
+  }
   const auto& rows = layer_.ordered_;
   first_ = rows.lower_bound(as_text(from));
   last_ = below.empty() ? rows.end() : rows.lower_bound(as_text(below));

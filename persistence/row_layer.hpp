@@ -86,7 +86,7 @@ private:
   std::string_view keep(std::string_view key);
   version keep(std::uint64_t position, row_words words);
   void drop(const version& of) noexcept;
-  void put_in_order() const;
+  bool put_in_order() const;
 
   mutable std::shared_mutex mutex_;
   // Of keys and rows: nearly all are overwritten where they lie, and all go at once, by who lets go
