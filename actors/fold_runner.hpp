@@ -71,7 +71,8 @@ public:
   std::optional<error> stopped() const;
   bool stopped_at_event() const;
   bool caught_up() const noexcept { return caught_up_; }
-  /// Returns too once it has stopped or is paused. Without a thread it takes its turns in this call.
+  /// Returns too once it has stopped or is paused. Without a thread it takes its turns in this
+  /// call.
   void wait_until_caught_up();
 
   void add_to(projection_status& status) const;

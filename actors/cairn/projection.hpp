@@ -24,9 +24,9 @@ enum class projection_mode : std::uint8_t {
   /// Behind the log, on a thread of the projection's own, in batches. Commands do not wait for it.
   async,
   /// Before the reply to the command leaves: whoever got the reply sees the row. Not while it is
-  /// paused, has stopped, tries an event again or waits for a disk, nor until it has caught up after
-  /// that, nor while a raised version is built: then replies do not wait for it, and it takes the
-  /// events in behind, as `async` does.
+  /// paused, has stopped, tries an event again or waits for a disk, nor until it has caught up
+  /// after that, nor while a raised version is built: then replies do not wait for it, and it takes
+  /// the events in behind, as `async` does.
   inlined,
 };
 
