@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cairn/table_store.hpp>
+#include "projection_files.hpp"
 
 #include <chrono>
 #include <functional>
@@ -19,9 +19,8 @@ struct fold_driving {
   /// The clock of batches and rates; empty: `steady_clock`.
   std::function<std::chrono::steady_clock::time_point()> now = {};
 
-  /// Opens the tables; empty: `table_store::open`.
-  std::function<result<std::shared_ptr<table_store>>(const projection_model&, table_store_options)>
-      open_tables = {};
+  /// Where a projection's tables are kept; empty: `make_table_shelf`.
+  std::function<std::unique_ptr<table_shelf>(const projection_model&)> shelf_of = {};
 
   std::chrono::steady_clock::time_point time() const {
     return now ? now() : std::chrono::steady_clock::now();

@@ -326,36 +326,43 @@ void fold_runner::resume() {
   notify();
 }
 
-result<void> fold_runner::decide(projection_decision::kind what, std::string reason) {
+result<projection_decision> fold_runner::decide_held(projection_decision::kind what,
+                                                     std::string reason) {
+  std::optional<trouble> at;
   {
-    const std::lock_guard held{folding_};
-    std::optional<trouble> at;
-    {
-      const std::lock_guard lock{mutex_};
-      at = stopped_;
-    }
-    if (!at || !at->event)
-      return error{errc::not_found, "the projection has not stopped at an event"};
-    const auto& event = *at->event;
-    const projection_decision decision{.what = what,
-                                       .position = event.position,
-                                       .version = event.version,
-                                       .type = event.type,
-                                       .stream = event.stream,
-                                       .error = at->why.message(),
-                                       .attempts = at->attempts,
-                                       .reason = std::move(reason),
-                                       .decided_at = std::chrono::system_clock::now()};
-    const auto behind =
-        what == projection_decision::kind::retry ? event.position - 1 : event.position;
-    if (auto decided = store().decide(decision, fold_.checkpoint_at(behind)); !decided)
-      return decided;
     const std::lock_guard lock{mutex_};
-    stopped_.reset();
-    changed_.notify_all();
+    at = stopped_;
   }
-  notify();
-  return {};
+  if (!at || !at->event)
+    return error{errc::not_found, "the projection has not stopped at an event"};
+  const auto& event = *at->event;
+  projection_decision decision{.what = what,
+                               .position = event.position,
+                               .version = event.version,
+                               .type = event.type,
+                               .stream = event.stream,
+                               .error = at->why.message(),
+                               .attempts = at->attempts,
+                               .reason = std::move(reason),
+                               .decided_at = std::chrono::system_clock::now()};
+  const auto behind =
+      what == projection_decision::kind::retry ? event.position - 1 : event.position;
+  if (auto decided = store().decide(decision, fold_.checkpoint_at(behind)); !decided)
+    return std::move(decided).error();
+  const std::lock_guard lock{mutex_};
+  stopped_.reset();
+  changed_.notify_all();
+  return decision;
+}
+
+void fold_runner::adopt_held(const projection_decision& decision) {
+  if (decision.what == projection_decision::kind::retry || fold_.reached() >= decision.position)
+    return;
+  fold_.pass_over(decision.position);
+  const std::lock_guard lock{mutex_};
+  if (stopped_ && stopped_->event && stopped_->event->position == decision.position)
+    stopped_.reset();
+  changed_.notify_all();
 }
 
 void fold_runner::wait_until_caught_up() {
@@ -373,9 +380,9 @@ std::optional<error> fold_runner::stopped() const {
       .with_position(stopped_->event ? stopped_->event->position : 0);
 }
 
-bool fold_runner::stopped_at_event() const {
+std::optional<std::uint64_t> fold_runner::stopped_at() const {
   const std::lock_guard lock{mutex_};
-  return stopped_ && stopped_->event;
+  return stopped_ && stopped_->event ? std::optional{stopped_->event->position} : std::nullopt;
 }
 
 void fold_runner::add_to(projection_status& status) const {

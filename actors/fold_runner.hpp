@@ -65,11 +65,19 @@ public:
   void pause_held();
   bool paused() const;
   void resume();
-  result<void> decide(projection_decision::kind what, std::string reason);
+
+  /// Records a decision about the event that it has stopped at, and goes on. With the lock held;
+  /// `announce` after it. Errors: those of `projection_ref::park`.
+  result<projection_decision> decide_held(projection_decision::kind what, std::string reason);
+  /// Heeds a decision about an event that it has not taken in, made about other tables of the same
+  /// version. With the lock held; `announce` after it.
+  void adopt_held(const projection_decision& decision);
+  void announce() { notify(); }
 
   /// What has stopped it, if so.
   std::optional<error> stopped() const;
-  bool stopped_at_event() const;
+  /// The position of the event that has stopped it, if one has.
+  std::optional<std::uint64_t> stopped_at() const;
   bool caught_up() const noexcept { return caught_up_; }
   /// Returns too once it has stopped or is paused. Without a thread it takes its turns in this
   /// call.

@@ -11,21 +11,13 @@ error shut_down() {
   return {errc::shut_down, "the runtime is closed"};
 }
 
-std::uint32_t next_generation(const std::vector<table_generation>& found, std::uint32_t version) {
-  std::uint32_t last = 0;
-  for (const auto& each : found)
-    if (each.version == version)
-      last = std::max(last, each.generation);
-  return last + 1;
-}
-
 } // namespace
 
 hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
-                                     std::filesystem::path home, projection_options options,
+                                     std::unique_ptr<table_shelf> shelf, projection_options options,
                                      const fold_driving& driving,
                                      std::function<void(time_point)> arm)
-  : model_{std::move(model)}, log_{log}, home_{std::move(home)}, options_{std::move(options)},
+  : model_{std::move(model)}, log_{log}, shelf_{std::move(shelf)}, options_{std::move(options)},
     driving_{driving}, arm_{std::move(arm)} {}
 
 // --- Opening -------------------------------------------------------------------------------------
@@ -37,18 +29,17 @@ hosted_projection::open(std::unique_ptr<projection_model> model, const journal& 
   if (options.attempts == 0 || options.max_batch_events == 0)
     return error{errc::invalid_argument,
                  "projection_options::attempts and max_batch_events must not be 0"};
-  auto home = root.empty() ? root : root / model->name;
+  auto shelf = driving.shelf_of ? driving.shelf_of(*model)
+                                : make_table_shelf(root.empty() ? root : root / model->name);
   std::shared_ptr<hosted_projection> made{new hosted_projection{
-      std::move(model), log, std::move(home), std::move(options), driving, std::move(arm)}};
+      std::move(model), log, std::move(shelf), std::move(options), driving, std::move(arm)}};
   if (auto opened = made->open_all(); !opened)
     return std::move(opened).error();
   return made;
 }
 
 result<void> hosted_projection::open_all() {
-  if (auto chosen =
-          choose(home_.empty() ? std::vector<table_generation>{} : find_generations(home_));
-      !chosen)
+  if (auto chosen = choose(); !chosen)
     return chosen;
   if (const auto runner = serving())
     waiters_.update(runner->position(), [] { return std::nullopt; });
@@ -65,10 +56,10 @@ void hosted_projection::wait_until_caught_up() const {
 
 /// Which tables serve: those of this version that are live; else those of an older version, while
 /// this one is built; else those of this version as they come.
-result<void> hosted_projection::choose(const std::vector<table_generation>& found) {
+result<void> hosted_projection::choose() {
+  const auto found = shelf_->find();
   std::shared_ptr<table_store> unfinished;
-  table_generation unfinished_generation =
-      make_generation(home_, model_->version, next_generation(found, model_->version));
+  auto unfinished_generation = next_generation(found, model_->version);
   for (const auto& each : found) {
     if (each.version > model_->version)
       continue; // of a newer program, which may come back
@@ -122,18 +113,10 @@ result<void> hosted_projection::choose(const std::vector<table_generation>& foun
 result<std::shared_ptr<table_store>>
 hosted_projection::open_tables(const table_generation& of) const {
   auto with = options_.tables;
-  with.directory = home_.empty() ? home_ : of.directory;
   with.shape = model_->shape;
-  if (!home_.empty())
-    make_folders(of);
   with.create = true;
   with.visibility = row_visibility::at_once;
-  if (driving_.open_tables)
-    return driving_.open_tables(*model_, std::move(with));
-  auto store = table_store::open(std::move(with));
-  if (!store)
-    return std::move(store).error();
-  return std::shared_ptr<table_store>{*std::move(store)};
+  return shelf_->open(of, std::move(with));
 }
 
 result<hosted_projection::runner_ptr>
@@ -152,8 +135,9 @@ result<void> hosted_projection::begin_build(const table_generation& of,
   auto runner = make_runner(of, std::move(store), true);
   if (!runner)
     return std::move(runner).error();
-  if (auto inherited = inherit_decisions(**runner); !inherited)
-    return inherited;
+  if (const auto now = serving())
+    if (auto inherited = inherit_decisions(*now, **runner); !inherited)
+      return inherited;
   {
     const std::lock_guard lock{mutex_};
     building_ = *runner;
@@ -164,30 +148,24 @@ result<void> hosted_projection::begin_build(const table_generation& of,
   return {};
 }
 
-/// What was parked or skipped in this version stays so when its tables are built again.
-result<void> hosted_projection::inherit_decisions(fold_runner& into) const {
-  const auto from = serving();
-  if (!from || from->version() != into.version())
+/// What was parked or skipped in this version stays so when its tables are built again: it is
+/// passed over, and its list goes along. With the locks of both, or before they run.
+result<void> hosted_projection::inherit_decisions(const fold_runner& from,
+                                                  fold_runner& into) const {
+  if (from.version() != into.version())
     return {};
-  auto decisions = from->store().decisions();
+  auto decisions = from.store().decisions();
   if (!decisions)
     return std::move(decisions).error();
-  std::set<std::uint64_t> passed_over;
-  for (const auto& decision : *decisions)
-    if (decision.what != projection_decision::kind::retry)
-      passed_over.insert(decision.position);
-  into.fold().pass_over(std::move(passed_over));
-  const auto at = into.store().checkpoint();
-  if (!at)
-    return at.error();
   auto there = into.store().decisions();
   if (!there)
     return std::move(there).error();
-  for (const auto& decision : *decisions) { // the list of what is parked goes along
-    if (decision.position <= at->position
-        || std::find(there->begin(), there->end(), decision) != there->end())
-      continue; // what was begun earlier has got so far
-    if (auto kept = into.store().decide(decision, *at); !kept)
+  const auto at = into.fold().checkpoint_at(into.position());
+  for (const auto& decision : *decisions) {
+    into.adopt_held(decision);
+    if (std::find(there->begin(), there->end(), decision) != there->end())
+      continue; // an earlier build has got so far
+    if (auto kept = into.store().decide(decision, at); !kept)
       return kept;
   }
   return {};
@@ -197,8 +175,8 @@ result<void> hosted_projection::inherit_decisions(fold_runner& into) const {
 
 void hosted_projection::moved(fold_runner& runner) {
   if (&runner == building().get()) {
-    if (runner.caught_up() && !runner.paused())
-      take_over(runner);
+    if (runner.caught_up() && !runner.paused() && take_over(runner))
+      waiters_.update(runner.position(), [&] { return runner.stopped(); });
     return;
   }
   if (&runner != serving().get())
@@ -227,20 +205,22 @@ void hosted_projection::finish_first_build(fold_runner& runner) {
 }
 
 /// The built tables have caught up: what the serving ones have more, they take in while these stand
-/// still; then they serve.
-void hosted_projection::take_over(fold_runner& built) {
+/// still; then they serve. False: not yet.
+bool hosted_projection::take_over(fold_runner& built) {
   const std::lock_guard one_at_a_time{changing_};
   const auto old = serving();
   if (&built != building().get() || is_closed())
-    return;
+    return false;
   table_generation generation;
   (void)built.store().flush_all(); // so that little is left for while replies wait
   {
     const auto old_held = old->hold();
     const auto held = built.hold();
-    if (built.paused() || !built.fold_held(std::max(old->position(), log_.last_position()))
-        || !built.store().mark_live())
-      return; // tries again after its next batch
+    if (built.paused())
+      return false; // since it was asked; comes back when it is resumed
+    if (!built.fold_held(std::max(old->position(), log_.last_position()))
+        || !inherit_decisions(*old, built) || !built.store().mark_live())
+      return false; // tries again after its next batch
     if (old->paused())
       built.pause_held();
     (void)built.enter_reply(); // if an event fails, its thread goes on with that
@@ -250,19 +230,16 @@ void hosted_projection::take_over(fold_runner& built) {
     serving_is_live_ = true;
     old->retire();
   }
-  waiters_.update(built.position(), [&] { return built.stopped(); });
   old->stop();
   old->store().abandon();
   remove_old(generation);
+  return true;
 }
 
 void hosted_projection::remove_old(const table_generation& serving) {
-  if (home_.empty())
-    return;
-  for (const auto& each : find_generations(home_))
-    if (each.version < serving.version
-        || (each.version == serving.version && each.generation < serving.generation))
-      remove_generation(each);
+  for (const auto& each : shelf_->find())
+    if (each < serving)
+      shelf_->remove(each);
 }
 
 hosted_projection::runner_ptr hosted_projection::serving() const {
@@ -366,20 +343,39 @@ void hosted_projection::resume() {
 
 result<void> hosted_projection::decide(projection_decision::kind what, std::string reason) {
   const door::visit inside{entrance_};
-  const auto runner = serving();
-  const auto build = building();
-  if (!inside || !runner)
-    return shut_down();
-  if (build && !runner->stopped_at_event())
-    return build->decide(what, std::move(reason));
-  return runner->decide(what, std::move(reason));
+  runner_ptr about, build;
+  {
+    const std::lock_guard one_at_a_time{changing_};
+    const auto runner = serving();
+    build = building();
+    if (!inside || !runner)
+      return shut_down();
+    const auto held = runner->hold();
+    const auto build_held = build ? build->hold() : std::unique_lock<std::mutex>{};
+    const auto at = runner->stopped_at();
+    // The tables being built may have got past the event, and are going to take the place of these.
+    about = build && (!at || build->fold().reached() >= *at) ? build : runner;
+    const auto decided = about->decide_held(what, std::move(reason));
+    if (!decided)
+      return decided.error();
+    if (build && about != build)
+      build->adopt_held(*decided);
+  }
+  about->announce();
+  if (build && about != build)
+    build->announce();
+  return {};
 }
 
+/// As the lists of two generations may have been joined, not in the order of their storing.
 result<std::vector<projection_decision>> hosted_projection::decisions() const {
   const auto runner = serving();
   if (!runner)
     return shut_down();
-  return runner->store().decisions();
+  auto found = runner->store().decisions();
+  if (found)
+    std::ranges::stable_sort(*found, {}, &projection_decision::decided_at);
+  return found;
 }
 
 result<void> hosted_projection::rebuild() {
@@ -389,9 +385,7 @@ result<void> hosted_projection::rebuild() {
     return shut_down();
   if (building() || serving()->version() != model_->version)
     return error{errc::invalid_argument, "projection " + model_->name + " is being built already"};
-  const auto of = make_generation(
-      home_, model_->version,
-      home_.empty() ? 1 : next_generation(find_generations(home_), model_->version));
+  const auto of = next_generation(shelf_->find(), model_->version);
   auto store = open_tables(of);
   if (!store)
     return std::move(store).error();

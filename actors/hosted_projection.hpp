@@ -65,19 +65,19 @@ private:
   using runner_ptr = std::shared_ptr<fold_runner>;
 
   hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
-                    std::filesystem::path home, projection_options options,
+                    std::unique_ptr<table_shelf> shelf, projection_options options,
                     const fold_driving& driving, std::function<void(time_point)> arm);
 
   result<void> open_all();
-  result<void> choose(const std::vector<table_generation>& found);
+  result<void> choose();
   result<std::shared_ptr<table_store>> open_tables(const table_generation& of) const;
   result<runner_ptr> make_runner(const table_generation& of, std::shared_ptr<table_store> store,
                                  bool follows);
   result<void> begin_build(const table_generation& of, std::shared_ptr<table_store> store);
-  result<void> inherit_decisions(fold_runner& into) const;
+  result<void> inherit_decisions(const fold_runner& from, fold_runner& into) const;
 
   void moved(fold_runner& runner);
-  void take_over(fold_runner& built);
+  bool take_over(fold_runner& built);
   void finish_first_build(fold_runner& serving);
   void remove_old(const table_generation& serving);
   runner_ptr serving() const;
@@ -86,7 +86,7 @@ private:
 
   const std::unique_ptr<projection_model> model_;
   const journal& log_;
-  const std::filesystem::path home_; // empty: in memory
+  const std::unique_ptr<table_shelf> shelf_;
   const projection_options options_;
   const fold_driving& driving_;
   const std::function<void(time_point)> arm_;

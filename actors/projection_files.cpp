@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <optional>
-#include <tuple>
+#include <string>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -35,44 +37,86 @@ numbered(const std::filesystem::path& folder) {
 
 /// The entries of a directory; where that fails, opening the tables will say so.
 void sync(const std::filesystem::path& directory) noexcept {
-  const int handle = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int handle = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (handle < 0)
     return;
   (void)fsync(handle);
-  (void)close(handle);
+  (void)::close(handle);
 }
+
+/// On disk.
+class shelf_of_folders final : public table_shelf {
+public:
+  explicit shelf_of_folders(std::filesystem::path home) : home_{std::move(home)} {}
+
+  std::vector<table_generation> find() const override {
+    std::vector<table_generation> found;
+    for (const auto& [version, versions] : numbered(home_))
+      for (const auto& [generation, directory] : numbered(versions))
+        found.push_back({version, generation});
+    std::sort(found.begin(), found.end(), std::greater{});
+    return found;
+  }
+
+  result<std::shared_ptr<table_store>> open(const table_generation& of,
+                                            table_store_options with) override {
+    with.directory = folder_of(of);
+    const auto version = with.directory.parent_path();
+    // What is wrong with a folder shows when its files are made.
+    for (const auto& folder : {home_.parent_path(), home_, version}) {
+      (void)mkdir(folder.c_str(), S_IRWXU);
+      sync(folder.parent_path()); // who made it may have been killed before they could
+    }
+    auto store = table_store::open(std::move(with));
+    if (!store)
+      return std::move(store).error();
+    return std::shared_ptr<table_store>{*std::move(store)};
+  }
+
+  void remove(const table_generation& of) noexcept override {
+    std::error_code ignored;
+    const auto folder = folder_of(of);
+    std::filesystem::remove_all(folder, ignored);
+    std::filesystem::remove(folder.parent_path(), ignored); // if it was the last
+  }
+
+private:
+  std::filesystem::path folder_of(const table_generation& of) const {
+    return home_ / std::to_string(of.version) / std::to_string(of.generation);
+  }
+
+  const std::filesystem::path home_;
+};
+
+class shelf_in_memory final : public table_shelf {
+public:
+  std::vector<table_generation> find() const override { return {}; }
+  result<std::shared_ptr<table_store>> open(const table_generation&,
+                                            table_store_options with) override {
+    with.directory.clear();
+    auto store = table_store::open(std::move(with));
+    if (!store)
+      return std::move(store).error();
+    return std::shared_ptr<table_store>{*std::move(store)};
+  }
+  void remove(const table_generation&) noexcept override {}
+};
 
 } // namespace
 
-std::vector<table_generation> find_generations(const std::filesystem::path& home) {
-  std::vector<table_generation> found;
-  for (const auto& [version, versions] : numbered(home))
-    for (const auto& [generation, directory] : numbered(versions))
-      found.push_back({version, generation, directory});
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.version, a.generation) > std::tie(b.version, b.generation);
-  });
-  return found;
+table_generation next_generation(const std::vector<table_generation>& found,
+                                 std::uint32_t version) {
+  std::uint32_t last = 0;
+  for (const auto& each : found)
+    if (each.version == version)
+      last = std::max(last, each.generation);
+  return {version, last + 1};
 }
 
-table_generation make_generation(const std::filesystem::path& home, std::uint32_t version,
-                                 std::uint32_t generation) {
-  return {version, generation, home / std::to_string(version) / std::to_string(generation)};
-}
-
-void make_folders(const table_generation& of) noexcept {
-  const auto version = of.directory.parent_path();
-  const auto home = version.parent_path();
-  for (const auto& folder : {home.parent_path(), home, version}) {
-    (void)mkdir(folder.c_str(), S_IRWXU);
-    sync(folder.parent_path()); // who made it may have been killed before they could
-  }
-}
-
-void remove_generation(const table_generation& of) noexcept {
-  std::error_code ignored;
-  std::filesystem::remove_all(of.directory, ignored);
-  std::filesystem::remove(of.directory.parent_path(), ignored); // if it was the last
+std::unique_ptr<table_shelf> make_table_shelf(std::filesystem::path home) {
+  if (home.empty())
+    return std::make_unique<shelf_in_memory>();
+  return std::make_unique<shelf_of_folders>(std::move(home));
 }
 
 } // namespace cairn::detail

@@ -1,30 +1,46 @@
 #pragma once
 
+#include <cairn/table_store.hpp>
+
+#include <compare>
 #include <cstdint>
 #include <filesystem>
-#include <string>
+#include <memory>
 #include <vector>
 
 namespace cairn::detail {
 
-/// One set of tables of a projection on disk: `<name>/<version>/<generation>/`. A generation is a
-/// build of a version; the newest that is marked live serves.
+/// One set of tables of a projection. A generation is a build of a version; the newest that is
+/// marked live serves.
 struct table_generation {
   std::uint32_t version = 0;
   std::uint32_t generation = 0;
-  std::filesystem::path directory;
+
+  auto operator<=>(const table_generation&) const = default;
 };
 
-/// Those below `home` (a projection's directory), newest version and generation first.
-std::vector<table_generation> find_generations(const std::filesystem::path& home);
+/// Where the tables of one projection are kept. Any thread.
+class table_shelf {
+public:
+  virtual ~table_shelf() = default;
 
-table_generation make_generation(const std::filesystem::path& home, std::uint32_t version,
-                                 std::uint32_t generation);
+  /// All that there are, newest version and generation first.
+  virtual std::vector<table_generation> find() const = 0;
 
-/// Makes the folders around it, for the owner alone. What is wrong shows when its files are made.
-void make_folders(const table_generation& of) noexcept;
+  /// Opens them, or makes them. `with.directory` does not count. Errors: those of
+  /// `table_store::open`.
+  virtual result<std::shared_ptr<table_store>> open(const table_generation& of,
+                                                    table_store_options with) = 0;
 
-/// Removes its files. What cannot be removed now is removed at the next start.
-void remove_generation(const table_generation& of) noexcept;
+  /// What cannot be removed now is removed at the next start.
+  virtual void remove(const table_generation& of) noexcept = 0;
+};
+
+/// What comes after those that were `found` of this version.
+table_generation next_generation(const std::vector<table_generation>& found, std::uint32_t version);
+
+/// In folders `<version>/<generation>/` below `home` (a projection's directory), for the owner
+/// alone. Empty: in memory, gone with their stores.
+std::unique_ptr<table_shelf> make_table_shelf(std::filesystem::path home);
 
 } // namespace cairn::detail

@@ -46,8 +46,13 @@ public:
   /// early once `interrupt` is set.
   outcome advance(std::uint64_t last, const std::atomic<bool>& interrupt);
 
-  /// Events that are not to be applied, because an earlier decision says so.
-  void pass_over(std::set<std::uint64_t> positions) { passed_over_ = std::move(positions); }
+  /// The event there is not to be applied, because a decision says so.
+  void pass_over(std::uint64_t position) { passed_over_.insert(position); }
+
+  /// The position of the last event taken in: its rows may wait for the store to take them.
+  std::uint64_t reached() const noexcept {
+    return unpublished_ ? unpublished_->position : store_->position();
+  }
 
   /// The checkpoint behind the event at `position`.
   table_checkpoint checkpoint_at(std::uint64_t position) const;

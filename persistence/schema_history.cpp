@@ -95,6 +95,17 @@ result<std::optional<error>> find_event(const journal& log, const schema_history
   return found;
 }
 
+/// Each stored schema is whole in itself; what it says of another one may be wrong all the same.
+result<std::vector<std::uint64_t>> judge_safely(const schema_history& history,
+                                                const schema_declaration& used) {
+  try {
+    return history.judge(used);
+  } catch (const kj::Exception& damage) {
+    return error{errc::corrupt_journal, std::string{"the journal's schemas do not fit together: "}
+                                            + damage.getDescription().cStr()};
+  }
+}
+
 } // namespace
 
 result<schema_history> schema_history::of(const journal& from) {
@@ -109,7 +120,7 @@ result<schema_history> schema_history::of(const journal& from) {
 void schema_history::add(const schema_generation& next) {
   const auto record = next.record;
   for (const auto stored : record.getNodes()) {
-    schema_node node{words_of(stored.getNode())};
+    auto node = schema_node::stored(words_of(stored.getNode()));
     KJ_REQUIRE(node.id() == stored.getId(), "a schema of the journal has another type's id");
     if (auto before = newest_.extract(node.id()))
       older_.emplace(before.key(), std::move(before.mapped()));
@@ -203,7 +214,7 @@ result<std::vector<std::uint64_t>> judge_schemas(const journal& log,
   auto history = schema_history::of(log);
   if (!history)
     return std::move(history).error();
-  auto words = history->judge(used);
+  auto words = judge_safely(*history, used);
   if (!words)
     return words;
   if (const auto vanished = history->vanished_events(used); !vanished.empty()) {

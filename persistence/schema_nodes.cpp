@@ -1,5 +1,6 @@
 #include "schema_nodes.hpp"
 
+#include <capnp/schema-loader.h>
 #include <capnp/serialize.h>
 
 #include <cstring>
@@ -16,17 +17,19 @@ std::vector<std::uint64_t> words_of_canonical(capnp::schema::Node::Reader node) 
   return words;
 }
 
-std::unique_ptr<capnp::MessageReader> message_of(std::span<const std::uint64_t> words) {
+/// `most_words`: that may be read in all, those that are read again included.
+std::unique_ptr<capnp::MessageReader> message_of(std::span<const std::uint64_t> words,
+                                                 std::uint64_t most_words = UINT64_MAX) {
   struct one_segment final : capnp::MessageReader {
-    explicit one_segment(kj::ArrayPtr<const capnp::word> words)
-      : MessageReader{{.traversalLimitInWords = UINT64_MAX, .nestingLimit = 64}}, segment{words} {}
+    one_segment(kj::ArrayPtr<const capnp::word> words, std::uint64_t most_words)
+      : MessageReader{{.traversalLimitInWords = most_words, .nestingLimit = 64}}, segment{words} {}
     kj::ArrayPtr<const capnp::word> getSegment(unsigned id) override {
       return id == 0 ? segment : nullptr;
     }
     kj::ArrayPtr<const capnp::word> segment;
   };
   return std::make_unique<one_segment>(
-      kj::arrayPtr(reinterpret_cast<const capnp::word*>(words.data()), words.size()));
+      kj::arrayPtr(reinterpret_cast<const capnp::word*>(words.data()), words.size()), most_words);
 }
 
 /// Calls `visit` with the id of each struct or enum that the type mentions.
@@ -67,6 +70,18 @@ void collect_type(capnp::Type type, schema_nodes& into) {
 schema_node::schema_node(std::vector<std::uint64_t> words)
   : words_{std::move(words)}, message_{message_of(words_)},
     node_{message_->getRoot<capnp::schema::Node>()} {}
+
+schema_node schema_node::stored(std::vector<std::uint64_t> words) {
+  constexpr std::uint64_t times_read = 64; // once more for each list that a few bytes claim to be
+  const auto message = message_of(words, times_read * words.size());
+  KJ_REQUIRE(message->isCanonical(), "a schema of the journal is not in its canonical form");
+  const auto node = message->getRoot<capnp::schema::Node>();
+  // Reads each field as what it is declared to be. The loader, which looks at what they say, would
+  // describe a name that cannot be read by its name, until the stack is full (Cap'n Proto 0.9.2).
+  (void)kj::str(node);
+  capnp::SchemaLoader{}.load(node);
+  return schema_node{std::move(words)};
+}
 
 schema_node schema_node::canonical(capnp::schema::Node::Reader node) {
   const std::string_view name{node.getDisplayName().cStr(), node.getDisplayName().size()};

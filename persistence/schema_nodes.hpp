@@ -19,8 +19,9 @@ namespace cairn::detail {
 /// The name of the file that declares it is left out, because that says where a program was built.
 class schema_node {
 public:
-  /// Takes the words of a message of one segment. Throws `kj::Exception` if they are none.
-  explicit schema_node(std::vector<std::uint64_t> words);
+  /// Takes stored words. Throws `kj::Exception` if they are not the canonical form of a schema that
+  /// is whole in itself: what is in here can be read without failing.
+  static schema_node stored(std::vector<std::uint64_t> words);
 
   static schema_node canonical(capnp::schema::Node::Reader node);
 
@@ -34,6 +35,8 @@ public:
   bool operator==(const schema_node& other) const noexcept { return words_ == other.words_; }
 
 private:
+  explicit schema_node(std::vector<std::uint64_t> words);
+
   std::vector<std::uint64_t> words_;
   std::unique_ptr<capnp::MessageReader> message_; // of the words
   capnp::schema::Node::Reader node_;

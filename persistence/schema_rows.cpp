@@ -11,8 +11,10 @@ error damaged(std::uint64_t number, std::string_view what) {
                                      + " of the journal's schemas " + std::string{what}};
 }
 
-result<void> show(std::uint64_t number, words_view value,
-                  function_ref<void(const schema_generation&)> visitor) {
+} // namespace
+
+result<void> show_schema_row(std::uint64_t number, words_view value,
+                             function_ref<void(const schema_generation&)> visitor) {
   if (!is_intact(key_bytes(number), value, words_of<schema_header>))
     return damaged(number, "fails its checksum");
   schema_header header;
@@ -27,8 +29,6 @@ result<void> show(std::uint64_t number, words_view value,
     return damaged(number, damage.getDescription().cStr());
   }
 }
-
-} // namespace
 
 result<void> visit_schema_rows(MDB_txn* txn, const databases& dbs,
                                function_ref<void(const schema_generation&)> visitor) {
@@ -47,7 +47,7 @@ result<void> visit_schema_rows(MDB_txn* txn, const databases& dbs,
       return damaged(expected, "is missing or misplaced");
     if (rc != 0)
       return lmdb_error(errc::io_failed, "cannot read the schemas", rc);
-    if (auto shown = show(number, value, visitor); !shown)
+    if (auto shown = show_schema_row(number, value, visitor); !shown)
       return shown;
   }
 }

@@ -1,9 +1,7 @@
 #include "table_env.hpp"
 
-#include "append_message.hpp"
+#include "decision_rows.hpp"
 #include "meta_record.hpp"
-
-#include <cairn/projection.capnp.h>
 
 #include <cstring>
 #include <string>
@@ -106,34 +104,6 @@ result<table_databases> open_and_check(const lmdb_env& env, const table_store_op
   if (const int rc = txn.commit()) // keeps the handles
     return lmdb_error(errc::io_failed, "cannot open the tables' databases", rc);
   return dbs;
-}
-
-projection_decision decision_from(format::ProjectionDecision::Reader from) {
-  const auto text = [](capnp::Text::Reader value) {
-    return std::string{value.begin(), value.size()};
-  };
-  return {.what = static_cast<projection_decision::kind>(from.getKind()),
-          .position = from.getPosition(),
-          .version = from.getVersion(),
-          .type = from.getType(),
-          .stream = text(from.getStream()),
-          .error = text(from.getError()),
-          .attempts = from.getAttempts(),
-          .reason = text(from.getReason()),
-          .decided_at = std::chrono::sys_time<std::chrono::nanoseconds>{
-              std::chrono::nanoseconds{from.getDecidedAtNs()}}};
-}
-
-void fill_decision(format::ProjectionDecision::Builder to, const projection_decision& from) {
-  to.setKind(static_cast<format::ProjectionDecision::Kind>(from.what));
-  to.setPosition(from.position);
-  to.setVersion(from.version);
-  to.setType(from.type);
-  to.setStream({from.stream.data(), from.stream.size()});
-  to.setError({from.error.data(), from.error.size()});
-  to.setAttempts(from.attempts);
-  to.setReason({from.reason.data(), from.reason.size()});
-  to.setDecidedAtNs(static_cast<std::uint64_t>(from.decided_at.time_since_epoch().count()));
 }
 
 } // namespace
@@ -269,7 +239,6 @@ result<std::vector<projection_decision>> table_env::decisions(MDB_txn* txn) cons
   cursor at;
   if (const int rc = at.open(txn, databases_.decisions))
     return lmdb_error(errc::io_failed, "cannot read the decisions", rc);
-  const error damaged{errc::corrupt_journal, "a decision about an event is damaged"};
   for (std::uint64_t number = 0;;) {
     words_view value;
     const int rc = get_record(at.get(), MDB_NEXT, number, value);
@@ -277,13 +246,10 @@ result<std::vector<projection_decision>> table_env::decisions(MDB_txn* txn) cons
       return found;
     if (rc != 0 && rc != MDB_CORRUPTED)
       return lmdb_error(errc::io_failed, "cannot read the decisions", rc);
-    if (rc == MDB_CORRUPTED || !is_intact(key_bytes(number), value, row_header_words))
-      return damaged;
-    const auto read = read_row(value, [&](capnp::AnyPointer::Reader message) {
-      found.push_back(decision_from(message.getAs<format::ProjectionDecision>()));
-    });
-    if (!read)
-      return damaged;
+    auto decision = decode_decision(number, rc == 0 ? value : words_view{});
+    if (!decision)
+      return std::move(decision).error();
+    found.push_back(*std::move(decision));
   }
 }
 
@@ -320,10 +286,7 @@ int table_env::write_decision(MDB_txn* txn, const projection_decision& decision)
   if (const int rc = mdb_stat(txn, databases_.decisions, &stat))
     return rc;
   std::uint64_t number = stat.ms_entries + 1;
-  auto row = encode_row([&](capnp::AnyPointer::Builder message) {
-    fill_decision(message.initAs<format::ProjectionDecision>(), decision);
-  });
-  seal_value(key_bytes(number), row.data(), row.size() * sizeof(std::uint64_t));
+  auto row = encode_decision(number, decision);
   MDB_val key{sizeof(number), &number};
   MDB_val value{row.size() * sizeof(std::uint64_t), row.data()};
   return mdb_put(txn, databases_.decisions, &key, &value, MDB_APPEND);

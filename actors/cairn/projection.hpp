@@ -177,8 +177,11 @@ public:
   void resume() const { host_->resume(); }
 
   // Decisions about the event that it has stopped at. Each is recorded durably, with the time and
-  // `reason`, before it takes effect. Errors: `not_found` (it has not stopped at an event),
-  // `storage_full`, `io_failed`, `outcome_unknown`, `shut_down`.
+  // `reason`, before it takes effect, and holds for tables that are being rebuilt, too. If these
+  // have got past the event already, they are going to take the place of those that have stopped,
+  // and the decision is about where they have stopped themselves. Each waits for the batches that
+  // are running. Errors: `not_found` (it has not stopped at an event), `storage_full`, `io_failed`,
+  // `outcome_unknown`, `shut_down`.
 
   /// Tries the event again, as often as at first.
   result<void> retry(std::string reason) const {

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -39,15 +40,18 @@
 /// In each run a few clients send commands and queries, some at once and some when answered, and
 /// repeat what failed or got lost under the same command id. Meanwhile appends fail, or end
 /// unknown, the process crashes with whatever was not durable, or is closed, and is opened again.
-/// Each run is then checked:
+/// Projections meet events that their handlers fail for, a few times or for ever. An operator
+/// decides about those that have stopped, pauses others, and has them rebuilt; programs with raised
+/// versions are started. Each run is then checked:
 /// - what was acknowledged is durable, at the version and position that the reply named, and was so
 ///   before the reply left;
 /// - streams have versions, the journal positions without gaps;
 /// - no command had its effect twice, and none that was said to have had no effect has one;
 /// - commands and queries of an aggregate are linearizable: each reply is what `decide`, or the
 ///   state, gives at the version it names, and whoever asks after a reply sees what that one saw;
-/// - each projection's rows are the fold of the journal up to their position, inline rows are there
-///   when the reply is;
+/// - each projection's rows are the fold of the journal up to their position, less what decisions
+///   on record have parked or skipped; inline rows are there when the reply is;
+/// - what the operator has decided stays on record, and nothing else does;
 /// - subscriptions see each event once, in order;
 /// - the application's own invariants hold;
 /// - everything is answered.
@@ -65,8 +69,12 @@ struct simulated_faults {
   double crashes = 1.0;           ///< A run, on average. Commits are atomic: the one under way
                                   ///< survives, or not.
   double restarts = 0.5;          ///< A run, on average: closed in an orderly way.
+  double poison_events = 0.01;    ///< A projection's handler fails for them: a few times, for some
+                                  ///< time, or for ever.
+  double interventions = 2.0; ///< A run, on average: a projection is paused, or rebuilt, or comes
+                              ///< back with a raised version after the next opening.
 
-  static constexpr simulated_faults none() noexcept { return {0, 0, 0, 0, 0, 0, 0, 0}; }
+  static constexpr simulated_faults none() noexcept { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; }
 };
 
 /// What is simulated.
@@ -74,7 +82,7 @@ struct simulation_options {
   std::uint64_t seed = 1; ///< Of the first run; each run takes the next.
   std::uint64_t runs = 1'000;
   std::size_t clients = 3;
-  std::size_t aggregates = 3; ///< That a client chooses from.
+  std::size_t aggregates = 3; ///< Of each type, that a client chooses from.
   std::size_t commands = 40;  ///< A run, of all clients together; queries included.
   double queries = 0.25;      ///< Their share.
   simulated_faults faults{};
@@ -117,6 +125,10 @@ struct simulation_report {
   std::uint64_t restarts = 0;
   std::uint64_t passivations = 0;
   std::uint64_t rehydrations = 0;
+  std::uint64_t poison_events = 0;
+  std::uint64_t decisions = 0; ///< To try one again, to park or to skip it.
+  std::uint64_t pauses = 0;    ///< Of projections.
+  std::uint64_t rebuilds = 0;  ///< Of projections; raised versions included.
 
   /// Of everything that happened, in its order: the same seed gives the same, in every process.
   std::uint64_t digest = 0;
@@ -139,14 +151,56 @@ namespace detail {
 
 simulation_report simulate(const simulation_options& options, const simulated_domain& domain);
 
+template <class T>
+struct workloads;
+template <aggregate... Ts>
+struct workloads<std::tuple<Ts...>> {
+  using type = std::tuple<workload<Ts>...>;
+};
+template <class Types>
+using workloads_of = typename workloads<Types>::type;
+
+template <class T>
+concept tuple_of_aggregates = std::tuple_size<T>::value >
+0 && requires {
+  typename workloads_of<T>;
+};
+
+template <aggregate... Ts>
+void add_types(simulated_domain& domain, std::tuple<workload<Ts>...> work) {
+  std::apply(
+      [&](auto&... each) {
+        (domain.types.push_back(
+             std::make_unique<typed_simulated_type<Ts, workload<Ts>>>(std::move(each))),
+         ...);
+      },
+      work);
+}
+
 } // namespace detail
+
+template <detail::tuple_of_aggregates Types, projection_definition... Projections>
+simulation_report simulate(const simulation_options& options, detail::workloads_of<Types> work);
 
 /// Runs the simulation of aggregates of type `T` with these projections, each of which follows the
 /// log or is inlined, as the seed decides. Needs no file and no network; leaves nothing behind.
 template <aggregate T, projection_definition... Projections>
 simulation_report simulate(const simulation_options& options, workload<T> work) {
-  return detail::simulate(options,
-                          detail::typed_domain<T, workload<T>, Projections...>{std::move(work)});
+  return simulate<std::tuple<T>, Projections...>(options, {std::move(work)});
+}
+
+/// The same with several aggregate types in one journal, each with its workload:
+///
+///     cairn::simulate<std::tuple<shopping_cart, customer>, best_sellers>(
+///         {.runs = 2'000}, {carts(), {.command = next_customer_command}});
+template <detail::tuple_of_aggregates Types, projection_definition... Projections>
+simulation_report simulate(const simulation_options& options, detail::workloads_of<Types> work) {
+  detail::simulated_domain domain;
+  detail::add_types(domain, std::move(work));
+  (domain.projections.push_back(
+       std::make_unique<detail::typed_simulated_projection<Projections>>()),
+   ...);
+  return detail::simulate(options, domain);
 }
 
 } // namespace cairn

@@ -56,17 +56,24 @@ struct operation {
   std::size_t attempts = 0;
 };
 
+/// An aggregate.
+struct simulated_stream {
+  std::size_t type = 0; ///< Of the domain's.
+  std::string id;
+  std::string name; ///< Of the stream.
+};
+
 /// What the clients have seen in one run.
 struct history {
-  std::vector<std::string> streams; ///< The ids of the aggregates.
+  std::vector<simulated_stream> streams;
   std::vector<operation> operations;
   std::vector<attempt> attempts; ///< In the order of sending; events carry the index and 1.
 
-  std::size_t stream_of(const std::string& id) {
+  std::size_t stream_of(std::size_t type, std::string_view type_name, const std::string& id) {
     for (std::size_t i = 0; i < streams.size(); ++i)
-      if (streams[i] == id)
+      if (streams[i].type == type && streams[i].id == id)
         return i;
-    streams.push_back(id);
+    streams.push_back({type, id, std::string{type_name} + '/' + id});
     return streams.size() - 1;
   }
 };

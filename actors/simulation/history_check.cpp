@@ -27,7 +27,7 @@ class checker {
 public:
   checker(history& seen, const simulated_domain& domain, const aggregate_options& hosting,
           const journal& log)
-    : seen_{seen}, domain_{domain}, hosting_{hosting}, log_{log}, model_{domain.model(hosting)} {}
+    : seen_{seen}, domain_{domain}, hosting_{hosting}, log_{log} {}
 
   void run() {
     sort_reads();
@@ -54,13 +54,14 @@ private:
     const auto& of = seen_.attempts[number];
     const auto& asked = seen_.operations[of.operation];
     throw contradiction{(asked.command ? "command " : "query ") + std::to_string(number) + " to "
-                        + seen_.streams[asked.stream] + " (" + std::string{to_string(of.outcome)}
-                        + " at version " + std::to_string(of.version) + "): " + what};
+                        + seen_.streams[asked.stream].name + " ("
+                        + std::string{to_string(of.outcome)} + " at version "
+                        + std::to_string(of.version) + "): " + what};
   }
 
   void sort_reads() {
-    for (std::size_t i = 0; i < seen_.streams.size(); ++i)
-      streams_.emplace_back().state = model_->make_state();
+    for (const auto& stream : seen_.streams)
+      streams_.emplace_back().state = domain_.types[stream.type]->model(hosting_)->make_state();
     for (std::size_t i = 0; i < seen_.attempts.size(); ++i) {
       const auto& of = seen_.attempts[i];
       const bool read = of.outcome == attempt_outcome::rejected
@@ -83,7 +84,7 @@ private:
                           + std::to_string(position_)};
     const auto which = seen_.operations[seen_.attempts[number].operation].stream;
     auto& stream = streams_[which];
-    if (event.stream() != model_->type_name + '/' + seen_.streams[which])
+    if (event.stream() != seen_.streams[which].name)
       wrong(number, "its events are in the stream of another aggregate");
     if (event.version() != stream.version + 1 || event.previous() != stream.position)
       throw contradiction{"the event at position " + std::to_string(position_)
@@ -131,9 +132,13 @@ private:
         stream.recent.pop_front();
     }
     decided_.reset();
-    if (const auto problem = domain_.wrong_with(*stream.state))
+    if (const auto problem = type_of(which).wrong_with(*stream.state))
       wrong(writing_, "the invariant does not hold after it: " + *problem);
     check_reads(which);
+  }
+
+  const simulated_type& type_of(std::size_t stream) const {
+    return *domain_.types[seen_.streams[stream].type];
   }
 
   static bool is_recent(const modelled_stream& stream, message_id id) {
@@ -236,7 +241,6 @@ private:
   const simulated_domain& domain_;
   const aggregate_options& hosting_;
   const journal& log_;
-  const std::unique_ptr<aggregate_model> model_;
   std::vector<modelled_stream> streams_;
   std::uint64_t position_ = 0;
 

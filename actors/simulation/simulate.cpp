@@ -27,6 +27,10 @@ void add(simulation_report& to, const simulation_report& more) {
   to.restarts += more.restarts;
   to.passivations += more.passivations;
   to.rehydrations += more.rehydrations;
+  to.poison_events += more.poison_events;
+  to.decisions += more.decisions;
+  to.pauses += more.pauses;
+  to.rebuilds += more.rebuilds;
 }
 
 /// All runs, by as many threads as are wanted; each run is one thread's.
@@ -118,7 +122,9 @@ std::ostream& operator<<(std::ostream& out, const simulation_report& report) {
       << report.unknown_commits << " unknown commits, " << report.damaged_snapshots
       << " damaged snapshots, " << report.crashes << " crashes (" << report.lost_commits
       << " commits lost), " << report.restarts << " restarts, " << report.passivations
-      << " passivations, " << report.rehydrations << " rehydrations; " << report.steps << " steps, "
+      << " passivations, " << report.rehydrations << " rehydrations; " << report.poison_events
+      << " poison events, " << report.decisions << " decisions, " << report.pauses << " pauses and "
+      << report.rebuilds << " rebuilds of projections; " << report.steps << " steps, "
       << std::chrono::duration_cast<std::chrono::seconds>(report.simulated_time).count()
       << " s simulated; digest " << std::hex << std::setfill('0') << std::setw(16) << report.digest
       << std::setfill(' ');

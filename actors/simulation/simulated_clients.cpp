@@ -57,8 +57,13 @@ simulated_clients::simulated_clients(simulation_context& run, const simulated_do
   : run_{run}, domain_{domain}, options_{options}, left_{options.commands} {
   for (std::size_t i = 0; i < options.clients; ++i)
     clients_.push_back({run_.soon(think_time), 0, run_.random.between(1, 4)});
-  for (std::size_t i = 0; i < options.aggregates; ++i)
-    (void)seen_.stream_of("a" + std::to_string(i + 1));
+  for (std::size_t type = 0; type < domain.types.size(); ++type)
+    for (std::size_t i = 0; i < options.aggregates; ++i)
+      (void)stream_of(type, "a" + std::to_string(i + 1));
+}
+
+std::size_t simulated_clients::stream_of(std::size_t type, const std::string& id) {
+  return seen_.stream_of(type, domain_.types[type]->name(), id);
 }
 
 // --- Sending -------------------------------------------------------------------------------------
@@ -68,7 +73,7 @@ bool simulated_clients::may_send(const repetition& again) const noexcept {
 }
 
 std::chrono::nanoseconds simulated_clients::next_due() const noexcept {
-  if (!service_.aggregates)
+  if (service_.aggregates.empty())
     return never;
   auto next = never;
   if (left_ > 0)
@@ -101,10 +106,12 @@ void simulated_clients::send_new(std::size_t who) {
   clients_[who].due = run_.soon(random.chance(0.03) ? long_think_time : think_time);
   --left_;
   operation made{.client = who};
-  const auto id = domain_.next_id(random);
-  made.stream = id.empty() ? random.below(options_.aggregates) : seen_.stream_of(id);
+  const auto type = random.below(domain_.types.size());
+  const auto id = domain_.types[type]->next_id(random);
+  made.stream = id.empty() ? type * options_.aggregates + random.below(options_.aggregates)
+                           : stream_of(type, id);
   if (!random.chance(options_.queries)) {
-    made.command = domain_.next_command(random);
+    made.command = domain_.types[type]->next_command(random);
     if (!random.chance(0.1))
       made.id = {random.next() | 1, random.next()};
   }
@@ -123,7 +130,7 @@ void simulated_clients::send(std::size_t which) {
       {.operation = which, .incarnation = service_.incarnation, .floor = floors_[what.stream]});
   run_.note(what.command ? "command" : "query", number, which, what.stream);
   if (what.command && run_.happened.written_down())
-    run_.happened.say(seen_.streams[what.stream] + " " + what.command->text());
+    run_.happened.say(seen_.streams[what.stream].name + " " + what.command->text());
   if (what.command)
     send_command(number, what);
   else
@@ -142,19 +149,32 @@ ask_options simulated_clients::options_for(std::size_t number, const operation& 
   return with;
 }
 
+const std::shared_ptr<aggregate_host>& simulated_clients::host_of(const operation& what) const {
+  return service_.aggregates[seen_.streams[what.stream].type];
+}
+
 void simulated_clients::send_command(std::size_t number, const operation& what) {
   const auto with = options_for(number, what);
   const bool visible = !with.visible_in.empty();
-  what.command->ask(service_.aggregates, seen_.streams[what.stream], with)
+  what.command->ask(host_of(what), seen_.streams[what.stream].id, with)
       .then([this, number, visible](result<reply>&& answer) {
-        replied(number, std::move(answer), visible);
+        answered(number, answer, [&](attempt& of) { replied(of, *answer, visible); });
       });
 }
 
 void simulated_clients::send_query(std::size_t number, const operation& what) {
-  domain_.query(service_.aggregates, seen_.streams[what.stream], {})
-      .then([this, number](result<simulated_domain::seen_state>&& answer) {
-        seen_state(number, std::move(answer));
+  const auto& stream = seen_.streams[what.stream];
+  domain_.types[stream.type]
+      ->query(host_of(what), stream.id, {})
+      .then([this, number](result<simulated_type::seen_state>&& answer) {
+        answered(number, answer, [&](attempt& of) {
+          of.outcome = attempt_outcome::seen;
+          of.version = answer->version;
+          of.state = std::move(answer->words);
+          ++run_.figures.queries;
+          check_read(of);
+          check_durable(of);
+        });
       });
 }
 
@@ -177,9 +197,17 @@ void simulated_clients::lose_connection() {
 
 // --- Replies -------------------------------------------------------------------------------------
 
-/// False: the one who waited for it is not connected any more.
-bool simulated_clients::begin_reply(std::size_t number) {
-  return seen_.attempts[number].outcome == attempt_outcome::under_way;
+template <class Answer, class Look>
+void simulated_clients::answered(std::size_t number, const result<Answer>& answer,
+                                 const Look& look) {
+  auto& of = seen_.attempts[number];
+  if (of.outcome != attempt_outcome::under_way)
+    return; // the one who waited for it is not connected any more
+  if (answer)
+    look(of);
+  else
+    failed(of, answer.error());
+  end_reply(number);
 }
 
 /// Decides whether what was sent is to be sent again.
@@ -202,39 +230,30 @@ void simulated_clients::end_reply(std::size_t number) {
                       of.incarnation});
 }
 
-void simulated_clients::replied(std::size_t number, result<reply>&& answer, bool visible) {
-  if (!begin_reply(number))
-    return;
-  auto& of = seen_.attempts[number];
-  if (!answer) {
-    failed(of, answer.error());
+void simulated_clients::replied(attempt& of, const reply& answer, bool visible) {
+  of.version = answer.version();
+  of.position = answer.position();
+  of.events = answer.events();
+  ++run_.figures.commands;
+  if (!answer.accepted()) {
+    of.outcome = attempt_outcome::rejected;
+    of.rejection = answer.rejection().code;
+    check_read(of);
+  } else if (answer.repeated()) {
+    of.outcome = attempt_outcome::repeated;
   } else {
-    of.version = answer->version();
-    of.position = answer->position();
-    of.events = answer->events();
-    ++run_.figures.commands;
-    if (!answer->accepted()) {
-      of.outcome = attempt_outcome::rejected;
-      of.rejection = answer->rejection().code;
-      check_read(of);
-    } else if (answer->repeated()) {
-      of.outcome = attempt_outcome::repeated;
-    } else {
-      of.outcome = attempt_outcome::accepted;
-      if (of.version < of.floor + of.events)
-        broken(number, "its events are behind what an earlier reply has told");
-    }
-    check_durable(of);
-    if (answer->accepted())
-      check_rows(of, visible);
+    of.outcome = attempt_outcome::accepted;
+    if (of.version < of.floor + of.events)
+      broken(of, "its events are behind what an earlier reply has told");
   }
-  end_reply(number);
+  check_durable(of);
+  if (answer.accepted())
+    check_rows(of, visible);
 }
 
 void simulated_clients::failed(attempt& of, const error& why) {
   run_.note("error", static_cast<std::uint64_t>(why.code()));
   run_.happened.say(why.message());
-  const auto number = static_cast<std::size_t>(&of - seen_.attempts.data());
   if (why.code() == errc::outcome_unknown) {
     of.outcome = attempt_outcome::unknown;
   } else if (why.code() == errc::not_visible) {
@@ -251,61 +270,38 @@ void simulated_clients::failed(attempt& of, const error& why) {
     of.outcome = is_worth_repeating(why.code()) ? attempt_outcome::failed : attempt_outcome::threw;
   } else {
     of.outcome = attempt_outcome::threw;
-    broken(number, "no such error is to be expected: " + why.message());
+    broken(of, "no such error is to be expected: " + why.message());
   }
-}
-
-void simulated_clients::seen_state(std::size_t number,
-                                   result<simulated_domain::seen_state>&& answer) {
-  if (!begin_reply(number))
-    return;
-  auto& of = seen_.attempts[number];
-  if (!answer) {
-    failed(of, answer.error());
-  } else {
-    of.outcome = attempt_outcome::seen;
-    of.version = answer->version;
-    of.state = std::move(answer->words);
-    ++run_.figures.queries;
-    check_read(of);
-    check_durable(of);
-  }
-  end_reply(number);
 }
 
 // --- What a reply promises -----------------------------------------------------------------------
 
 void simulated_clients::check_read(const attempt& of) {
   if (of.version < of.floor)
-    broken(static_cast<std::size_t>(&of - seen_.attempts.data()),
-           "it was judged at version " + std::to_string(of.version)
-               + ", though an earlier reply had told of version " + std::to_string(of.floor));
+    broken(of, "it was judged at version " + std::to_string(of.version)
+                   + ", though an earlier reply had told of version " + std::to_string(of.floor));
 }
 
 void simulated_clients::check_durable(const attempt& of) {
-  const auto number = static_cast<std::size_t>(&of - seen_.attempts.data());
   const auto stream = seen_.operations[of.operation].stream;
-  const auto id =
-      stream_id::make(service_.aggregates->model().type_name, seen_.streams[stream]).value();
+  const auto id = stream_id::parse(seen_.streams[stream].name).value();
   const auto durable = service_.durable->head(id).value();
   if (of.version > durable.version || of.position > service_.durable->last_position())
-    broken(number, "the reply left before its events were durable: version "
-                       + std::to_string(of.version) + ", durable is "
-                       + std::to_string(durable.version));
+    broken(of, "the reply left before its events were durable: version "
+                   + std::to_string(of.version) + ", durable is "
+                   + std::to_string(durable.version));
   floors_[stream] = std::max(floors_[stream], of.version);
 }
 
 void simulated_clients::check_rows(const attempt& of, bool visible) {
-  const auto number = static_cast<std::size_t>(&of - seen_.attempts.data());
-  for (const auto& rows : visible ? service_.projections : service_.inlined)
-    if (rows.position() < of.position)
-      broken(number, "the reply left before its events were in the rows of a projection");
+  for (std::size_t i = 0; i < service_.projections.size(); ++i)
+    if ((visible || (*service_.prompt)[i]) && service_.projections[i].position() < of.position)
+      broken(of, "the reply left before its events were in the rows of a projection");
 }
 
-void simulated_clients::broken(std::size_t number, const std::string& what) {
-  run_.fail("request " + std::to_string(number) + " to "
-            + seen_.streams[seen_.operations[seen_.attempts[number].operation].stream] + ": "
-            + what);
+void simulated_clients::broken(const attempt& of, const std::string& what) {
+  run_.fail("request " + std::to_string(&of - seen_.attempts.data()) + " to "
+            + seen_.streams[seen_.operations[of.operation].stream].name + ": " + what);
 }
 
 } // namespace cairn::detail

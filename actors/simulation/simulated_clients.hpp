@@ -14,10 +14,10 @@ namespace cairn::detail {
 
 /// What the clients talk to, from one opening to the next crash or closing.
 struct simulated_service {
-  std::shared_ptr<aggregate_host> aggregates;
+  std::vector<std::shared_ptr<aggregate_host>> aggregates; ///< By type.
   std::vector<projection_ref> projections = {};
-  std::vector<projection_ref> inlined = {}; ///< Those of them that have the rows before the reply.
-  const journal* durable = nullptr;         ///< What a crash would leave.
+  const std::vector<bool>* prompt = nullptr; ///< Whether each has the rows before the reply.
+  const journal* durable = nullptr;          ///< What a crash would leave.
   const simulated_journal* log = nullptr;
   std::uint32_t incarnation = 0;
 };
@@ -61,21 +61,23 @@ private:
     std::uint32_t incarnation;
   };
 
+  std::size_t stream_of(std::size_t type, const std::string& id);
   void send_new(std::size_t who);
   void send(std::size_t operation);
   void send_command(std::size_t number, const operation& what);
   void send_query(std::size_t number, const operation& what);
   ask_options options_for(std::size_t number, const operation& what);
 
-  void replied(std::size_t number, result<reply>&& answer, bool visible);
+  template <class Answer, class Look>
+  void answered(std::size_t number, const result<Answer>& answer, const Look& look);
+  void replied(attempt& of, const reply& answer, bool visible);
   void failed(attempt& of, const error& why);
-  void seen_state(std::size_t number, result<simulated_domain::seen_state>&& answer);
-  bool begin_reply(std::size_t number);
   void end_reply(std::size_t number);
+  const std::shared_ptr<aggregate_host>& host_of(const operation& what) const;
   void check_read(const attempt& of);
   void check_durable(const attempt& of);
   void check_rows(const attempt& of, bool visible);
-  void broken(std::size_t number, const std::string& what);
+  void broken(const attempt& of, const std::string& what);
   bool may_send(const repetition& again) const noexcept;
 
   simulation_context& run_;

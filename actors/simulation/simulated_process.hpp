@@ -3,14 +3,11 @@
 #include "simulated_clients.hpp"
 #include "simulated_executor.hpp"
 #include "simulated_journal.hpp"
-#include "simulated_tables.hpp"
+#include "simulated_projections.hpp"
 
 #include "engine.hpp"
-#include "projection_set.hpp"
 
-#include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
 namespace cairn::detail {
@@ -18,7 +15,7 @@ namespace cairn::detail {
 /// What a crash leaves.
 struct simulated_disk {
   std::unique_ptr<journal> log;
-  std::map<std::string, durable_tables, std::less<>> tables; // by projection
+  std::vector<kept_projection> projections; ///< The domain's.
 };
 
 /// One that follows the log, and remembers across openings how far it has come.
@@ -27,6 +24,7 @@ struct simulated_follower {
   std::uint64_t position = 0; ///< Of the last event seen.
   std::uint64_t version = 0;  ///< For those of one stream: of the last event seen.
   bool of_one_stream = false;
+  bool skips = false; ///< Positions of what is not selected.
 };
 
 /// The runtime from one opening to the crash or the closing that ends it: the same parts that
@@ -36,7 +34,6 @@ public:
   struct setup {
     aggregate_options hosting;
     engine_options engine;
-    std::vector<projection_mode> modes; ///< Of the domain's projections.
     std::size_t max_batch_events = 1;
   };
 
@@ -66,16 +63,16 @@ public:
   bool answered() const noexcept { return engine_->admitted().drained(); }
   void finish_closing();
 
-  /// Compares the rows of all projections with the fold of the journal.
-  void check_rows();
+  /// See `simulated_projections`.
+  void check_rows() { projections_->check_rows(*disk_.log); }
+  void intervene() { projections_->intervene(); }
 
 private:
-  void open_projections();
   void open_followers();
-  result<std::shared_ptr<table_store>> open_tables(std::size_t which);
   void follow(std::size_t which);
   void take_in(simulated_follower& by, const event_view& event);
-  void check_rows_of(std::size_t which);
+  void wait_between_attempts(std::chrono::milliseconds time);
+  void look_after_projections();
   void take_leave();
   bool wants_turn(std::chrono::nanoseconds due) const { return due <= run_.clock.now; }
 
@@ -85,17 +82,16 @@ private:
   std::vector<simulated_follower>& followers_;
   const setup& setup_;
 
-  std::vector<std::unique_ptr<simulated_projection>> definitions_;
-  std::vector<std::weak_ptr<simulated_tables>> tables_;
   std::unique_ptr<simulated_journal> log_;
-  std::unique_ptr<projection_set> projections_;
+  std::unique_ptr<simulated_projections> projections_;
   std::shared_ptr<simulated_executor> executor_;
   std::shared_ptr<engine> engine_;
-  std::shared_ptr<aggregate_host> host_;
-  std::vector<std::shared_ptr<projection_host>> hosted_;
+  std::vector<std::shared_ptr<aggregate_host>> hosts_; // by type
   std::vector<event_feed> feeds_;
 
+  bool open_ = false;
   std::chrono::nanoseconds projections_due_{0};
+  std::chrono::nanoseconds operator_due_{0};
   std::chrono::nanoseconds feeds_due_{0};
 };
 

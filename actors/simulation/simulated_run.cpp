@@ -43,16 +43,19 @@ void simulated_run::choose_setup() {
   setup_.engine.turns_at_once = 1;
   if (random.chance(0.2))
     setup_.engine.max_resident = 1;
-  for (std::size_t i = 0; i < domain_.projections().size(); ++i)
-    setup_.modes.push_back(random.chance(0.5) ? projection_mode::inlined : projection_mode::async);
+  for (std::size_t i = 0; i < domain_.projections.size(); ++i)
+    disk_.projections.push_back(
+        {.mode = random.chance(0.5) ? projection_mode::inlined : projection_mode::async});
   setup_.max_batch_events = random.between(1, 6);
 }
 
 void simulated_run::choose_followers() {
-  const auto type = domain_.model(setup_.hosting)->type_name;
-  const auto first = stream_id::make(type, clients_.seen().streams.front()).value();
+  const auto& some = clients_.seen().streams.front();
+  const std::string type{domain_.types[some.type]->name()};
+  const auto first = stream_id::parse(some.name).value();
   followers_.push_back({.selection = event_selection::all()});
-  followers_.push_back({.selection = event_selection::of_type(type)});
+  followers_.push_back(
+      {.selection = event_selection::of_type(type), .skips = domain_.types.size() > 1});
   followers_.push_back({.selection = event_selection::of_stream(first), .of_one_stream = true});
 }
 
@@ -110,6 +113,8 @@ bool simulated_run::step() {
   at_random(run_.faults.crashes, &simulated_run::crash);
   if (process_)
     at_random(run_.faults.restarts, &simulated_run::close);
+  if (process_)
+    at_random(run_.faults.interventions, &simulated_run::intervene);
   if (process_ && process_->journal_stopped() && reopens_at_ == never)
     reopens_at_ = run_.soon(pause_before_reopening);
   if (reopens_at_ <= run_.clock.now && process_)
@@ -147,6 +152,11 @@ void simulated_run::open() {
   run_.note("open", incarnation_);
   process_.emplace(run_, domain_, disk_, followers_, setup_);
   clients_.connect(process_->service(incarnation_));
+}
+
+void simulated_run::intervene() {
+  process_->check_rows();
+  process_->intervene();
 }
 
 void simulated_run::crash() {

@@ -26,6 +26,7 @@ private:
   void choose_followers();
   void open();
   void crash();
+  void intervene();
   void break_down();
   void close();
   void shut_down();

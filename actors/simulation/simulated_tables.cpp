@@ -3,26 +3,41 @@
 #include <utility>
 
 namespace cairn::detail {
+namespace {
 
-result<std::shared_ptr<simulated_tables>> simulated_tables::open(simulation_context& run,
-                                                                 const simulated_projection& of,
-                                                                 durable_tables& durable,
-                                                                 projection_mode mode) {
+result<void> fill(table_store& store, const simulated_projection& of,
+                  const durable_tables& durable) {
+  if (durable.rows) {
+    if (auto begun = store.begin_batch(); !begun)
+      return begun;
+    store.begin_event();
+    table_writer to{store.rows()};
+    if (auto copied = of.copy(*durable.rows, to); !copied)
+      return copied;
+    if (auto published = store.publish(durable.at); !published)
+      return published;
+  }
+  for (const auto& decision : durable.decisions)
+    if (auto kept = store.decide(decision, durable.at); !kept)
+      return kept;
+  return durable.live ? store.mark_live() : result<void>{};
+}
+
+} // namespace
+
+result<std::shared_ptr<table_store>> simulated_tables::open(simulation_context& run,
+                                                            const simulated_projection& of,
+                                                            std::shared_ptr<durable_tables> durable,
+                                                            projection_mode mode,
+                                                            const bool& crashed) {
   auto opened = table_store::open({});
   if (!opened)
     return std::move(opened).error();
   std::shared_ptr<table_store> inner{*std::move(opened)};
-  if (durable.rows) {
-    if (auto begun = inner->begin_batch(); !begun)
-      return std::move(begun).error();
-    inner->begin_event();
-    table_writer to{inner->rows()};
-    if (auto copied = of.copy(*durable.rows, to); !copied)
-      return std::move(copied).error();
-    if (auto published = inner->publish(durable.at); !published)
-      return std::move(published).error();
-  }
-  return std::make_shared<simulated_tables>(run, durable, mode, std::move(inner));
+  if (auto filled = fill(*inner, of, *durable); !filled)
+    return std::move(filled).error();
+  return std::shared_ptr<table_store>{
+      std::make_shared<simulated_tables>(run, std::move(durable), mode, crashed, std::move(inner))};
 }
 
 std::optional<error> simulated_tables::disk_failure() {
@@ -35,7 +50,7 @@ std::optional<error> simulated_tables::disk_failure() {
                "simulated: the rows cannot be written"};
 }
 
-/// Makes the rows that readers see durable.
+/// Makes what readers see durable.
 result<void> simulated_tables::keep() {
   auto rows = inner_->read();
   if (!rows)
@@ -43,9 +58,13 @@ result<void> simulated_tables::keep() {
   auto at = inner_->checkpoint();
   if (!at)
     return std::move(at).error();
-  durable_.rows.emplace(*std::move(rows));
-  durable_.at = *at;
-  run_.note("rows written", at->position);
+  auto decisions = inner_->decisions();
+  if (!decisions)
+    return std::move(decisions).error();
+  durable_->rows.emplace(*std::move(rows));
+  durable_->at = *at;
+  durable_->decisions = *std::move(decisions);
+  run_.note("rows written", at->position, durable_->decisions.size());
   return {};
 }
 
@@ -59,7 +78,7 @@ result<void> simulated_tables::publish(table_checkpoint at) {
 }
 
 unflushed_rows simulated_tables::unflushed() const {
-  if (position() == durable_.at.position)
+  if (position() == durable_->at.position)
     return unflushed_rows::none;
   return run_.random.chance(0.3) ? unflushed_rows::due : unflushed_rows::some;
 }
@@ -68,6 +87,48 @@ result<void> simulated_tables::flush_all() {
   if (auto failure = disk_failure())
     return *std::move(failure);
   return keep();
+}
+
+result<void> simulated_tables::decide(const projection_decision& decision, table_checkpoint at) {
+  if (auto failure = disk_failure())
+    return *std::move(failure);
+  if (auto decided = inner_->decide(decision, at); !decided)
+    return decided;
+  return keep();
+}
+
+result<void> simulated_tables::mark_live() {
+  if (auto failure = disk_failure())
+    return *std::move(failure);
+  if (auto marked = inner_->mark_live(); !marked)
+    return marked;
+  durable_->live = true;
+  return keep();
+}
+
+// --- The folder ----------------------------------------------------------------------------------
+
+std::vector<table_generation> simulated_shelf::find() const {
+  std::vector<table_generation> found;
+  for (const auto& [generation, tables] : durable_)
+    found.push_back(generation);
+  return found;
+}
+
+result<std::shared_ptr<table_store>> simulated_shelf::open(const table_generation& of,
+                                                           table_store_options) {
+  auto& durable = durable_[of];
+  if (!durable)
+    durable = std::make_shared<durable_tables>();
+  run_.note("tables", of.version, of.generation, durable->at.position);
+  return simulated_tables::open(run_, of_, durable, mode_, crashed_);
+}
+
+void simulated_shelf::remove(const table_generation& of) noexcept {
+  if (crashed_)
+    return;
+  run_.note("tables removed", of.version, of.generation);
+  durable_.erase(of);
 }
 
 } // namespace cairn::detail

@@ -2,10 +2,13 @@
 
 #include "context.hpp"
 
-#include <cairn/table_store.hpp>
+#include "projection_files.hpp"
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace cairn::detail {
 
@@ -13,25 +16,29 @@ namespace cairn::detail {
 struct durable_tables {
   std::optional<table_view> rows; // empty: none yet
   table_checkpoint at;
+  std::vector<projection_decision> decisions;
+  bool live = false;
 };
+
+/// All tables of one projection that a crash leaves, newest first.
+using durable_shelf =
+    std::map<table_generation, std::shared_ptr<durable_tables>, std::greater<table_generation>>;
 
 /// Tables whose rows are on a disk that fails as a seed decides, over a store in memory. What a
 /// crash leaves is a view of the rows as they were when they were last written. One thread.
 class simulated_tables final : public table_store {
 public:
-  /// Opens the tables with the rows that are durable. `durable` outlives this. Errors: those of
-  /// `table_store`.
-  static result<std::shared_ptr<simulated_tables>> open(simulation_context& run,
-                                                        const simulated_projection& of,
-                                                        durable_tables& durable,
-                                                        projection_mode mode);
+  /// Opens the tables with the rows that are durable. Nothing becomes durable once `crashed` is
+  /// set, which outlives this. Errors: those of `table_store`.
+  static result<std::shared_ptr<table_store>> open(simulation_context& run,
+                                                   const simulated_projection& of,
+                                                   std::shared_ptr<durable_tables> durable,
+                                                   projection_mode mode, const bool& crashed);
 
-  simulated_tables(simulation_context& run, durable_tables& durable, projection_mode mode,
-                   std::shared_ptr<table_store> inner)
-    : run_{run}, durable_{durable}, mode_{mode}, inner_{std::move(inner)} {}
-
-  /// Nothing becomes durable from now on.
-  void crash() noexcept { crashed_ = true; }
+  simulated_tables(simulation_context& run, std::shared_ptr<durable_tables> durable,
+                   projection_mode mode, const bool& crashed, std::shared_ptr<table_store> inner)
+    : run_{run}, durable_{std::move(durable)}, mode_{mode}, crashed_{crashed}, inner_{std::move(
+                                                                                   inner)} {}
 
   result<table_view> read() const override { return inner_->read(); }
   result<table_checkpoint> checkpoint() const override { return inner_->checkpoint(); }
@@ -55,10 +62,8 @@ public:
   unflushed_rows unflushed() const override;
   result<void> flush_all() override;
   result<void> flush_gently(const std::atomic<bool>&) override { return flush_all(); }
-  result<void> decide(const projection_decision& decision, table_checkpoint at) override {
-    return inner_->decide(decision, at);
-  }
-  result<void> mark_live() override { return inner_->mark_live(); }
+  result<void> decide(const projection_decision& decision, table_checkpoint at) override;
+  result<void> mark_live() override;
   void abandon() noexcept override { inner_->abandon(); }
   result<void> close() override { return inner_->close(); }
 
@@ -67,10 +72,30 @@ private:
   result<void> keep();
 
   simulation_context& run_;
-  durable_tables& durable_;
+  const std::shared_ptr<durable_tables> durable_;
   const projection_mode mode_;
+  const bool& crashed_;
   const std::shared_ptr<table_store> inner_;
-  bool crashed_ = false;
+};
+
+/// The folder of a projection, on the same disk.
+class simulated_shelf final : public table_shelf {
+public:
+  simulated_shelf(simulation_context& run, const simulated_projection& of, durable_shelf& durable,
+                  projection_mode mode, const bool& crashed)
+    : run_{run}, of_{of}, durable_{durable}, mode_{mode}, crashed_{crashed} {}
+
+  std::vector<table_generation> find() const override;
+  result<std::shared_ptr<table_store>> open(const table_generation& of,
+                                            table_store_options with) override;
+  void remove(const table_generation& of) noexcept override;
+
+private:
+  simulation_context& run_;
+  const simulated_projection& of_;
+  durable_shelf& durable_;
+  const projection_mode mode_;
+  const bool& crashed_;
 };
 
 } // namespace cairn::detail

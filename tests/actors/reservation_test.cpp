@@ -27,6 +27,12 @@ struct member_fixture : engine_fixture {
     const auto found = journal.holder_of(key).value();
     return found ? std::string{found->id()} : "";
   }
+
+  void let_all_through() {
+    journal.stop_holding();
+    journal.release_all();
+    engine.run();
+  }
 };
 
 void check_rejected(const cairn::result<cairn::reply>& outcome, std::string_view key,
@@ -87,9 +93,7 @@ TEST_CASE_FIXTURE(member_fixture,
     auto unexpected = members.ask(id, greet{}, expecting(cairn::expected_version::exact(5)));
     engine.run();
     CHECK(!refused.ready());
-    journal.stop_holding();
-    journal.release_all();
-    engine.run();
+    let_all_through();
     CHECK(settled(before).value().version() == 2);
     check_rejected(settled(refused), "x", "a", 2);
     CHECK(settled(address).value().empty());
@@ -114,9 +118,7 @@ TEST_CASE_FIXTURE(member_fixture, "what comes while others are given back waits 
   engine.run();
   auto later = members.ask("b", greet{});
   engine.run();
-  journal.stop_holding();
-  journal.release_all();
-  engine.run();
+  let_all_through();
   check_rejected(settled(refused), "x", "a", 0);
   CHECK(settled(behind).value().version() == 1);
   CHECK(settled(later).value().version() == 2);
@@ -132,9 +134,7 @@ TEST_CASE_FIXTURE(member_fixture, "of several refused commands in flight each is
   engine.run();
   auto third = members.ask("b", to("z"));
   engine.run();
-  journal.stop_holding();
-  journal.release_all();
-  engine.run();
+  let_all_through();
   check_rejected(settled(first), "x", "a", 0);
   CHECK(settled(greeted).value().version() == 1);
   check_rejected(settled(second), "y", "a2", 1);
@@ -162,9 +162,7 @@ TEST_CASE_FIXTURE(member_fixture,
   auto behind = members.ask("b", greet{}, soon);
   engine.run();
   engine.pass_time_only(2s);
-  journal.stop_holding();
-  journal.release_all();
-  engine.run();
+  let_all_through();
   check_rejected(settled(refused), "x", "a", 0);
   CHECK(settled(behind).error().code() == errc::deadline_exceeded);
 }
@@ -177,9 +175,7 @@ TEST_CASE_FIXTURE(member_fixture,
   auto behind = members.ask("b", greet{});
   engine.run();
   engine.pass_time_only(1h);
-  journal.stop_holding();
-  journal.release_all();
-  engine.run();
+  let_all_through();
   check_rejected(settled(refused), "x", "a", 0);
   CHECK(settled(behind).value().version() == 1);
   engine.passivate_idle();

@@ -177,12 +177,7 @@ TEST_CASE("who holds what is as the log says, whatever is flushed, for a reader 
         if (round % 10 == 0)
           check_holders(*journal);
       }
-      std::filesystem::remove_all(directory / "copy");
-      std::filesystem::create_directory(directory / "copy");
-      std::filesystem::permissions(directory / "copy", std::filesystem::perms::owner_all);
-      std::filesystem::copy_file(directory / "j" / "journal.mdb",
-                                 directory / "copy" / "journal.mdb");
-      const auto copy = small_options(directory / "copy");
+      const auto copy = small_options(crashed_copy(directory / "j", directory / "copy"));
       check_holders(*must(open_lmdb_journal_for_reading(copy)));
       must(verify_lmdb_journal(copy));
       check_holders(*must(open_lmdb_journal(copy)));

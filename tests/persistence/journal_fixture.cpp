@@ -89,11 +89,11 @@ void barrier(journal& journal, const stream_id& stream) {
 }
 
 std::filesystem::path crashed_copy(const std::filesystem::path& directory,
-                                   const std::filesystem::path& to) {
+                                   const std::filesystem::path& to, std::string_view file) {
   std::filesystem::remove_all(to);
   std::filesystem::create_directory(to);
   std::filesystem::permissions(to, std::filesystem::perms::owner_all);
-  std::filesystem::copy_file(directory / "journal.mdb", to / "journal.mdb");
+  std::filesystem::copy_file(directory / file, to / file);
   return to;
 }
 

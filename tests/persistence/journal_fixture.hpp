@@ -88,10 +88,11 @@ std::optional<std::uint64_t> kept_tally(const journal& journal, const stream_id&
 /// Returns when all that was submitted before is done.
 void barrier(journal& journal, const stream_id& stream);
 
-/// A copy of the journal's file as a crash would leave it: nothing is closed or flushed. What was
-/// at `to` is replaced; returns `to`.
+/// A copy of the journal's file, or of another one, as a crash would leave it: nothing is closed or
+/// flushed. What was at `to` is replaced; returns `to`.
 std::filesystem::path crashed_copy(const std::filesystem::path& directory,
-                                   const std::filesystem::path& to);
+                                   const std::filesystem::path& to,
+                                   std::string_view file = "journal.mdb");
 
 /// The position (1) and clock of tests that compare bytes.
 inline constexpr std::chrono::sys_time<std::chrono::nanoseconds> fixed_time{

@@ -5,8 +5,10 @@
 #include "lmdb_store.hpp"
 #include "reader_pool.hpp"
 
+#include <array>
 #include <atomic>
 #include <csignal>
+#include <functional>
 
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -37,6 +39,39 @@ public:
 private:
   std::filesystem::path place_;
   bool mounted_;
+};
+
+/// Another process that opens a journal, which is made before it, and writes when told to.
+class late_writer {
+public:
+  late_writer(const lmdb_journal_options& options, const std::function<void(journal&)>& write)
+    : go_{open_pipe(options)}, process_{[&](int pipe) {
+        char c = 0;
+        const auto opened = must(open_lmdb_journal(options));
+        if (read(go_[0], &c, 1) != 1)
+          return 1;
+        write(*opened);
+        say(pipe, "done");
+        pause();
+        return 0;
+      }} {}
+
+  /// Returns when it is done.
+  void write() {
+    REQUIRE(::write(go_[1], "x", 1) == 1);
+    REQUIRE(process_.read_line() == "done");
+  }
+
+private:
+  static std::array<int, 2> open_pipe(const lmdb_journal_options& options) {
+    must(must(open_lmdb_journal(options))->close());
+    std::array<int, 2> ends{};
+    REQUIRE(pipe(ends.data()) == 0);
+    return ends;
+  }
+
+  const std::array<int, 2> go_;
+  child_process process_;
 };
 
 /// Appends to two streams until an append fails; says each acknowledged count, and then the codes
@@ -238,27 +273,15 @@ TEST_CASE("a reading process follows when the writing one outgrows its map") {
   auto options = small_options(directory / "j");
   options.map_bytes = 64 * mib;
   const auto a = stream("a");
-  must(must(open_lmdb_journal(options))->close());
-  int go[2];
-  REQUIRE(pipe(go) == 0);
-  child_process writer{[&](int pipe) {
-    char c = 0;
-    auto opened = open_lmdb_journal(options);
-    if (!opened || read(go[0], &c, 1) != 1)
-      return 1;
-    for (std::uint64_t i = 0; i < 40; ++i)
-      if (!(*opened)->append(a, expected_version::any(), notes(a, i, 1, 100'000)))
-        return 2;
-    say(pipe, "done");
-    pause();
-    return 0;
-  }};
+  late_writer writer{options, [&](journal& to) {
+                       for (std::uint64_t i = 0; i < 40; ++i)
+                         must(to.append(a, expected_version::any(), notes(a, i, 1, 100'000)));
+                     }};
   auto small = options;
   small.map_bytes = mib;
   const auto reading = must(open_lmdb_journal_for_reading(small));
   CHECK(events_of(*reading, a).empty());
-  REQUIRE(write(go[1], "x", 1) == 1);
-  REQUIRE(writer.read_line() == "done");
+  writer.write();
   CHECK(events_of(*reading, a).size() == 40);
   CHECK(reading->last_position() == 40);
 }
@@ -268,20 +291,9 @@ TEST_CASE("who reads within a read cannot follow a map that grew, is told so, an
   auto options = small_options(directory / "j");
   options.map_bytes = 64 * mib;
   const auto a = stream("a");
-  must(must(open_lmdb_journal(options))->close());
-  int go[2];
-  REQUIRE(pipe(go) == 0);
-  child_process writer{[&](int pipe) {
-    char c = 0;
-    auto opened = open_lmdb_journal(options);
-    if (!opened || read(go[0], &c, 1) != 1)
-      return 1;
-    if (!(*opened)->append(a, expected_version::any(), notes(a, 1, 8, 400'000)))
-      return 2;
-    say(pipe, "done");
-    pause();
-    return 0;
-  }};
+  late_writer writer{options, [&](journal& to) {
+                       must(to.append(a, expected_version::any(), notes(a, 1, 8, 400'000)));
+                     }};
   auto small = options;
   small.map_bytes = mib;
   const auto store = must(detail::open_store(small, {.read_only = true}));
@@ -289,8 +301,7 @@ TEST_CASE("who reads within a read cannot follow a map that grew, is told so, an
   detail::reader_pool readers{store.env, store.dbs, small.max_readers, patience};
   {
     const auto outer = must(readers.acquire());
-    REQUIRE(write(go[1], "x", 1) == 1);
-    REQUIRE(writer.read_line() == "done");
+    writer.write();
     for (int time = 0; time < 2; ++time) {
       const error refused = failure_of(readers.acquire());
       CHECK(refused.code() == errc::io_failed);

@@ -2,6 +2,8 @@
 
 #include "journal_fixture.hpp"
 #include "lmdb_store.hpp"
+#include "schema_history.hpp"
+#include "schema_rows.hpp"
 #include "schema_text.hpp"
 
 #include <cairn/schema_catalogue.hpp>
@@ -133,4 +135,28 @@ TEST_CASE("a journal from before there were schemas opens, for both, and gets th
   REQUIRE(lines.size() == 9);
   CHECK(lines[0].find(R"("event":{"number":"7","text":"tea"}})") != std::string::npos);
   CHECK(lines[2].find(R"("type":"Tally","event":{"sum":"99"}})") != std::string::npos);
+}
+
+// Found by tests/fuzz: a name that is none threw out of the journal, or filled the stack.
+TEST_CASE("a stored schema whose checksum holds and whose bytes do not is an error") {
+  const schema_text text{order_text};
+  const schema_declaration used{.owner = "test", .events = {text.get("Ordered")}};
+  std::vector<std::uint64_t> row(detail::words_of<detail::schema_header>);
+  const auto message = must(detail::schema_history{}.judge(used));
+  row.insert(row.end(), message.begin(), message.end());
+  std::size_t refused = 0;
+  for (std::size_t bit = 64 * detail::words_of<detail::schema_header>; bit < 64 * row.size();
+       ++bit) {
+    const auto flipped = std::uint64_t{1} << bit % 64;
+    row[bit / 64] ^= flipped;
+    detail::seal_value(detail::key_bytes(1), row.data(), row.size() * sizeof(row[0]));
+    detail::schema_history history;
+    const auto shown = detail::show_schema_row(
+        1, row, [&](const schema_generation& generation) { history.add(generation); });
+    refused += !shown;
+    for (const auto& [id, node] : history.newest())
+      CHECK_NOTHROW((void)node.name());
+    row[bit / 64] ^= flipped;
+  }
+  CHECK(refused > row.size());
 }

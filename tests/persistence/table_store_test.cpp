@@ -58,15 +58,6 @@ bool is_consistent(const table_view& view) {
   return sum_of(view, left_side) == view.position() && sum_of(view, right_side) == view.position();
 }
 
-std::filesystem::path crashed_tables(const std::filesystem::path& directory,
-                                     const std::filesystem::path& to) {
-  std::filesystem::remove_all(to);
-  std::filesystem::create_directory(to);
-  std::filesystem::permissions(to, std::filesystem::perms::owner_all);
-  std::filesystem::copy_file(directory / "tables.mdb", to / "tables.mdb");
-  return to;
-}
-
 /// Flips a bit of the value under `key` of the database `name`.
 void damage(const std::filesystem::path& directory, const char* name, std::string key,
             std::size_t place) {
@@ -110,7 +101,8 @@ TEST_CASE("rows left by a crash at any moment are those of their checkpoint") {
       if (store->unflushed() == unflushed_rows::due)
         must(store->flush_all());
       const auto copy = must(table_store::open(
-          options_in(crashed_tables(directory / "t", directory / "copy"), visibility)));
+          options_in(crashed_copy(directory / "t", directory / "copy", detail::tables_file_name),
+                     visibility)));
       const auto view = must(copy->read());
       CHECK(view.position() == must(copy->checkpoint()).position);
       CHECK(view.position() <= store->position());

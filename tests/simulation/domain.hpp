@@ -1,6 +1,6 @@
 #pragma once
 
-#include "account.hpp"
+#include "holdings.hpp"
 #include "member.hpp"
 
 #include <cairn/simulation.hpp>
@@ -12,31 +12,14 @@
 
 namespace test {
 
-struct by_balance {
-  static constexpr std::string_view name = "by-balance";
-  static std::uint64_t key(const holding& row) { return row.balance; }
-};
-
 /// The balances of all accounts.
-struct holdings {
+struct holdings : follows_money<holdings> {
   static constexpr std::string_view name = "holdings";
   static constexpr std::uint32_t version = 1;
-  using event = std::variant<deposited, withdrawn, fee_taken>;
 
   static constexpr cairn::table<std::string, holding, by_balance> balances{"balances"};
   static constexpr auto tables = std::tie(balances);
 
-  static void project(cairn::table_writer& to, const cairn::event_info& at, Deposited::Reader e) {
-    move(to, at, e.getAmount());
-  }
-  static void project(cairn::table_writer& to, const cairn::event_info& at, const withdrawn& e) {
-    move(to, at, 0 - e.amount);
-  }
-  static void project(cairn::table_writer& to, const cairn::event_info& at, const fee_taken& e) {
-    move(to, at, 0 - e.amount);
-  }
-
-private:
   static void move(cairn::table_writer& to, const cairn::event_info& at, std::uint64_t amount) {
     to.update(balances, at.aggregate_id, [&](holding& row) {
       row.balance += amount;
@@ -98,5 +81,29 @@ inline member::command next_member_command(cairn::random_source& random) {
     default: return move{.address = address};
   }
 }
+
+/// Who holds which address, and how much money moved where: of events of two types of aggregate.
+struct directory {
+  static constexpr std::string_view name = "directory";
+  static constexpr std::uint32_t version = 1;
+  using event = std::variant<joined, moved, left, deposited>;
+
+  static constexpr cairn::table<std::string, member_state> members{"members"};
+  static constexpr cairn::table<std::uint64_t, holding, by_balance> deposits{"deposits"};
+  static constexpr auto tables = std::tie(members, deposits);
+
+  static void project(cairn::table_writer& to, const cairn::event_info& at, const joined& e) {
+    to.put(members, at.aggregate_id, {.address = e.address, .town = e.town, .greetings = 0});
+  }
+  static void project(cairn::table_writer& to, const cairn::event_info& at, const moved& e) {
+    to.update(members, at.aggregate_id, [&](member_state& row) { row.address = e.to; });
+  }
+  static void project(cairn::table_writer& to, const cairn::event_info& at, const left&) {
+    to.erase(members, at.aggregate_id);
+  }
+  static void project(cairn::table_writer& to, const cairn::event_info& at, const deposited& e) {
+    to.put(deposits, at.position, {.balance = e.amount, .movements = 1});
+  }
+};
 
 } // namespace test

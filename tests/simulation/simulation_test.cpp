@@ -10,6 +10,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <tuple>
 
 #include <unistd.h>
 
@@ -77,6 +78,17 @@ TEST_CASE("whatever the store does, keys belong to one member") {
   CHECK(report.passed());
 }
 
+TEST_CASE("whatever the store does, aggregates of two types and what follows both stay whole") {
+  const auto report = cairn::simulate<std::tuple<account, member>, holdings, directory>(
+      many_runs(), {accounts(), {.command = next_member_command}});
+  std::cout << "both: " << report << '\n';
+  CHECK(report.passed());
+  CHECK(report.poison_events > 0);
+  CHECK(report.decisions > 0);
+  CHECK(report.pauses > 0);
+  CHECK(report.rebuilds > 0);
+}
+
 TEST_CASE("a seed gives the same run again, step by step") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const auto once = simulate_accounts(seed, 1);
@@ -107,6 +119,7 @@ TEST_CASE("without faults everything is accepted or rejected at the first attemp
   CHECK_MESSAGE(report.passed(), report);
   CHECK(report.failed_commits + report.unknown_commits + report.damaged_snapshots == 0);
   CHECK(report.crashes == 0);
+  CHECK(report.poison_events + report.decisions + report.pauses + report.rebuilds == 0);
 }
 
 TEST_CASE("an invariant that does not hold is reported with a seed that breaks it again") {

@@ -163,9 +163,9 @@ public:
   virtual void project(table_writer& to, const event_view& event) const = 0;
 
   const std::string name;
-  const std::uint32_t version;
-  const void* const identity; ///< Distinguishes C++ types that claim the same name.
-  const std::string shape;    ///< Of the tables, a line each.
+  const std::uint32_t version; ///< The definition's, but in simulations.
+  const void* const identity;  ///< Distinguishes C++ types that claim the same name.
+  const std::string shape;     ///< Of the tables, a line each.
   const std::vector<capnp::StructSchema> rows; ///< Of the tables.
 };
 
@@ -210,8 +210,8 @@ public:
   using dispatch = projection_dispatch<P, typename P::event>;
   static_assert(dispatch::complete);
 
-  typed_projection()
-    : projection_model{P::name, P::version, &projection_identity<P>, shape_of_all(P::tables),
+  explicit typed_projection(std::uint32_t in_version = P::version)
+    : projection_model{P::name, in_version, &projection_identity<P>, shape_of_all(P::tables),
                        row_schemas_of(P::tables)} {}
 
   void project(table_writer& to, const event_view& event) const override {

@@ -49,7 +49,8 @@ class simulated_projection {
 public:
   virtual ~simulated_projection() = default;
 
-  virtual std::unique_ptr<projection_model> model() const = 0;
+  /// Of its own version, and so much more.
+  virtual std::unique_ptr<projection_model> model(std::uint32_t raised_by) const = 0;
 
   /// Whether all rows are the same. Errors: those of `table_view::scan`.
   virtual result<bool> same(const table_view& one, const table_view& other) const = 0;
@@ -58,11 +59,12 @@ public:
   virtual result<void> copy(const table_view& from, table_writer& to) const = 0;
 };
 
-/// The aggregate type, the workload and the projections.
-class simulated_domain {
+/// An aggregate type and its workload.
+class simulated_type {
 public:
-  virtual ~simulated_domain() = default;
+  virtual ~simulated_type() = default;
 
+  virtual std::string_view name() const = 0;
   virtual std::unique_ptr<aggregate_model> model(const aggregate_options& options) const = 0;
   virtual std::unique_ptr<simulated_command> next_command(random_source& random) const = 0;
   /// Empty: no preference.
@@ -76,11 +78,15 @@ public:
   virtual future<seen_state> query(const std::shared_ptr<aggregate_host>& of, std::string_view id,
                                    const query_options& options) const = 0;
 
-  virtual std::vector<std::unique_ptr<simulated_projection>> projections() const = 0;
-
   virtual std::optional<std::string> wrong_with(const aggregate_state& state) const = 0;
   virtual std::optional<std::string> wrong_with(std::string_view projection,
                                                 const table_view& rows) const = 0;
+};
+
+/// The aggregate types and the projections.
+struct simulated_domain {
+  std::vector<std::unique_ptr<simulated_type>> types; ///< At least one.
+  std::vector<std::unique_ptr<simulated_projection>> projections;
 };
 
 /// A state's serialised form: equal states have equal ones.
@@ -146,8 +152,8 @@ private:
 template <projection_definition P>
 class typed_simulated_projection final : public simulated_projection {
 public:
-  std::unique_ptr<projection_model> model() const override {
-    return std::make_unique<typed_projection<P>>();
+  std::unique_ptr<projection_model> model(std::uint32_t raised_by) const override {
+    return std::make_unique<typed_projection<P>>(P::version + raised_by);
   }
 
   result<bool> same(const table_view& one, const table_view& other) const override {
@@ -192,13 +198,14 @@ private:
   }
 };
 
-template <aggregate T, class Workload, projection_definition... Projections>
-class typed_domain final : public simulated_domain {
+template <aggregate T, class Workload>
+class typed_simulated_type final : public simulated_type {
 public:
-  explicit typed_domain(Workload work) : work_{std::move(work)} {
+  explicit typed_simulated_type(Workload work) : work_{std::move(work)} {
     check(static_cast<bool>(work_.command), "a workload needs a generator of commands");
   }
 
+  std::string_view name() const override { return T::type_name; }
   std::unique_ptr<aggregate_model> model(const aggregate_options& options) const override {
     return std::make_unique<typed_model<T>>(options);
   }
@@ -221,12 +228,6 @@ public:
                             version};
         },
         options);
-  }
-
-  std::vector<std::unique_ptr<simulated_projection>> projections() const override {
-    std::vector<std::unique_ptr<simulated_projection>> all;
-    (all.push_back(std::make_unique<typed_simulated_projection<Projections>>()), ...);
-    return all;
   }
 
   std::optional<std::string> wrong_with(const aggregate_state& state) const override {

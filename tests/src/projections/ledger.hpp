@@ -2,8 +2,8 @@
 
 #include <cairn/runtime.hpp>
 
-#include "account.hpp"
 #include "gate.hpp"
+#include "holdings.hpp"
 #include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -15,11 +15,6 @@
 #include <tuple>
 
 namespace test {
-
-struct by_balance {
-  static constexpr std::string_view name = "by-balance";
-  static std::uint64_t key(const holding& row) { return row.balance; }
-};
 
 /// What handlers do beside their work, as a test says. One set for the whole program.
 struct handler_hook {
@@ -40,30 +35,22 @@ struct handler_hook {
 /// The balances of all accounts, and how many events there were of each account and in all. The
 /// versions beyond the first count each event as many times.
 template <int Number, std::uint32_t Version = 1>
-struct ledger {
+struct ledger : follows_money<ledger<Number, Version>> {
   static constexpr std::string_view name = Number == 0   ? "ledger"
                                            : Number == 1 ? "ledger-inlined"
                                                          : "ledger-other";
   static constexpr std::uint32_t version = Version;
-  using event = std::variant<deposited, withdrawn, fee_taken>;
 
   static constexpr cairn::table<std::string, holding, by_balance> balances{"balances"};
   static constexpr cairn::table<std::uint32_t, holding> totals{"totals"};
   static constexpr auto tables = std::tie(balances, totals);
 
+  using follows_money<ledger>::project;
   static void project(cairn::table_writer& to, const cairn::event_info& at, Deposited::Reader e) {
     move(to, at, e.getAmount());
     if (std::string_view{e.getNote().cStr()} == "poison")
       throw std::runtime_error{"it is poison"};
   }
-  static void project(cairn::table_writer& to, const cairn::event_info& at, const withdrawn& e) {
-    move(to, at, 0 - e.amount);
-  }
-  static void project(cairn::table_writer& to, const cairn::event_info& at, const fee_taken& e) {
-    move(to, at, 0 - e.amount);
-  }
-
-private:
   static void move(cairn::table_writer& to, const cairn::event_info& at, std::uint64_t amount) {
     handler_hook::call(at);
     const auto change = [&](holding& row) {

@@ -24,6 +24,22 @@ void put_some(const Accounts& accounts, int events) {
     REQUIRE(accounts.ask("a" + std::to_string(i % 3), put(1)).get());
 }
 
+/// A runtime, its accounts, and a projection that has taken in what there is.
+struct running_sheet {
+  cairn::runtime runtime;
+  cairn::aggregates<account> accounts;
+  cairn::projection<ledger<0>> sheet;
+};
+
+running_sheet ten_events_in(projection_mode mode) {
+  auto runtime = open_runtime({});
+  auto accounts = runtime.host<account>().value();
+  auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
+  put_some(accounts, 10);
+  REQUIRE(sheet.wait_for(10));
+  return {std::move(runtime), std::move(accounts), std::move(sheet)};
+}
+
 template <class Projection>
 void wait_until_built(const Projection& sheet) {
   while (sheet.status().build)
@@ -187,11 +203,7 @@ TEST_CASE("built tables take their place although events come during every batch
 
 TEST_CASE("a paused projection stays paused when it is rebuilt, and goes on when it is resumed") {
   for (const auto mode : both_modes) {
-    auto runtime = open_runtime({});
-    const auto accounts = runtime.host<account>().value();
-    const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
-    put_some(accounts, 10);
-    REQUIRE(sheet.wait_for(10));
+    auto [runtime, accounts, sheet] = ten_events_in(mode);
     sheet.pause();
     REQUIRE(sheet.rebuild());
     put_some(accounts, 10);
@@ -211,11 +223,7 @@ TEST_CASE("a paused projection stays paused when it is rebuilt, and goes on when
 
 TEST_CASE("a pause while tables are built goes over to those that take their place") {
   for (const auto mode : both_modes) {
-    auto runtime = open_runtime({});
-    const auto accounts = runtime.host<account>().value();
-    const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
-    put_some(accounts, 10);
-    REQUIRE(sheet.wait_for(10));
+    auto [runtime, accounts, sheet] = ten_events_in(mode);
     REQUIRE(sheet.rebuild());
     sheet.pause();
     const auto at = sheet.position();

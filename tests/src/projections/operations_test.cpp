@@ -255,6 +255,48 @@ TEST_CASE("tables are rebuilt beside those that serve and stay up to date, then 
   }
 }
 
+TEST_CASE("what is parked while tables are rebuilt stays parked when those take their place") {
+  for (const bool on_disk : {true, false}) {
+    for (const auto mode : both_modes) {
+      const temporary_directory directory;
+      auto runtime = open_runtime(on_disk ? directory / "data" : std::filesystem::path{});
+      const auto accounts = runtime.host<account>().value();
+      std::vector<std::chrono::milliseconds> pauses;
+      gate handlers;
+      std::atomic<std::uint64_t> lost = 0;
+      std::atomic<bool> building = false;
+      std::atomic<std::thread::id> builder = std::thread::id{};
+      const handler_hook hook{[&](const cairn::event_info& at) {
+        if (at.position == lost)
+          throw std::runtime_error{"a fault"};
+        if (building && at.position == 1)
+          builder = std::this_thread::get_id();
+        if (building && builder.load() == std::this_thread::get_id())
+          handlers.pass();
+      }};
+      const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
+      REQUIRE(accounts.ask("a", put(1)).get());
+      REQUIRE(sheet.wait_for(1));
+      handlers.shut();
+      building = true;
+      REQUIRE(sheet.rebuild());
+      handlers.wait_for_arrival();
+      lost = 2;
+      REQUIRE(accounts.ask("b", put(1)).get());
+      CHECK_FALSE(sheet.wait_for(2));
+      std::thread opening{[&] { handlers.open(); }}; // a decision waits for the batch
+      REQUIRE(sheet.park("a fault"));
+      opening.join();
+      lost = 0; // the handler is mended
+      while (sheet.status().build)
+        std::this_thread::yield();
+      REQUIRE(sheet.wait_for(2));
+      CHECK_FALSE(rows_of<ledger<0>>(sheet.read().value()).contains("b"));
+      CHECK(sheet.parked().value().size() == 1);
+    }
+  }
+}
+
 TEST_CASE("status tells the lag in events and in time, and the rate") {
   auto runtime = open_runtime({});
   const auto accounts = runtime.host<account>().value();
