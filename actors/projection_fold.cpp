@@ -22,11 +22,12 @@ std::optional<error> projection_fold::try_apply(const event_view& event) {
   if (passed_over_.contains(event.position()))
     return std::nullopt;
   store_->begin_event();
+  auto& to_rows = store_->rows();
   std::optional<error> failure;
   try {
-    table_writer to{store_->rows()};
+    table_writer to{to_rows};
     model_.project(to, event);
-    failure = store_->event_failure();
+    failure = to_rows.failure();
   } catch (...) {
     failure = error{errc::handler_failed, "projection " + model_.name + " threw at position "
                                               + std::to_string(event.position()) + ": "
