@@ -44,6 +44,8 @@ void simulated_process::open_projections() {
     auto model = definitions_[i]->model();
     (void)log_->declare_schemas({.owner = "projection " + model->name, .rows = model->rows});
     projection_options with{.mode = setup_.modes[i], .max_batch_events = setup_.max_batch_events};
+    if (with.mode == projection_mode::async)
+      with.folding_threads = setup_.folding_threads;
     hosted_.push_back(projections_->project(std::move(model), std::move(with)).value());
   }
 }
