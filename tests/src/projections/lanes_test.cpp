@@ -165,11 +165,18 @@ TEST_CASE("rows that streams share, and scans over them, are those of one thread
   MESSAGE("CAIRN_TEST_SEED=" << seed);
   const std::vector<std::string> notes{"erase",       "add to all", "mark all",
                                        "look at all", "scan own",   "scan all"};
+  std::vector<std::string> readers(9, "look at all"); // of one writer's row
+  readers.emplace_back("add to all");
+  struct way {
+    std::uint64_t percent;
+    const std::vector<std::string>& notes;
+  };
   std::uint64_t in_lanes = 0;
-  for (const auto percent : {1U, 20U, 100U}) {
+  for (const auto& [percent, wishes] :
+       {way{1, notes}, way{20, notes}, way{100, notes}, way{10, readers}}) {
     CAPTURE(percent);
     const temporary_directory directory;
-    const auto status = compare(seed + percent, directory / "data", percent, notes);
+    const auto status = compare(seed + percent, directory / "data", percent, wishes);
     in_lanes += status.events_in_lanes;
     CHECK(status.rounds_again > 0);
     CHECK(status.rounds_again < 20); // it is not tried each time
