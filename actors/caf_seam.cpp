@@ -115,9 +115,11 @@ private:
   const std::function<bool()> work_;
 };
 
-void let_go_of_logger() {
+/// Gives the thread the logger that it had, or none. 0.17.6 takes no logger but by its system,
+/// which nobody can tell: there it is none.
+void restore_logger([[maybe_unused]] caf::logger* before) {
 #if CAF_MAJOR_VERSION >= 1
-  caf::logger::current_logger(nullptr);
+  caf::logger::current_logger(before);
 #else
   caf::logger::set_current_actor_system(nullptr);
 #endif
@@ -130,15 +132,16 @@ void let_go_of_logger() {
 class guest_of {
 public:
   explicit guest_of(caf::actor_system& system) noexcept
-    : at_home_{caf::logger::current_logger() == &system.logger()} {}
+    : before_{caf::logger::current_logger()}, at_home_{before_ == &system.logger()} {}
   ~guest_of() {
     if (!at_home_)
-      let_go_of_logger();
+      restore_logger(before_);
   }
   guest_of(const guest_of&) = delete;
   guest_of& operator=(const guest_of&) = delete;
 
 private:
+  caf::logger* const before_;
   const bool at_home_;
 };
 
@@ -224,8 +227,10 @@ struct owned_system::parts {
   caf::actor_system system;
 };
 
-owned_system::owned_system(std::size_t threads) : parts_{std::make_unique<parts>(threads)} {
-  let_go_of_logger(); // see guest_of
+owned_system::owned_system(std::size_t threads) {
+  auto* const before = caf::logger::current_logger();
+  parts_ = std::make_unique<parts>(threads);
+  restore_logger(before); // see guest_of
 }
 owned_system::~owned_system() = default;
 caf::actor_system& owned_system::get() noexcept {

@@ -85,8 +85,8 @@ public:
   void let_go();
   bool all_gone() const noexcept;
 
-  /// Lets go of the executor; handles of the application may keep the rest of a closed engine
-  /// alive.
+  /// The executor is not used any more; handles of the application may keep the closed engine alive
+  /// for longer than what it runs on.
   void detach() noexcept;
 
   /// Who is told before replies leave; null: nobody. It must live until `close` has returned.

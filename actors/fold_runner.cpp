@@ -71,10 +71,12 @@ void fold_runner::run() {
 }
 
 void fold_runner::turn() {
-  if (in_reply_)
+  if (in_reply_) {
     fold_until(log_.last_position()); // events that nobody asked for in this process
-  else
+    notify();                         // whoever wants to do something again that failed
+  } else {
     step();
+  }
   if (driving_.by_threads || store().unflushed() != unflushed_rows::due)
     return;
   if (const auto flushed = store().flush_all(); !flushed)
@@ -135,8 +137,7 @@ void fold_runner::step() {
     outcome = fold_.advance(last, closing_);
     note(outcome, begin);
     // Not the end as it is by now: under load that would move on for ever.
-    if (!outcome.failed && !outcome.broken && position() >= last) {
-      enter_reply();
+    if (!outcome.failed && !outcome.broken && position() >= last && enter_reply()) {
       caught_up_ = true;
       const std::lock_guard lock{mutex_};
       changed_.notify_all();
@@ -147,9 +148,9 @@ void fold_runner::step() {
 
 void fold_runner::note(const projection_fold::outcome& outcome,
                        rate_meter::clock::time_point begin) {
-  if (outcome.events == 0)
-    return;
   const auto unflushed = store().unflushed();
+  if (outcome.events == 0 && unflushed == unflushed_rows::none)
+    return;
   const std::lock_guard lock{mutex_};
   rate_.note(outcome.events, begin, driving_.time());
   const bool is_news = unflushed == unflushed_rows::due    ? !std::exchange(flush_is_due_, true)
@@ -214,9 +215,9 @@ void fold_runner::wait_out(const error& broken) {
 }
 
 void fold_runner::stop_with(trouble why) {
-  in_reply_ = false;
   {
     const std::lock_guard lock{mutex_};
+    in_reply_ = caught_up_ = false;
     last_trouble_ = why;
     stopped_ = std::move(why);
     changed_.notify_all();
@@ -235,9 +236,13 @@ void fold_runner::sleep(std::chrono::milliseconds time) {
 
 // --- Advanced by replies -------------------------------------------------------------------------
 
-void fold_runner::enter_reply() {
-  const std::lock_guard lock{mutex_};
-  in_reply_ = options_.mode == projection_mode::inlined && !paused_;
+bool fold_runner::enter_reply() {
+  {
+    const std::lock_guard lock{mutex_};
+    in_reply_ = options_.mode == projection_mode::inlined && !paused_ && !stopped_;
+  }
+  // Replies that left just before have not seen to their events.
+  return !in_reply_ || fold_held(log_.last_position());
 }
 
 void fold_runner::fold_until(std::uint64_t position) {
@@ -284,7 +289,7 @@ void fold_runner::run_flushes() {
     rows_unflushed_ = flush_is_due_ = false;
     lock.unlock();
     if (!closing_)
-      if (const auto flushed = store().flush_gently(); !flushed)
+      if (const auto flushed = store().flush_gently(closing_); !flushed)
         wait_out(flushed.error());
     const bool any_left = store().unflushed() != unflushed_rows::none;
     lock.lock();
@@ -303,10 +308,11 @@ void fold_runner::pause() {
 }
 
 void fold_runner::pause_held() {
-  in_reply_ = false;
   const std::lock_guard lock{mutex_};
+  in_reply_ = caught_up_ = false;
   paused_ = true;
   waiting_.request_stop();
+  changed_.notify_all();
 }
 
 bool fold_runner::paused() const {
@@ -359,7 +365,7 @@ void fold_runner::wait_until_caught_up() {
   while (!driving_.by_threads && !caught_up_ && wants_turn())
     turn();
   std::unique_lock lock{mutex_};
-  changed_.wait(lock, [&] { return caught_up_ || stopped_ || closing_ || !follows_; });
+  changed_.wait(lock, [&] { return caught_up_ || stopped_ || paused_ || closing_ || !follows_; });
 }
 
 std::optional<error> fold_runner::stopped() const {

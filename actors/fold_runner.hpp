@@ -19,7 +19,7 @@ namespace cairn::detail {
 class fold_runner {
 public:
   /// Told after rows became visible, and when the runner has stopped or may go on; in the thread
-  /// that did it, without a lock but that of the fold.
+  /// that did it, without a lock, so that it may take that of the fold.
   using listener = std::function<void(fold_runner&)>;
 
   /// `follows` false: of an older version, whose rows stay as they are. `driving` must live as
@@ -56,9 +56,9 @@ public:
   /// The same while the caller holds the lock, whatever advances it; false: it failed.
   bool fold_held(std::uint64_t position);
   bool in_reply() const noexcept { return in_reply_; }
-  /// From now on replies advance it, if that is its mode and it is not paused. With the lock held,
-  /// at the log's end.
-  void enter_reply();
+  /// From now on replies advance it, if that is its mode and it has not stopped or been paused.
+  /// With the lock held, at the log's end. False: an event that has come meanwhile failed.
+  bool enter_reply();
 
   void pause();
   /// The same with the lock held.
@@ -71,7 +71,8 @@ public:
   std::optional<error> stopped() const;
   bool stopped_at_event() const;
   bool caught_up() const noexcept { return caught_up_; }
-  /// Returns too once it has stopped. Without a thread it takes its turns in this call.
+  /// Returns too once it has stopped or is paused. Without a thread it takes its turns in this
+  /// call.
   void wait_until_caught_up();
 
   void add_to(projection_status& status) const;

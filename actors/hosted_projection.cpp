@@ -70,10 +70,9 @@ result<void> hosted_projection::open_all() {
     return chosen;
   if (const auto runner = serving())
     waiters_.update(runner->position(), [] { return std::nullopt; });
-  for (const auto& runner : {serving(), building()})
-    if (runner)
-      if (auto started = runner->start(); !started)
-        return started;
+  for (const auto& runner : runners())
+    if (auto started = runner->start(); !started)
+      return started;
   return {};
 }
 
@@ -173,11 +172,13 @@ result<void> hosted_projection::begin_build(const table_generation& of,
     return std::move(runner).error();
   if (auto inherited = inherit_decisions(**runner); !inherited)
     return inherited;
-  if (const auto now = serving(); now && now->paused())
+  {
+    const std::lock_guard lock{mutex_};
+    building_ = *runner;
+    building_generation_ = of;
+  }
+  if (const auto now = serving(); now && now->paused()) // who pauses it from now on sees both
     (*runner)->pause();
-  const std::lock_guard lock{mutex_};
-  building_ = *std::move(runner);
-  building_generation_ = of;
   return {};
 }
 
@@ -194,15 +195,17 @@ result<void> hosted_projection::inherit_decisions(fold_runner& into) const {
     if (decision.what != projection_decision::kind::retry)
       passed_over.insert(decision.position);
   into.fold().pass_over(std::move(passed_over));
-  if (into.position() > 0)
-    return {};
+  const auto at = into.store().checkpoint();
+  if (!at)
+    return at.error();
   auto there = into.store().decisions();
   if (!there)
     return std::move(there).error();
   for (const auto& decision : *decisions) { // the list of what is parked goes along
-    if (std::find(there->begin(), there->end(), decision) != there->end())
-      continue; // an earlier build has got so far
-    if (auto kept = into.store().decide(decision, {0, 0}); !kept)
+    if (decision.position <= at->position
+        || std::find(there->begin(), there->end(), decision) != there->end())
+      continue; // what was begun earlier has got so far
+    if (auto kept = into.store().decide(decision, *at); !kept)
       return kept;
   }
   return {};
@@ -233,6 +236,7 @@ void hosted_projection::finish_first_build(fold_runner& runner) {
       return;
     generation = serving_generation_;
   }
+  (void)runner.store().flush_all(); // so that little is left for while it is held
   const auto held = runner.hold();
   if (runner.store().mark_live())
     return remove_old(generation);
@@ -248,24 +252,26 @@ void hosted_projection::take_over(fold_runner& built) {
   if (&built != building().get() || is_closed())
     return;
   table_generation generation;
+  (void)built.store().flush_all(); // so that little is left for while replies wait
   {
     const auto old_held = old->hold();
     const auto held = built.hold();
-    if (!built.fold_held(std::max(old->position(), log_.last_position()))
+    if (built.paused() || !built.fold_held(std::max(old->position(), log_.last_position()))
         || !built.store().mark_live())
       return; // tries again after its next batch
     if (old->paused())
       built.pause_held();
-    built.enter_reply();
+    (void)built.enter_reply(); // if an event fails, its thread goes on with that
     const std::lock_guard lock{mutex_};
     serving_ = std::exchange(building_, nullptr);
     generation = serving_generation_ = building_generation_;
     serving_is_live_ = true;
     old->retire();
   }
-  old->stop();
-  remove_old(generation);
   waiters_.update(built.position(), [&] { return built.stopped(); });
+  old->stop();
+  old->store().abandon();
+  remove_old(generation);
 }
 
 void hosted_projection::remove_old(const table_generation& serving) {
@@ -285,6 +291,15 @@ hosted_projection::runner_ptr hosted_projection::serving() const {
 hosted_projection::runner_ptr hosted_projection::building() const {
   const std::lock_guard lock{mutex_};
   return building_;
+}
+
+std::vector<hosted_projection::runner_ptr> hosted_projection::runners() const {
+  const std::lock_guard lock{mutex_};
+  std::vector<runner_ptr> all;
+  for (const auto& runner : {serving_, building_})
+    if (runner)
+      all.push_back(runner);
+  return all;
 }
 
 // --- What the handle asks for --------------------------------------------------------------------
@@ -358,15 +373,13 @@ projection_status hosted_projection::status() const {
 }
 
 void hosted_projection::pause() {
-  for (const auto& runner : {serving(), building()})
-    if (runner)
-      runner->pause();
+  for (const auto& runner : runners())
+    runner->pause();
 }
 
 void hosted_projection::resume() {
-  for (const auto& runner : {serving(), building()})
-    if (runner)
-      runner->resume();
+  for (const auto& runner : runners())
+    runner->resume();
 }
 
 result<void> hosted_projection::decide(projection_decision::kind what, std::string reason) {
@@ -423,8 +436,8 @@ void hosted_projection::fold_until(std::uint64_t position) {
 
 bool hosted_projection::turn() {
   bool any = false;
-  for (const auto& runner : {serving(), building()}) {
-    if (!runner || !runner->wants_turn())
+  for (const auto& runner : runners()) {
+    if (!runner->wants_turn())
       continue;
     runner->turn();
     any = true;
@@ -439,21 +452,17 @@ result<void> hosted_projection::close() {
       return {};
   }
   entrance_.shut();
-  for (const auto& runner : {serving(), building()})
-    if (runner)
-      runner->retire(); // who is inside may be waiting for a batch
+  for (const auto& runner : runners())
+    runner->retire(); // who is inside may be waiting for a batch
   entrance_.wait_until_empty();
   std::vector<runner_ptr> ending;
   {
     const std::lock_guard one_at_a_time{changing_}; // a change of places is through, or not begun
-    const std::lock_guard lock{mutex_};
-    ending = {serving_, building_};
+    ending = runners();
   }
   waiters_.close(shut_down());
   result<void> flushed;
   for (const auto& runner : ending) {
-    if (!runner)
-      continue;
     runner->stop();
     const auto held = runner->hold();
     if (auto done = runner->store().flush_all(); !done && flushed)

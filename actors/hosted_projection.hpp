@@ -17,8 +17,7 @@ namespace cairn::detail {
 
 /// One projection of a runtime: the tables that serve, and, beside them, those of a newer version
 /// or generation until they have caught up and take their place.
-class hosted_projection final : public projection_host,
-                                public std::enable_shared_from_this<hosted_projection> {
+class hosted_projection final : public projection_host {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 
@@ -31,6 +30,7 @@ public:
        std::function<void(time_point)> arm);
   ~hosted_projection() override { (void)close(); }
 
+  std::string_view name() const noexcept override { return model_->name; }
   result<table_view> read() const override;
   std::uint64_t position() const noexcept override;
   future<std::uint64_t> when_visible(std::uint64_t position, time_point deadline) override;
@@ -82,6 +82,7 @@ private:
   void remove_old(const table_generation& serving);
   runner_ptr serving() const;
   runner_ptr building() const;
+  std::vector<runner_ptr> runners() const;
 
   const std::unique_ptr<projection_model> model_;
   const journal& log_;

@@ -13,28 +13,39 @@ future<std::uint64_t> position_waiters::add(std::uint64_t position, time_point d
   if (stopped_)
     return future<std::uint64_t>::settled(*stopped_);
   auto state = make_intrusive<future_state<std::uint64_t>>();
-  waiting_.emplace(position, waiter{deadline, state});
+  const auto at = waiting_.emplace(position, waiter{state, std::nullopt});
+  if (deadline != time_point::max())
+    at->second.deadline = deadlines_.emplace(deadline, at);
   return future<std::uint64_t>{std::move(state)};
+}
+
+void position_waiters::forget_deadline(const waiter& of) {
+  if (of.deadline)
+    deadlines_.erase(*of.deadline);
 }
 
 void position_waiters::update(std::uint64_t position,
                               function_ref<std::optional<error>()> stopped) {
   std::vector<state_ptr> done;
-  std::multimap<std::uint64_t, waiter> failed;
+  by_position failed;
   std::optional<error> why;
   std::uint64_t reached = 0;
   {
     const std::lock_guard lock{mutex_};
     reached = reached_ = std::max(reached_, position);
     const auto end = waiting_.upper_bound(reached);
-    for (auto at = waiting_.begin(); at != end; ++at)
+    for (auto at = waiting_.begin(); at != end; ++at) {
+      forget_deadline(at->second);
       done.push_back(std::move(at->second.state));
+    }
     waiting_.erase(waiting_.begin(), end);
     if (!closed_)
       stopped_ = stopped();
     why = stopped_;
-    if (why)
+    if (why) {
       failed.swap(waiting_);
+      deadlines_.clear();
+    }
   }
   for (const auto& state : done)
     state->settle(reached);
@@ -43,13 +54,14 @@ void position_waiters::update(std::uint64_t position,
 }
 
 void position_waiters::close(const error& why) {
-  std::multimap<std::uint64_t, waiter> failed;
+  by_position failed;
   {
     const std::lock_guard lock{mutex_};
     if (std::exchange(closed_, true))
       return;
     stopped_ = why;
     failed.swap(waiting_);
+    deadlines_.clear();
   }
   for (const auto& [position, waiting] : failed)
     waiting.state->settle(why);
@@ -65,15 +77,13 @@ position_waiters::time_point position_waiters::expire(time_point now) {
   auto next = time_point::max();
   {
     const std::lock_guard lock{mutex_};
-    for (auto at = waiting_.begin(); at != waiting_.end();) {
-      if (at->second.deadline <= now) {
-        late.emplace_back(at->first, std::move(at->second.state));
-        at = waiting_.erase(at);
-      } else {
-        next = std::min(next, at->second.deadline);
-        ++at;
-      }
+    const auto end = deadlines_.upper_bound(now);
+    for (auto at = deadlines_.begin(); at != end; at = deadlines_.erase(at)) {
+      late.emplace_back(at->second->first, std::move(at->second->second.state));
+      waiting_.erase(at->second);
     }
+    if (end != deadlines_.end())
+      next = end->first;
   }
   for (const auto& [position, state] : late)
     state->settle(error{errc::deadline_exceeded, "the projection did not reach position "

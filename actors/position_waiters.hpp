@@ -36,13 +36,19 @@ public:
   time_point expire(time_point now);
 
 private:
+  struct waiter;
+  using by_position = std::multimap<std::uint64_t, waiter>;
+  using by_deadline = std::multimap<time_point, by_position::iterator>;
   struct waiter {
-    time_point deadline;
     state_ptr state;
+    std::optional<by_deadline::iterator> deadline;
   };
 
+  void forget_deadline(const waiter& of);
+
   mutable std::mutex mutex_;
-  std::multimap<std::uint64_t, waiter> waiting_; // by position
+  by_position waiting_;
+  by_deadline deadlines_; // of those in `waiting_` that have one
   std::uint64_t reached_ = 0;
   std::optional<error> stopped_;
   bool closed_ = false; // then `stopped_` stays

@@ -5,7 +5,9 @@
 #include <optional>
 #include <tuple>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace cairn::detail {
 namespace {
@@ -31,6 +33,15 @@ numbered(const std::filesystem::path& folder) {
   return found;
 }
 
+/// The entries of a directory; where that fails, opening the tables will say so.
+void sync(const std::filesystem::path& directory) noexcept {
+  const int handle = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (handle < 0)
+    return;
+  (void)fsync(handle);
+  (void)close(handle);
+}
+
 } // namespace
 
 std::vector<table_generation> find_generations(const std::filesystem::path& home) {
@@ -52,8 +63,10 @@ table_generation make_generation(const std::filesystem::path& home, std::uint32_
 void make_folders(const table_generation& of) noexcept {
   const auto version = of.directory.parent_path();
   const auto home = version.parent_path();
-  for (const auto& folder : {home.parent_path(), home, version})
+  for (const auto& folder : {home.parent_path(), home, version}) {
     (void)mkdir(folder.c_str(), S_IRWXU);
+    sync(folder.parent_path()); // who made it may have been killed before they could
+  }
 }
 
 void remove_generation(const table_generation& of) noexcept {

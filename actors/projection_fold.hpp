@@ -64,7 +64,6 @@ public:
 
   const fold_lanes& lanes() const noexcept { return lanes_; }
   table_store& store() const noexcept { return *store_; }
-  const std::shared_ptr<table_store>& shared_store() const noexcept { return store_; }
 
 private:
   struct batch;

@@ -105,11 +105,13 @@ void projection_set::arm(time_point deadline) {
   const std::lock_guard lock{mutex_};
   if (closed_)
     return;
-  next_deadline_ = std::min(next_deadline_, deadline);
   if (!watch_.joinable() && driving_.by_threads) {
     if (auto started = start_thread("cairn-deadline", [this] { watch_deadlines(); }))
       watch_ = *std::move(started); // else with the next one
   }
+  if (deadline >= next_deadline_)
+    return;
+  next_deadline_ = deadline;
   armed_.notify_all();
 }
 

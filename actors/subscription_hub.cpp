@@ -38,10 +38,12 @@ result<subscription> subscription_hub::subscribe(const event_selection& selectio
     return std::move(events).error();
   auto made = std::make_shared<subscription_task>(*std::move(events), std::move(handler),
                                                   options.on_failure);
-  if (auto started = made->start(); !started)
-    return std::move(started).error();
   std::vector<std::shared_ptr<subscription_task>> over; // let go of after the lock is released
   const std::lock_guard lock{mutex_};
+  if (closed_)
+    return error{errc::shut_down, "the runtime is closed"};
+  if (auto started = made->start(); !started)
+    return std::move(started).error();
   const auto kept = std::partition(tasks_.begin(), tasks_.end(),
                                    [](const auto& task) { return task.use_count() > 1; });
   over.assign(std::make_move_iterator(kept), std::make_move_iterator(tasks_.end()));

@@ -48,7 +48,8 @@ std::optional<error> objection_to_waiting(const ask_options& options) {
   for (const auto& projection : options.visible_in)
     if (projection.is_crowded())
       return error{errc::overloaded, "too many replies wait for the rows of projection "
-                                         + projection.status().name + "; nothing was written"};
+                                         + std::string{projection.name()}
+                                         + "; nothing was written"};
   return std::nullopt;
 }
 

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,12 +17,13 @@ namespace cairn::detail {
 
 /// Rows in memory, found by the hash of their keys; put in order only when somebody asks, because
 /// most are overwritten many times before anybody does. An entry stays where it is until it is
-/// taken out. One thread at a time.
-template <class Row>
+/// taken out. With `Key` a `std::string_view`, who adds a row gives its key a place to stay. One
+/// thread at a time.
+template <class Row, class Key = std::string>
 class keyed_rows {
 public:
   struct entry {
-    std::string key;
+    Key key;
     std::uint64_t hash = 0;
     Row row{};
   };
@@ -35,8 +35,12 @@ public:
   std::size_t size() const noexcept { return used_; }
 
   /// In the order in which they came. `number` is below `size()`.
-  entry& operator[](std::size_t number) noexcept { return entries_[number]; }
-  const entry& operator[](std::size_t number) const noexcept { return entries_[number]; }
+  entry& operator[](std::size_t number) noexcept {
+    return blocks_[number / entries_in_block][number % entries_in_block];
+  }
+  const entry& operator[](std::size_t number) const noexcept {
+    return blocks_[number / entries_in_block][number % entries_in_block];
+  }
 
   /// Null: there is none.
   entry* find(std::string_view key, std::uint64_t hash) const {
@@ -49,9 +53,9 @@ public:
   std::pair<entry*, bool> find_or_add(std::string_view key, std::uint64_t hash) {
     if (entry* const found = find(key, hash))
       return {found, false};
-    if (used_ == entries_.size())
-      entries_.emplace_back();
-    entry& added = entries_[used_];
+    if (used_ == entries_in_block * blocks_.size())
+      blocks_.push_back(std::make_unique<entry[]>(entries_in_block));
+    entry& added = (*this)[used_];
     added.key = key;
     added.hash = hash;
     index_.insert(&added);
@@ -62,14 +66,14 @@ public:
   /// Takes out the one that came last.
   void drop_last() {
     --used_;
-    index_.erase(&entries_[used_]);
+    index_.erase(&(*this)[used_]);
   }
 
   std::vector<entry*> in_order() {
     std::vector<entry*> all;
     all.reserve(used_);
     for (std::size_t i = 0; i < used_; ++i)
-      all.push_back(&entries_[i]);
+      all.push_back(&(*this)[i]);
     sort(all);
     return all;
   }
@@ -119,7 +123,7 @@ private:
   static std::size_t common_prefix(const std::vector<entry*>& rows) noexcept {
     if (rows.empty())
       return 0;
-    const std::string& first = rows.front()->key;
+    const std::string_view first = rows.front()->key;
     std::size_t same = first.size();
     for (const entry* const row : rows) {
       same = std::min(same, row->key.size());
@@ -136,7 +140,9 @@ private:
     return __builtin_bswap64(start);
   }
 
-  std::deque<entry> entries_; // those behind `used_` wait to be used again
+  static constexpr std::size_t entries_in_block = 64;
+
+  std::vector<std::unique_ptr<entry[]>> blocks_; // entries behind `used_` wait to be used again
   std::size_t used_ = 0;
   tsl::robin_set<entry*, hasher, same_key, std::allocator<entry*>, true> index_;
 };

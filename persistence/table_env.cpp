@@ -184,7 +184,7 @@ result<void> stored_rows::scan(key_view from, key_view below, scan_direction dir
   return {};
 }
 
-int row_writer::write(key_view key, std::vector<std::uint64_t>& row) noexcept {
+int row_writer::write(key_view key, std::span<std::uint64_t> row) noexcept {
   MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
   MDB_val value{};
   if (row.empty()) {
@@ -193,8 +193,8 @@ int row_writer::write(key_view key, std::vector<std::uint64_t>& row) noexcept {
       return rc == MDB_NOTFOUND ? 0 : rc;
     return mdb_cursor_del(cursor_.get(), 0);
   }
-  seal_value(key, row.data(), row.size() * sizeof(std::uint64_t));
-  value = {row.size() * sizeof(std::uint64_t), row.data()};
+  seal_value(key, row.data(), row.size_bytes());
+  value = {row.size_bytes(), row.data()};
   return mdb_cursor_put(cursor_.get(), &lmdb_key, &value, 0);
 }
 

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,7 @@ class row_writer {
 public:
   int open(MDB_txn* txn, MDB_dbi rows) noexcept { return cursor_.open(txn, rows); }
   /// Seals `row` where it lies, then copies it; empty: erases.
-  int write(key_view key, std::vector<std::uint64_t>& row) noexcept;
+  int write(key_view key, std::span<std::uint64_t> row) noexcept;
 
 private:
   cursor cursor_;

@@ -184,7 +184,7 @@ public:
     return write_all();
   }
 
-  result<void> flush_gently() override {
+  result<void> flush_gently(const std::atomic<bool>& hurry) override {
     if (closed_)
       return detail::shut_down_error();
     if (!env_ || !layered_)
@@ -194,7 +194,7 @@ public:
       if (durable_ < memory_.position.position && !memory_.frozen)
         freeze();
     }
-    if (auto flushed = flush_frozen(true); !flushed)
+    if (auto flushed = flush_frozen(&hurry); !flushed)
       return std::move(flushed).error();
     return {};
   }
@@ -229,11 +229,13 @@ public:
     return env_->commit(0, *at, [&](MDB_txn* txn) { return env_->write_live(txn); });
   }
 
+  void abandon() noexcept override { abandoned_ = true; }
+
   result<void> close() override {
     const std::lock_guard one_at_a_time{closing_};
     if (closed_)
       return {};
-    auto flushed = write_all();
+    auto flushed = abandoned_ ? result<void>{} : write_all();
     closed_ = true;
     clear_batch();
     if (env_)
@@ -385,8 +387,9 @@ private:
   }
 
   /// Writes the frozen layer; beside readers, and beside a writer that fills the next.
-  result<bool> flush_frozen(bool gently = false) {
-    const hurry asked{*this, !gently};
+  /// `hurry`: it is to be done gently unless this is set.
+  result<bool> flush_frozen(const std::atomic<bool>* hurry = nullptr) {
+    const in_a_hurry asked{*this, hurry == nullptr};
     const std::lock_guard one_at_a_time{flushing_};
     std::shared_ptr<row_layer> layer;
     table_checkpoint at;
@@ -404,9 +407,9 @@ private:
         return rc;
       std::size_t written = 0;
       auto slice_began = std::chrono::steady_clock::now();
-      return layer->for_each([&](detail::key_view key, std::vector<std::uint64_t>& row) {
-        if (gently && ++written % rows_in_a_slice == 0)
-          slice_began = make_room(slice_began);
+      return layer->for_each([&](detail::key_view key, std::span<std::uint64_t> row) {
+        if (hurry && ++written % rows_in_a_slice == 0)
+          slice_began = make_room(slice_began, *hurry);
         return rows.write(key, row);
       });
     });
@@ -421,19 +424,19 @@ private:
   }
 
   /// Somebody who waits for a flush; one that is under way makes no more pauses.
-  class hurry {
+  class in_a_hurry {
   public:
-    hurry(lmdb_table_store& of, bool really) : of_{of}, really_{really} { add(1); }
-    ~hurry() { add(-1); }
-    hurry(const hurry&) = delete;
-    hurry& operator=(const hurry&) = delete;
+    in_a_hurry(lmdb_table_store& of, bool really) : of_{of}, really_{really} { add(1); }
+    ~in_a_hurry() { add(-1); }
+    in_a_hurry(const in_a_hurry&) = delete;
+    in_a_hurry& operator=(const in_a_hurry&) = delete;
 
   private:
     void add(int more) {
       if (!really_)
         return;
       const std::lock_guard lock{of_.mutex_};
-      of_.in_a_hurry_ += more;
+      of_.waiting_for_flush_ += more;
       of_.hurried_.notify_all();
     }
     lmdb_table_store& of_;
@@ -441,11 +444,12 @@ private:
   };
 
   /// Waits nine times as long as the slice took; returns when the next one begins.
-  std::chrono::steady_clock::time_point
-  make_room(std::chrono::steady_clock::time_point slice_began) {
+  std::chrono::steady_clock::time_point make_room(std::chrono::steady_clock::time_point slice_began,
+                                                  const std::atomic<bool>& hurry) {
     const auto took = std::chrono::steady_clock::now() - slice_began;
     std::unique_lock lock{mutex_};
-    hurried_.wait_for(lock, 9 * took, [this] { return in_a_hurry_ > 0 || is_over(2); });
+    hurried_.wait_for(lock, 9 * took,
+                      [&] { return hurry || waiting_for_flush_ > 0 || is_over(2); });
     return std::chrono::steady_clock::now();
   }
 
@@ -458,8 +462,8 @@ private:
   std::unique_ptr<row_view> below_;
   detail::laned_batch batch_;
 
-  std::mutex flushing_; // taken before mutex_
-  int in_a_hurry_ = 0;  // with mutex_
+  std::mutex flushing_;       // taken before mutex_
+  int waiting_for_flush_ = 0; // with mutex_
   std::condition_variable hurried_;
   std::mutex closing_;
   mutable std::mutex mutex_;
@@ -469,6 +473,7 @@ private:
   std::atomic<std::uint64_t> durable_ = 0;
   mutable std::atomic<std::uint64_t> seen_ = 0; // by readers of what is on disk
   std::atomic<bool> live_ = false;
+  std::atomic<bool> abandoned_ = false;
   std::atomic<bool> closed_ = false;
 };
 

@@ -24,8 +24,9 @@ enum class projection_mode : std::uint8_t {
   /// Behind the log, on a thread of the projection's own, in batches. Commands do not wait for it.
   async,
   /// Before the reply to the command leaves: whoever got the reply sees the row. Not while it is
-  /// paused, has stopped, tries an event again or waits for a disk, nor while a raised version is
-  /// built: then replies do not wait for it, and it takes the events in behind, as `async` does.
+  /// paused, has stopped, tries an event again or waits for a disk, nor until it has caught up
+  /// after that, nor while a raised version is built: then replies do not wait for it, and it takes
+  /// the events in behind, as `async` does.
   inlined,
 };
 
@@ -52,7 +53,8 @@ struct projection_options {
   std::chrono::milliseconds flush_interval{100};
 
   /// While so many wait for it, `ask` with `visible_in`, and `when_visible`, fail at once with
-  /// `overloaded`.
+  /// `overloaded`. Commands that were let in before that may still come to wait: at most
+  /// `runtime_options::max_outstanding` more.
   std::size_t max_waiting = 65'536;
 
   /// An event that cannot be applied is tried so many times in all, with pauses between that begin
@@ -123,6 +125,7 @@ class projection_host {
 public:
   virtual ~projection_host() = default;
 
+  virtual std::string_view name() const noexcept = 0;
   virtual result<table_view> read() const = 0;
   virtual std::uint64_t position() const noexcept = 0;
   virtual future<std::uint64_t> when_visible(std::uint64_t position,
@@ -170,6 +173,9 @@ public:
       return std::move(reached).error();
     return {};
   }
+
+  /// Lives as long as this.
+  std::string_view name() const noexcept { return host_->name(); }
 
   /// Events up to here are in the rows that `read` shows.
   std::uint64_t position() const noexcept { return host_->position(); }

@@ -25,7 +25,8 @@ public:
 
   /// From `least` to `most`, both included.
   std::uint64_t between(std::uint64_t least, std::uint64_t most) noexcept {
-    return least + below(most - least + 1);
+    const auto numbers = most - least + 1; // 0: all there are
+    return numbers == 0 ? next() : least + below(numbers);
   }
 
   /// True so often: 0 never, 1 always.

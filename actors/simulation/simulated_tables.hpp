@@ -54,11 +54,12 @@ public:
   result<void> publish(table_checkpoint at) override;
   unflushed_rows unflushed() const override;
   result<void> flush_all() override;
-  result<void> flush_gently() override { return flush_all(); }
+  result<void> flush_gently(const std::atomic<bool>&) override { return flush_all(); }
   result<void> decide(const projection_decision& decision, table_checkpoint at) override {
     return inner_->decide(decision, at);
   }
   result<void> mark_live() override { return inner_->mark_live(); }
+  void abandon() noexcept override { inner_->abandon(); }
   result<void> close() override { return inner_->close(); }
 
 private:

@@ -3,6 +3,7 @@
 #include <cairn/result.hpp>
 #include <cairn/table.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -129,7 +130,8 @@ public:
 
   // The writer's.
 
-  /// Before the first event of a batch: what its handlers read that they have not written.
+  /// Before the first event of a batch: what its handlers read that they have not written. Errors:
+  /// `shut_down`, `io_failed`, `corrupt_journal`.
   virtual result<void> begin_batch() = 0;
   virtual void begin_event() = 0;
   virtual detail::row_sink& rows() noexcept = 0;
@@ -152,7 +154,7 @@ public:
   /// found in a scan; nothing of the round stays.
   virtual bool end_round() = 0;
 
-  /// Ends a batch in which nothing was written.
+  /// Ends a batch in which nothing was written; with rows pending, a bug.
   virtual void end_batch() = 0;
 
   /// Ends the batch: readers see its rows from now on, as those of `at`. With `committed`, they and
@@ -167,8 +169,9 @@ public:
   /// writer's thread. Errors: as for `publish`.
   virtual result<void> flush_all() = 0;
   /// The same in slices, with pauses that leave nine tenths of the time to others; without them
-  /// once more than twice the rows that are due have come, or `flush_all` waits for it.
-  virtual result<void> flush_gently() = 0;
+  /// once more than twice the rows that are due have come, `flush_all` waits for it, or `hurry` is
+  /// set.
+  virtual result<void> flush_gently(const std::atomic<bool>& hurry) = 0;
 
   /// Records a decision durably, and the checkpoint behind the event with it. Nothing may be
   /// pending. Errors: as for `publish`.
@@ -177,6 +180,9 @@ public:
   /// Notes durably that the rows have caught up and may take the place of older ones. Errors: as
   /// for `publish`.
   virtual result<void> mark_live() = 0;
+
+  /// Nobody will open the files again: closing it flushes nothing any more. Any thread.
+  virtual void abandon() noexcept = 0;
 
   /// Flushes and closes; every later call fails with `shut_down`. Views must be gone: it waits for
   /// them. Without it, a store that is held by a `shared_ptr` closes with its last view. Errors: as

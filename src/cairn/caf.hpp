@@ -29,6 +29,9 @@ void register_caf_types();
 ///
 /// The runtime must be closed before `system` is destroyed. `runtime_options::threads` only sizes
 /// what is derived from it: the threads are the system's. Errors: those of `runtime::open`.
+///
+/// With CAF 0.17.6, a thread of another actor system that sends a command to a runtime logs nothing
+/// to its own system's logger from then on: CAF has no way to give that back.
 result<runtime> open_in(caf::actor_system& system, runtime_options options);
 
 /// A command on its way from an actor of the application: the content of a `request` to the

@@ -30,6 +30,25 @@ void wait_until_built(const Projection& sheet) {
     std::this_thread::yield();
 }
 
+/// A copy of a runtime's directory as a crash would leave it now.
+void copy_as_crashed(const std::filesystem::path& from, const std::filesystem::path& to) {
+  using std::filesystem::perms;
+  std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator{to})
+    std::filesystem::permissions(
+        entry, entry.is_directory() ? perms::owner_all : perms::owner_read | perms::owner_write);
+  std::filesystem::permissions(to, perms::owner_all);
+}
+
+/// How far tables have got on disk that are open in this process; 0 also if that cannot be told.
+std::uint64_t checkpoint_in_copy_of(const std::filesystem::path& tables) {
+  const temporary_directory place;
+  copy_as_crashed(tables, place / "copy");
+  const auto copy = cairn::table_store::open_for_reading({.directory = place / "copy"});
+  const auto at = copy ? (*copy)->checkpoint() : copy.error();
+  return at ? at->position : 0;
+}
+
 } // namespace
 
 TEST_CASE("a projection's handle that outlives its runtime says that it is closed") {
@@ -208,6 +227,62 @@ TEST_CASE("a pause while tables are built goes over to those that take their pla
   }
 }
 
+TEST_CASE("a projection that follows again has the rows of replies that left in the meantime") {
+  auto runtime = open_runtime({});
+  const auto accounts = runtime.host<account>().value();
+  const auto sheet = runtime.project<ledger<0>>(small_batches(projection_mode::inlined)).value();
+  sheet.pause();
+  REQUIRE(accounts.ask("a", put(1)).get());
+  std::atomic<bool> first = true;
+  const handler_hook one_more{[&](const cairn::event_info&) {
+    if (first.exchange(false)) // its reply leaves while the projection still catches up
+      CHECK(accounts.ask("b", put(1)).get().value().position() == 2);
+  }};
+  sheet.resume();
+  while (sheet.status().state != projection_state::following)
+    std::this_thread::yield();
+  CHECK(sheet.position() == 2);
+}
+
+TEST_CASE("what is parked while tables are built stays parked when the build goes on") {
+  const temporary_directory directory;
+  auto options = small_batches(projection_mode::async);
+  options.attempts = 1;
+  std::vector<cairn::projection_decision> decided;
+  gate handlers;
+  std::atomic<bool> building = false;
+  {
+    const handler_hook hook{[&](const cairn::event_info& at) {
+      if (building && at.position == 11)
+        handlers.pass();
+    }};
+    auto runtime = open_runtime(directory / "data");
+    const auto accounts = runtime.host<account>().value();
+    const auto sheet = runtime.project<ledger<0>>(options).value();
+    put_some(accounts, 20);
+    REQUIRE(sheet.wait_for(20));
+    handlers.shut();
+    building = true;
+    REQUIRE(sheet.rebuild());
+    handlers.wait_for_arrival(); // some of its rows are there
+    REQUIRE(accounts.ask("a", put(2, "poison")).get());
+    CHECK_FALSE(sheet.wait_for(21));
+    REQUIRE(sheet.park("to be looked after"));
+    REQUIRE(sheet.wait_for(21));
+    decided = sheet.decisions().value();
+    REQUIRE(decided.size() == 1);
+    while (checkpoint_in_copy_of(directory / "data/projections/ledger/1/2") == 0)
+      std::this_thread::yield(); // and reach the disk
+    copy_as_crashed(directory / "data", directory / "crashed");
+    handlers.open();
+  }
+  auto runtime = open_runtime(directory / "crashed");
+  const auto sheet = runtime.project<ledger<0>>(options).value();
+  wait_until_built(sheet);
+  CHECK(sheet.decisions().value() == decided);
+  CHECK(sheet.parked().value() == decided);
+}
+
 TEST_CASE("a build that begins anew after a crash does not repeat the decisions") {
   const temporary_directory directory;
   auto options = small_batches(projection_mode::async);
@@ -234,14 +309,7 @@ TEST_CASE("a build that begins anew after a crash does not repeat the decisions"
     building = true;
     REQUIRE(sheet.rebuild());
     handlers.wait_for_arrival(); // the decisions are copied, no batch is published
-    std::filesystem::copy(directory / "data", directory / "crashed",
-                          std::filesystem::copy_options::recursive);
-    for (const auto& entry : std::filesystem::recursive_directory_iterator{directory / "crashed"})
-      std::filesystem::permissions(entry, entry.is_directory()
-                                              ? std::filesystem::perms::owner_all
-                                              : std::filesystem::perms::owner_read
-                                                    | std::filesystem::perms::owner_write);
-    std::filesystem::permissions(directory / "crashed", std::filesystem::perms::owner_all);
+    copy_as_crashed(directory / "data", directory / "crashed");
     handlers.open();
   }
   auto runtime = open_runtime(directory / "crashed");

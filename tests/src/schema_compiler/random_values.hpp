@@ -4,172 +4,127 @@
 
 #include <rapidcheck.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <string>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
-/// A generator of any value that a field can have: numbers of the whole range, short lists.
-template <class T>
-rc::Gen<T> any();
-
-namespace rc {
-
-template <>
-struct Arbitrary<std::monostate> {
-  static Gen<std::monostate> arbitrary() { return gen::just(std::monostate{}); }
-};
-
-template <>
-struct Arbitrary<std::byte> {
-  static Gen<std::byte> arbitrary() {
-    return gen::map(gen::arbitrary<unsigned char>(), [](unsigned char c) { return std::byte{c}; });
-  }
-};
-
-/// Numbers without an enumerator too.
-template <class Enum>
-  requires std::is_enum_v<Enum>
-struct Arbitrary<Enum> {
-  static Gen<Enum> arbitrary() {
-    return gen::map(gen::oneOf(gen::inRange<std::uint16_t>(0, 4), gen::arbitrary<std::uint16_t>()),
-                    [](std::uint16_t number) { return static_cast<Enum>(number); });
-  }
-};
-
-#define CAIRN_TEST_FIELD(Struct, field) gen::set(&Struct::field, any<decltype(Struct::field)>())
-
-template <>
-struct Arbitrary<catalogue::v1::point> {
-  using value = catalogue::v1::point;
-  static Gen<value> arbitrary() {
-    return gen::build<value>(CAIRN_TEST_FIELD(value, x), CAIRN_TEST_FIELD(value, y));
-  }
-};
-
-template <>
-struct Arbitrary<catalogue::v1::empty> {
-  static Gen<catalogue::v1::empty> arbitrary() { return gen::just(catalogue::v1::empty{}); }
-};
-
-template <>
-struct Arbitrary<money::price> {
-  using value = money::price;
-  static Gen<value> arbitrary() {
-    return gen::build<value>(CAIRN_TEST_FIELD(value, cents), CAIRN_TEST_FIELD(value, currency));
-  }
-};
-
-template <>
-struct Arbitrary<catalogue::v1::stock> {
-  using member = catalogue::v1::stock;
-  static Gen<member> arbitrary() {
-    return gen::build<member>(CAIRN_TEST_FIELD(member, count), CAIRN_TEST_FIELD(member, value));
-  }
-};
-
-template <>
-struct Arbitrary<catalogue::v1::scalars> {
-  using value = catalogue::v1::scalars;
-  static Gen<value> arbitrary() {
-    return gen::build<value>(CAIRN_TEST_FIELD(value, yes), CAIRN_TEST_FIELD(value, no),
-                             CAIRN_TEST_FIELD(value, int8), CAIRN_TEST_FIELD(value, int16),
-                             CAIRN_TEST_FIELD(value, int32), CAIRN_TEST_FIELD(value, int64),
-                             CAIRN_TEST_FIELD(value, uint8), CAIRN_TEST_FIELD(value, uint16),
-                             CAIRN_TEST_FIELD(value, uint32), CAIRN_TEST_FIELD(value, uint64),
-                             CAIRN_TEST_FIELD(value, float32), CAIRN_TEST_FIELD(value, float64),
-                             CAIRN_TEST_FIELD(value, endless), CAIRN_TEST_FIELD(value, undefined),
-                             CAIRN_TEST_FIELD(value, colour), CAIRN_TEST_FIELD(value, plain_colour),
-                             CAIRN_TEST_FIELD(value, plain_float));
-  }
-};
-
-template <>
-struct Arbitrary<catalogue::v1::pointers> {
-  using value = catalogue::v1::pointers;
-  static Gen<value> arbitrary() {
-    return gen::build<value>(
-        CAIRN_TEST_FIELD(value, text), CAIRN_TEST_FIELD(value, text_with_default),
-        CAIRN_TEST_FIELD(value, data), CAIRN_TEST_FIELD(value, data_with_default),
-        CAIRN_TEST_FIELD(value, point), CAIRN_TEST_FIELD(value, point_with_default),
-        CAIRN_TEST_FIELD(value, price), CAIRN_TEST_FIELD(value, stock),
-        CAIRN_TEST_FIELD(value, nothing));
-  }
-};
-
-template <>
-struct Arbitrary<catalogue::v1::lists> {
-  using value = catalogue::v1::lists;
-  static Gen<value> arbitrary() {
-    return gen::build<value>(CAIRN_TEST_FIELD(value, voids), CAIRN_TEST_FIELD(value, bools),
-                             CAIRN_TEST_FIELD(value, int8s), CAIRN_TEST_FIELD(value, int16s),
-                             CAIRN_TEST_FIELD(value, int32s), CAIRN_TEST_FIELD(value, int64s),
-                             CAIRN_TEST_FIELD(value, uint8s), CAIRN_TEST_FIELD(value, uint16s),
-                             CAIRN_TEST_FIELD(value, uint32s), CAIRN_TEST_FIELD(value, uint64s),
-                             CAIRN_TEST_FIELD(value, float32s), CAIRN_TEST_FIELD(value, float64s),
-                             CAIRN_TEST_FIELD(value, texts), CAIRN_TEST_FIELD(value, datas),
-                             CAIRN_TEST_FIELD(value, colours), CAIRN_TEST_FIELD(value, points),
-                             CAIRN_TEST_FIELD(value, grid), CAIRN_TEST_FIELD(value, cube),
-                             CAIRN_TEST_FIELD(value, paths), CAIRN_TEST_FIELD(value, prices),
-                             CAIRN_TEST_FIELD(value, bool_rows), CAIRN_TEST_FIELD(value, empties));
-  }
-};
-
-template <>
-struct Arbitrary<catalogue::v1::list_defaults_nested_row> {
-  using value = catalogue::v1::list_defaults_nested_row;
-  static Gen<value> arbitrary() { return gen::build<value>(CAIRN_TEST_FIELD(value, label)); }
-};
-
-template <>
-struct Arbitrary<catalogue::v1::list_defaults_nested> {
-  using value = catalogue::v1::list_defaults_nested;
-  static Gen<value> arbitrary() { return gen::build<value>(CAIRN_TEST_FIELD(value, rows)); }
-};
-
-template <>
-struct Arbitrary<catalogue::v1::list_defaults> {
-  using value = catalogue::v1::list_defaults;
-  static Gen<value> arbitrary() {
-    return gen::build<value>(CAIRN_TEST_FIELD(value, bools), CAIRN_TEST_FIELD(value, int64s),
-                             CAIRN_TEST_FIELD(value, float32s), CAIRN_TEST_FIELD(value, texts),
-                             CAIRN_TEST_FIELD(value, datas), CAIRN_TEST_FIELD(value, colours),
-                             CAIRN_TEST_FIELD(value, points), CAIRN_TEST_FIELD(value, grid),
-                             CAIRN_TEST_FIELD(value, nested), CAIRN_TEST_FIELD(value, one_text));
-  }
-};
-
-template <>
-struct Arbitrary<catalogue::v1::everything> {
-  using value = catalogue::v1::everything;
-  static Gen<value> arbitrary() {
-    return gen::build<value>(CAIRN_TEST_FIELD(value, scalars), CAIRN_TEST_FIELD(value, pointers),
-                             CAIRN_TEST_FIELD(value, lists), CAIRN_TEST_FIELD(value, defaults));
-  }
-};
-
-#undef CAIRN_TEST_FIELD
-
-} // namespace rc
-
-namespace detail {
+// Any value that a field can have: numbers of the whole range, enums without an enumerator too,
+// short lists. Fields are picked one after another, and only the picks of scalars are generators of
+// rapidcheck's: one for each kind of list or struct would take a minute to compile.
 
 template <class T>
-struct element {
-  using type = void;
-};
+T pick();
+
+template <class Struct, auto... Fields>
+Struct pick_struct() {
+  Struct made;
+  ((made.*Fields = pick<std::remove_cvref_t<decltype(made.*Fields)>>()), ...);
+  return made;
+}
+
+template <class List>
+List pick_list() {
+  List made(*rc::gen::inRange<std::size_t>(0, 5));
+  for (std::size_t i = 0; i < made.size(); ++i) // of bools, too, which have no references
+    made[i] = pick<typename List::value_type>();
+  return made;
+}
 
 template <class T>
-struct element<std::vector<T>> {
-  using type = T;
-};
-
-} // namespace detail
+constexpr bool is_list = false;
+template <class T>
+constexpr bool is_list<std::vector<T>> = true;
 
 template <class T>
-rc::Gen<T> any() {
-  using element = typename detail::element<T>::type;
-  if constexpr (std::is_void_v<element>)
-    return rc::gen::arbitrary<T>();
-  else // The size limits a list's length and a number's range; only the length is to be small.
-    return rc::gen::resize(
-        5, rc::gen::container<T>(rc::gen::resize(rc::kNominalSize, any<element>())));
+T pick() {
+  if constexpr (is_list<T>)
+    return pick_list<T>();
+  else if constexpr (std::is_enum_v<T> && !std::is_same_v<T, std::byte>)
+    return static_cast<T>(*rc::gen::oneOf(rc::gen::inRange<std::uint16_t>(0, 4),
+                                          rc::gen::arbitrary<std::uint16_t>()));
+  else if constexpr (std::is_same_v<T, std::byte>)
+    return std::byte{*rc::gen::arbitrary<unsigned char>()};
+  else
+    return *rc::gen::resize(rc::kNominalSize, rc::gen::arbitrary<T>());
+}
+
+template <>
+inline std::monostate pick() {
+  return {};
+}
+
+template <>
+inline catalogue::v1::empty pick() {
+  return {};
+}
+
+template <>
+inline catalogue::v1::point pick() {
+  using point = catalogue::v1::point;
+  return pick_struct<point, &point::x, &point::y>();
+}
+
+template <>
+inline money::price pick() {
+  using price = money::price;
+  return pick_struct<price, &price::cents, &price::currency>();
+}
+
+template <>
+inline catalogue::v1::stock pick() {
+  using stock = catalogue::v1::stock;
+  return pick_struct<stock, &stock::count, &stock::value>();
+}
+
+template <>
+inline catalogue::v1::scalars pick() {
+  using of = catalogue::v1::scalars;
+  return pick_struct<of, &of::yes, &of::no, &of::int8, &of::int16, &of::int32, &of::int64,
+                     &of::uint8, &of::uint16, &of::uint32, &of::uint64, &of::float32, &of::float64,
+                     &of::endless, &of::undefined, &of::colour, &of::plain_colour,
+                     &of::plain_float>();
+}
+
+template <>
+inline catalogue::v1::pointers pick() {
+  using of = catalogue::v1::pointers;
+  return pick_struct<of, &of::text, &of::text_with_default, &of::data, &of::data_with_default,
+                     &of::point, &of::point_with_default, &of::price, &of::stock, &of::nothing>();
+}
+
+template <>
+inline catalogue::v1::lists pick() {
+  using of = catalogue::v1::lists;
+  return pick_struct<of, &of::voids, &of::bools, &of::int8s, &of::int16s, &of::int32s, &of::int64s,
+                     &of::uint8s, &of::uint16s, &of::uint32s, &of::uint64s, &of::float32s,
+                     &of::float64s, &of::texts, &of::datas, &of::colours, &of::points, &of::grid,
+                     &of::cube, &of::paths, &of::prices, &of::bool_rows, &of::empties>();
+}
+
+template <>
+inline catalogue::v1::list_defaults_nested_row pick() {
+  using of = catalogue::v1::list_defaults_nested_row;
+  return pick_struct<of, &of::label>();
+}
+
+template <>
+inline catalogue::v1::list_defaults_nested pick() {
+  using of = catalogue::v1::list_defaults_nested;
+  return pick_struct<of, &of::rows>();
+}
+
+template <>
+inline catalogue::v1::list_defaults pick() {
+  using of = catalogue::v1::list_defaults;
+  return pick_struct<of, &of::bools, &of::int64s, &of::float32s, &of::texts, &of::datas,
+                     &of::colours, &of::points, &of::grid, &of::nested, &of::one_text>();
+}
+
+template <>
+inline catalogue::v1::everything pick() {
+  using of = catalogue::v1::everything;
+  return pick_struct<of, &of::scalars, &of::pointers, &of::lists, &of::defaults>();
 }
