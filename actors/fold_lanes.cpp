@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <string>
+#include <utility>
 
 namespace cairn::detail {
 namespace {
@@ -12,7 +14,23 @@ constexpr int rounds_in_a_batch = 4; // of the time that one may take: between, 
 constexpr std::size_t least_alone = 1024;
 constexpr std::size_t most_alone = std::size_t{1} << 20;
 
+constexpr std::size_t most_folding_threads = 64;
+
 } // namespace
+
+result<void> fold_lanes::check(const projection_options& options) {
+  const auto wanted = options.folding_threads;
+  const auto refuse = [](std::string why) {
+    return error{errc::invalid_argument, "projection_options::folding_threads " + std::move(why)};
+  };
+  if (wanted == 0 || wanted > most_folding_threads)
+    return refuse("must be from 1 to " + std::to_string(most_folding_threads));
+  if (wanted > 1 && options.mode == projection_mode::inlined)
+    return refuse("must be 1 for an inlined projection: the thread that replies folds it");
+  if (wanted > 1 && wanted >= options.tables.max_readers)
+    return refuse("must be less than tables.max_readers");
+  return {};
+}
 
 fold_lanes::fold_lanes(const projection_options& options, const fold_driving& driving)
   : driving_{driving}, lanes_{options.folding_threads},

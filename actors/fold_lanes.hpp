@@ -24,7 +24,11 @@ public:
   /// Applies an event; false: it cannot be applied. Throws nothing. Any thread.
   using handler = function_ref<bool(row_sink&, const event_view&)>;
 
+  /// `options` pass `check`.
   fold_lanes(const projection_options& options, const fold_driving& driving);
+
+  /// Errors: `invalid_argument`: there can be no such number of threads.
+  static result<void> check(const projection_options& options);
 
   /// The threads, if there are to be any. Errors: `io_failed`.
   result<void> start();

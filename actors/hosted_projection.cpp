@@ -19,22 +19,6 @@ std::uint32_t next_generation(const std::vector<table_generation>& found, std::u
   return last + 1;
 }
 
-constexpr std::size_t most_folding_threads = 64;
-
-result<void> check_threads(const projection_options& options) {
-  const auto wanted = options.folding_threads;
-  const auto refuse = [](std::string why) {
-    return error{errc::invalid_argument, "projection_options::folding_threads " + std::move(why)};
-  };
-  if (wanted == 0 || wanted > most_folding_threads)
-    return refuse("must be from 1 to " + std::to_string(most_folding_threads));
-  if (wanted > 1 && options.mode == projection_mode::inlined)
-    return refuse("must be 1 for an inlined projection: the thread that replies folds it");
-  if (wanted > 1 && wanted >= options.tables.max_readers)
-    return refuse("must be less than tables.max_readers");
-  return {};
-}
-
 } // namespace
 
 hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
@@ -53,7 +37,7 @@ hosted_projection::open(std::unique_ptr<projection_model> model, const journal& 
   if (options.attempts == 0 || options.max_batch_events == 0)
     return error{errc::invalid_argument,
                  "projection_options::attempts and max_batch_events must not be 0"};
-  if (auto fits = check_threads(options); !fits)
+  if (auto fits = fold_lanes::check(options); !fits)
     return std::move(fits).error();
   auto home = root.empty() ? root : root / model->name;
   std::shared_ptr<hosted_projection> made{new hosted_projection{

@@ -155,10 +155,10 @@ void row_lanes::clear() {
     each->below = {};
 }
 
-row_batch& laned_batch::join() {
+/// The lanes keep no rows.
+void laned_batch::join() {
   lanes_.for_each([&](row_batch& lane) { rows_.take_over(lane); });
   lanes_.clear_rows();
-  return rows_;
 }
 
 } // namespace cairn::detail

@@ -97,10 +97,12 @@ public:
     rows_.begin_event();
   }
   row_batch& rows() noexcept { return rows_; }
-  row_lanes& lanes() noexcept { return lanes_; }
+
   result<void> begin_round(std::size_t lanes, row_lanes::capture below) {
     return lanes_.begin_round(lanes, rows_, below);
   }
+  row_sink& lane(std::size_t number) noexcept { return lanes_.lane(number); }
+  bool end_round() { return lanes_.end_round(); }
 
   bool empty() const noexcept { return size() == 0; }
   std::size_t size() const noexcept { return rows_.size() + lanes_.size(); }
@@ -111,14 +113,19 @@ public:
     use(rows_);
     lanes_.for_each(use);
   }
-  /// Everything in one; the lanes keep nothing.
-  row_batch& join();
+  /// Moves everything into `rows`; the lanes let go of their views.
+  void settle() {
+    join();
+    lanes_.clear();
+  }
   void clear() {
     rows_.clear();
     lanes_.clear();
   }
 
 private:
+  void join();
+
   row_batch rows_;
   row_lanes lanes_;
 };

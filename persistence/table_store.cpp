@@ -3,7 +3,6 @@
 #include "append_outcomes.hpp"
 #include "process_identity.hpp"
 #include "row_lanes.hpp"
-#include "row_layer.hpp"
 #include "row_view.hpp"
 #include "table_env.hpp"
 
@@ -135,10 +134,8 @@ public:
   result<void> begin_round(std::size_t lanes) override {
     return batch_.begin_round(lanes, [this] { return capture(false); });
   }
-  detail::row_sink& lane(std::size_t number) noexcept override {
-    return batch_.lanes().lane(number);
-  }
-  bool end_round() override { return batch_.lanes().end_round(); }
+  detail::row_sink& lane(std::size_t number) noexcept override { return batch_.lane(number); }
+  bool end_round() override { return batch_.end_round(); }
 
   void end_batch() override {
     CAIRN_ASSERT(batch_.empty());
@@ -155,7 +152,8 @@ public:
           return std::move(flushed).error();
       add_to_memory(at);
     } else {
-      let_go_of_below(); // its transactions would keep pages that the commit frees
+      below_.reset(); // its transaction, and those of lanes, would keep pages that it frees
+      batch_.settle();
       if (auto committed = commit_batch(at); !committed) {
         if (auto again = capture(false)) { // the batch is as before
           below_ = *std::move(again);
@@ -320,11 +318,6 @@ private:
     return {};
   }
 
-  void let_go_of_below() {
-    below_.reset();
-    batch_.join();
-    batch_.lanes().clear();
-  }
   void clear_batch() {
     below_.reset();
     batch_.clear();

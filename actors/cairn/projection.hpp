@@ -39,13 +39,13 @@ struct projection_options {
   std::size_t max_batch_bytes = std::size_t{16} << 20; ///< Of rows that it has changed.
   std::chrono::milliseconds max_batch_time{10};
 
-  /// So many threads (1 to 64; with `async` only) fold events of different streams at the same time,
-  /// those of a stream in their order. The rows are the same as with one: where streams share rows,
-  /// a round of events is folded again, one after another, and so are then all for a while (see
-  /// `projection_status`). Handlers must then be pure in the event and the rows: several threads
-  /// call them at once, now and then in vain and with the rows of streams that lag behind each
-  /// other; what comes of that is thrown away. It pays where streams have rows of their own and a
-  /// processor is free. Each thread takes one of `tables.max_readers`.
+  /// So many threads (1 to 64; only 1 if `inlined`) fold events of different streams at the same
+  /// time, those of a stream in their order. The rows are the same as with one: where streams share
+  /// rows, a round of events is folded again, one after another, and so are then all for a while
+  /// (see `projection_status`). Handlers must then be pure in the event and the rows: several
+  /// threads call them at once, now and then in vain and with the rows of streams that lag behind
+  /// each other; what comes of that is thrown away. It pays where streams have rows of their own
+  /// and a processor is free. Each thread takes one of `tables.max_readers`.
   std::size_t folding_threads = 1;
 
   /// Rows reach the disk so long after they became visible, while that takes less than a tenth of
