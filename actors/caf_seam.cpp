@@ -1,6 +1,7 @@
 #include "caf_seam.hpp"
 
 #include "caf_generation.hpp"
+#include "start_thread.hpp"
 
 #include <caf/actor_config.hpp>
 #include <caf/actor_system_config.hpp>
@@ -13,8 +14,10 @@
 #include <caf/resumable.hpp>
 #include <caf/sec.hpp>
 
-#include <algorithm>
+#include <future>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #if CAF_MAJOR_VERSION >= 1
 #include <caf/init_global_meta_objects.hpp>
@@ -207,11 +210,9 @@ struct owned_system::parts {
 
   static caf::actor_system_config& configure(caf::actor_system_config& config,
                                              std::size_t threads) {
-    if (threads == 0)
-      threads = std::max<std::size_t>(2, std::thread::hardware_concurrency());
-      // CAF's work-stealing scheduler wakes by polling; sharing wakes through a condition variable.
-      // With one message for each burst of commands, sharing's central queue is no bottleneck
-      // (measured: README).
+    // CAF's work-stealing scheduler wakes by polling; sharing wakes through a condition variable.
+    // With one message for each burst of commands, sharing's central queue is no bottleneck
+    // (measured: README).
 #if CAF_MAJOR_VERSION >= 1
     caf::core::init_global_meta_objects(); // as often as one likes
     config.set("caf.scheduler.policy", "sharing");
@@ -226,6 +227,25 @@ struct owned_system::parts {
   caf::actor_system_config config;
   caf::actor_system system;
 };
+
+result<void> owned_system::check_threads(std::size_t threads) {
+  constexpr std::size_t beside_workers = 2; // CAF's clock, and its printer
+  std::promise<void> over;
+  const auto end = over.get_future().share();
+  std::vector<std::thread> started;
+  result<void> all;
+  for (std::size_t i = 0; i < threads + beside_workers && all; ++i) {
+    auto one = start_thread("cairn-try", [end] { end.wait(); });
+    if (one)
+      started.push_back(*std::move(one));
+    else
+      all = std::move(one).error();
+  }
+  over.set_value();
+  for (auto& one : started)
+    one.join();
+  return all;
+}
 
 owned_system::owned_system(std::size_t threads) {
   auto* const before = caf::logger::current_logger();

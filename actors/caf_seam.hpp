@@ -2,6 +2,8 @@
 
 #include "runner.hpp"
 
+#include <cairn/result.hpp>
+
 #include <caf/actor.hpp>
 #include <caf/actor_system.hpp>
 
@@ -46,7 +48,11 @@ void wake(const caf::actor& target);
 /// An actor system configured for Cairn, and its configuration, which must outlive it.
 class owned_system {
 public:
-  /// `threads`: of the scheduler; 0: one for each processor, at least 2.
+  /// Whether there are threads to be had for it: where not, CAF would end the program. Errors:
+  /// `io_failed`.
+  static result<void> check_threads(std::size_t threads);
+
+  /// `threads`: of the scheduler, at least 1.
   explicit owned_system(std::size_t threads);
   ~owned_system();
 

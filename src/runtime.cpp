@@ -77,8 +77,11 @@ result<runtime> runtime_access::open(runtime_options options, caf::actor_system*
   auto parts = std::make_unique<runtime::parts>();
   parts->events = *std::move(events);
   parts->projections = make_projections(*parts->events, options);
-  if (!system)
+  if (!system) {
+    if (auto enough = detail::seam::owned_system::check_threads(thread_count(options)); !enough)
+      return std::move(enough).error();
     system = &parts->own_system.emplace(thread_count(options)).get();
+  }
   parts->engine = detail::engine::start(*system, *parts->events, engine_options_of(options));
   parts->engine->tell(parts->projections.get());
   return runtime{std::move(parts)};

@@ -69,7 +69,9 @@ struct runtime_status {
 /// It opens no port. All functions may be called from any thread.
 class runtime {
 public:
-  /// Errors: `invalid_argument` naming the option, and those of `open_lmdb_journal`.
+  /// Errors: `invalid_argument` naming the option, `io_failed` where the machine has no threads to
+  /// give (CAF ends the program if they run out while it starts its own), and those of
+  /// `open_lmdb_journal`.
   static result<runtime> open(runtime_options options);
 
   /// Opens the journal in `options.directory` for reading only, beside a process that may be

@@ -4,6 +4,7 @@
 
 #include "account.hpp"
 #include "temporary_directory.hpp"
+#include "thread_limit.hpp"
 
 #include <doctest/doctest.h>
 
@@ -315,4 +316,14 @@ TEST_CASE("hosting on a closed runtime fails with shut_down") {
   auto runtime = cairn::runtime::open({}).value();
   CHECK(runtime.close());
   CHECK(runtime.host<account>().error().code() == errc::shut_down);
+}
+
+TEST_CASE("a runtime for which there are too few threads says so") {
+  for (const rlim_t most : {1, 2, 3, 5}) // of 4 and the journal's
+    cairn::test::in_child_of_somebody([&](const std::filesystem::path& where) {
+      if (!cairn::test::limit_threads(most))
+        return cairn::test::not_here;
+      const auto opened = cairn::runtime::open({.directory = where, .threads = 4});
+      return !opened && opened.error().code() == errc::io_failed ? 0 : 1;
+    });
 }
