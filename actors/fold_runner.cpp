@@ -29,6 +29,8 @@ fold_runner::fold_runner(const projection_model& model, const journal& log,
 result<void> fold_runner::start() {
   if (!follows_ || !driving_.by_threads)
     return {};
+  if (auto started = fold_.start_threads(); !started)
+    return started;
   auto folding = start_thread("cairn-project", [this] { run(); });
   if (!folding)
     return std::move(folding).error();
@@ -53,6 +55,7 @@ void fold_runner::stop() {
   for (auto* const thread : {&thread_, &flusher_})
     if (thread->joinable() && thread->get_id() != std::this_thread::get_id())
       thread->join();
+  fold_.stop_threads();
 }
 
 void fold_runner::interrupt() {
@@ -389,6 +392,8 @@ void fold_runner::add_to(projection_status& status) const {
   status.version = version_;
   status.position = position();
   status.tables = store().status();
+  status.events_in_lanes = fold_.lanes().events();
+  status.rounds_again = fold_.lanes().rounds_again();
   const std::lock_guard lock{mutex_};
   status.rate_per_s = rate_.per_second(driving_.time());
   if (last_trouble_) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fold_driving.hpp"
+#include "fold_lanes.hpp"
 
 #include <cairn/event_buffer.hpp>
 #include <cairn/journal.hpp>
@@ -32,7 +33,13 @@ public:
   projection_fold(const projection_model& model, const journal& log,
                   std::shared_ptr<table_store> store, const projection_options& options,
                   const fold_driving& driving)
-    : model_{model}, log_{log}, store_{std::move(store)}, options_{options}, driving_{driving} {}
+    : model_{model}, log_{log}, store_{std::move(store)}, options_{options}, driving_{driving},
+      lanes_{options_, driving} {}
+
+  /// The threads that fold beside the caller's, if the options want any. Errors: `io_failed`.
+  result<void> start_threads() { return lanes_.start(); }
+  /// While nobody is in `advance`.
+  void stop_threads() { lanes_.stop(); }
 
   /// How a batch ended. Events before the one that failed are in the rows.
   struct outcome {
@@ -60,13 +67,16 @@ public:
   /// Whether the rows were folded from this journal. Errors: `corrupt_journal` if not.
   result<void> check_history() const;
 
+  const fold_lanes& lanes() const noexcept { return lanes_; }
   table_store& store() const noexcept { return *store_; }
 
 private:
   struct batch;
 
+  std::optional<error> project(row_sink& into, const event_view& event) const;
   std::optional<error> try_apply(const event_view& event);
   bool copy_events(std::uint64_t first, std::uint64_t last, batch& into);
+  bool fold_copies_in_lanes(batch& into, const std::atomic<bool>& interrupt);
   template <class IsFull>
   bool apply_copies(std::uint64_t last, batch& into, const IsFull& is_full);
 
@@ -75,6 +85,7 @@ private:
   std::shared_ptr<table_store> store_;
   const projection_options options_;
   const fold_driving& driving_;
+  fold_lanes lanes_;
   std::set<std::uint64_t> passed_over_;
   event_buffer copies_; // handlers may be slow, and no replay of the log waits for them
   std::optional<table_checkpoint> unpublished_; // of a batch that the store could not take yet

@@ -27,25 +27,34 @@ void row_batch::roll_back() {
 }
 
 result<row_words> row_batch::find(key_view key) const {
-  if (const auto* const own = rows_.find(as_text(key)))
-    return row_words{own->row.words};
-  return below_->find(key);
+  return find_over(*below_, key);
 }
 
 result<void> row_batch::scan(key_view from, key_view below, scan_direction direction,
                              row_visitor visitor) const {
+  return scan_over(*below_, from, below, direction, visitor);
+}
+
+result<row_words> row_batch::find_over(const row_source& below, key_view key) const {
+  if (const auto* const own = rows_.find(as_text(key)))
+    return row_words{own->row.words};
+  return below.find(key);
+}
+
+result<void> row_batch::scan_over(const row_source& below, key_view from, key_view up_to,
+                                  scan_direction direction, row_visitor visitor) const {
   std::vector<override_row> own;
   for (std::size_t i = 0; i < rows_.size(); ++i)
     if (const auto& [key, hash, changed] = rows_[i];
-        key >= as_text(from) && (below.empty() || key < as_text(below)))
+        key >= as_text(from) && (up_to.empty() || key < as_text(up_to)))
       own.push_back({as_key(key), changed.words});
   std::sort(own.begin(), own.end(), [&](const override_row& a, const override_row& b) {
     const int order = as_text(a.key).compare(as_text(b.key));
     return direction == scan_direction::ascending ? order < 0 : order > 0;
   });
   std::size_t next = 0;
-  return scan_over(
-      *below_, from, below, direction,
+  return detail::scan_over(
+      below, from, up_to, direction,
       [&]() -> const override_row* { return next < own.size() ? &own[next++] : nullptr; }, visitor);
 }
 
@@ -78,6 +87,13 @@ void row_batch::set(key_view key, std::vector<std::uint64_t> row) {
 void row_batch::fail(error why) {
   if (!failure_)
     failure_ = std::move(why);
+}
+
+void row_batch::take_over(row_batch& from) {
+  begin_event();
+  for (std::size_t i = 0; i < from.rows_.size(); ++i)
+    set(as_key(from.rows_[i].key), std::move(from.rows_[i].row.words));
+  from.clear();
 }
 
 void row_batch::clear() {

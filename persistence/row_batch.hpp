@@ -25,8 +25,6 @@ public:
 
   /// The changes that follow belong to one event.
   void begin_event() noexcept;
-  /// Why the event that began last cannot be applied, if so.
-  const std::optional<error>& failure() const noexcept { return failure_; }
   /// Takes back what was written since the event began.
   void roll_back();
 
@@ -36,6 +34,12 @@ public:
   void put(key_view key, std::vector<std::uint64_t> row) override;
   void erase(key_view key) override;
   void fail(error why) override;
+  const std::optional<error>& failure() const noexcept override { return failure_; }
+
+  // The same with another source below: of one thread each, while the batch stays as it is.
+  result<row_words> find_over(const row_source& below, key_view key) const;
+  result<void> scan_over(const row_source& below, key_view from, key_view up_to,
+                         scan_direction direction, row_visitor visitor) const;
 
   bool empty() const noexcept { return rows_.size() == 0; }
   std::size_t size() const noexcept { return rows_.size(); }
@@ -45,6 +49,8 @@ public:
   /// All of it.
   rows_by_key& changes() noexcept { return rows_; }
   const rows_by_key& changes() const noexcept { return rows_; }
+  /// Takes over all changes of another batch, as those of one more event.
+  void take_over(row_batch& from);
   void clear();
 
 private:

@@ -2,12 +2,9 @@
 
 #include "append_outcomes.hpp"
 #include "process_identity.hpp"
-#include "row_batch.hpp"
-#include "row_layer.hpp"
+#include "row_lanes.hpp"
 #include "row_view.hpp"
 #include "table_env.hpp"
-
-#include <xxhash.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -129,15 +126,20 @@ public:
   }
 
   void begin_event() override { batch_.begin_event(); }
-  detail::row_sink& rows() noexcept override { return batch_; }
-  const std::optional<error>& event_failure() const noexcept override { return batch_.failure(); }
-  void roll_back_event() override { batch_.roll_back(); }
+  detail::row_sink& rows() noexcept override { return batch_.rows(); }
+  void roll_back_event() override { batch_.rows().roll_back(); }
   std::size_t pending_rows() const noexcept override { return batch_.size(); }
   std::size_t pending_bytes() const noexcept override { return batch_.bytes(); }
 
+  result<void> begin_round(std::size_t lanes) override {
+    return batch_.begin_round(lanes, [this] { return capture(false); });
+  }
+  detail::row_sink& lane(std::size_t number) noexcept override { return batch_.lane(number); }
+  bool end_round() override { return batch_.end_round(); }
+
   void end_batch() override {
     CAIRN_ASSERT(batch_.empty());
-    below_.reset(); // its transaction would keep pages
+    clear_batch();
   }
 
   result<void> publish(table_checkpoint at) override {
@@ -150,7 +152,8 @@ public:
           return std::move(flushed).error();
       add_to_memory(at);
     } else {
-      below_.reset(); // its transaction would keep pages that the commit frees
+      below_.reset(); // its transaction, and those of lanes, would keep pages that it frees
+      batch_.settle();
       if (auto committed = commit_batch(at); !committed) {
         if (auto again = capture(false)) { // the batch is as before
           below_ = *std::move(again);
@@ -160,8 +163,7 @@ public:
       }
       durable_ = at.position;
     }
-    below_.reset();
-    batch_.clear();
+    clear_batch();
     position_ = at.position;
     return {};
   }
@@ -233,7 +235,7 @@ public:
       return {};
     auto flushed = abandoned_ ? result<void>{} : write_all();
     closed_ = true;
-    below_.reset();
+    clear_batch();
     if (env_)
       env_->close();
     return flushed;
@@ -316,8 +318,13 @@ private:
     return {};
   }
 
+  void clear_batch() {
+    below_.reset();
+    batch_.clear();
+  }
+
   result<void> commit_batch(table_checkpoint at) {
-    const auto changes = batch_.changes().in_order();
+    const auto changes = batch_.rows().changes().in_order();
     return env_->commit(batch_.bytes(), at, [&](MDB_txn* txn) {
       detail::row_writer rows;
       if (const int rc = env_->write_rows(txn, rows))
@@ -346,7 +353,8 @@ private:
 
   void add_to_memory(table_checkpoint at) {
     const std::lock_guard lock{mutex_};
-    memory_.current->add(batch_, at.position, memory_.in_use);
+    batch_.for_each(
+        [&](detail::row_batch& rows) { memory_.current->add(rows, at.position, memory_.in_use); });
     memory_.position = at;
     freeze_if_due();
   }
@@ -445,7 +453,7 @@ private:
 
   // The writer's.
   std::unique_ptr<row_view> below_;
-  detail::row_batch batch_;
+  detail::laned_batch batch_;
 
   std::mutex flushing_;       // taken before mutex_
   int waiting_for_flush_ = 0; // with mutex_
@@ -463,19 +471,6 @@ private:
 };
 
 } // namespace
-
-std::uint64_t event_mark(const event_view& event) {
-  const auto stream = event.stream();
-  const std::uint64_t parts[]{
-      event.position(),
-      event.version(),
-      event.epoch(),
-      static_cast<std::uint64_t>(event.recorded_at().time_since_epoch().count()),
-      event.command_id().high(),
-      event.command_id().low(),
-      XXH3_64bits(stream.data(), stream.size())};
-  return XXH3_64bits(parts, sizeof(parts));
-}
 
 result<std::unique_ptr<table_store>> table_store::open(table_store_options options) {
   std::unique_ptr<table_env> env;

@@ -39,6 +39,15 @@ struct projection_options {
   std::size_t max_batch_bytes = std::size_t{16} << 20; ///< Of rows that it has changed.
   std::chrono::milliseconds max_batch_time{10};
 
+  /// So many threads (1 to 64; only 1 if `inlined`) fold events of different streams at the same
+  /// time, those of a stream in their order. The rows are the same as with one: where streams share
+  /// rows, a round of events is folded again, one after another, and so are then all for a while
+  /// (see `projection_status`). Handlers must then be pure in the event and the rows: several
+  /// threads call them at once, now and then in vain and with the rows of streams that lag behind
+  /// each other; what comes of that is thrown away. It pays where streams have rows of their own
+  /// and a processor is free. Each thread takes one of `tables.max_readers`.
+  std::size_t folding_threads = 1;
+
   /// Rows reach the disk so long after they became visible, while that takes less than a tenth of
   /// the time; under more load later, as `table_store_options::flush_rows` and its neighbours say.
   std::chrono::milliseconds flush_interval{100};
@@ -99,6 +108,10 @@ struct projection_status {
   std::optional<error>
       last_error;             ///< The last one; of an event that stopped it, with its position.
   std::uint32_t attempts = 0; ///< Made with that event.
+  /// Of those in the rows, folded by `folding_threads` at the same time since it was opened.
+  std::uint64_t events_in_lanes = 0;
+  /// How often that was in vain, because threads met at a row or an event could not be applied.
+  std::uint64_t rounds_again = 0;
   table_store_status tables;
   std::optional<projection_build> build;
 };

@@ -18,8 +18,13 @@ simulated_process::simulated_process(simulation_context& run, const simulated_do
   : run_{run}, domain_{domain}, disk_{disk},
     followers_{followers}, setup_{with}, log_{std::make_unique<simulated_journal>(run, *disk.log)},
     projections_{std::make_unique<simulated_projections>(
-        run, domain, disk.projections, *log_, with.max_batch_events,
-        [this](std::chrono::milliseconds time) { wait_between_attempts(time); })},
+        run, domain, disk.projections, *log_,
+        projection_options{
+            .max_batch_events = with.max_batch_events,
+            .folding_threads = with.folding_threads,
+            .attempts = 3,
+            .pause_between_attempts =
+                [this](std::chrono::milliseconds time) { wait_between_attempts(time); }})},
     executor_{std::make_shared<simulated_executor>(run)} {
   auto options = setup_.engine;
   options.now = [this] { return run_.clock.steady(); };

@@ -28,13 +28,12 @@ private:
   const std::function<simulated_poison::effect(std::uint64_t)> meet_;
 };
 
-simulated_projections::simulated_projections(
-    simulation_context& run, const simulated_domain& domain, std::vector<kept_projection>& kept,
-    journal& log, std::size_t max_batch_events,
-    std::function<void(std::chrono::milliseconds)> between_attempts)
-  : run_{run}, domain_{domain}, kept_{kept}, log_{log}, max_batch_events_{max_batch_events},
-    between_attempts_{std::move(between_attempts)}, prompt_(kept.size()),
-    disturbed_(kept.size()), set_{log, {}, make_driving()} {}
+simulated_projections::simulated_projections(simulation_context& run,
+                                             const simulated_domain& domain,
+                                             std::vector<kept_projection>& kept, journal& log,
+                                             projection_options options)
+  : run_{run}, domain_{domain}, kept_{kept}, log_{log}, options_{std::move(options)},
+    prompt_(kept.size()), disturbed_(kept.size()), set_{log, {}, make_driving()} {}
 
 fold_driving simulated_projections::make_driving() {
   fold_driving driving{.by_threads = false, .now = [this] { return run_.clock.steady(); }};
@@ -69,10 +68,10 @@ void simulated_projections::open_all() {
   for (std::size_t which = 0; which < kept_.size(); ++which) {
     (void)log_.declare_schemas(
         {.owner = "projection " + make_model(which)->name, .rows = make_model(which)->rows});
-    const projection_options with{.mode = kept_[which].mode,
-                                  .max_batch_events = max_batch_events_,
-                                  .attempts = 3,
-                                  .pause_between_attempts = between_attempts_};
+    auto with = options_;
+    with.mode = kept_[which].mode;
+    if (with.mode == projection_mode::inlined)
+      with.folding_threads = 1;
     auto opened = set_.project(make_model(which), with);
     while (!opened && expects_failure(opened.error().code())) // which is not poison, and passes
       opened = set_.project(make_model(which), with);

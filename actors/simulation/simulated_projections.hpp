@@ -37,8 +37,7 @@ public:
   /// that a projection makes before it tries an event again.
   simulated_projections(simulation_context& run, const simulated_domain& domain,
                         std::vector<kept_projection>& kept, journal& log,
-                        std::size_t max_batch_events,
-                        std::function<void(std::chrono::milliseconds)> between_attempts);
+                        projection_options options);
 
   /// Those that are inlined take in what there is.
   void open_all();
@@ -83,8 +82,7 @@ private:
   const simulated_domain& domain_;
   std::vector<kept_projection>& kept_;
   journal& log_;
-  const std::size_t max_batch_events_;
-  const std::function<void(std::chrono::milliseconds)> between_attempts_;
+  const projection_options options_; // of those that are not inlined
   std::vector<std::shared_ptr<projection_host>> hosted_;
   std::vector<bool> prompt_;
   std::vector<bool> disturbed_; // since its last turn began

@@ -25,6 +25,7 @@ simulated_run::simulated_run(const simulation_options& options, const simulated_
                                                                                       run_, domain,
                                                                                       options} {
   choose_setup();
+  setup_.folding_threads = 1 + seed % 2; // lanes one after another, in the one thread there is
   choose_followers();
   disk_.log = make_memory_journal({.wall_clock = [this] { return run_.clock.wall(); }});
 }

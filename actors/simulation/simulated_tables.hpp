@@ -51,12 +51,12 @@ public:
   result<void> begin_batch() override { return inner_->begin_batch(); }
   void begin_event() override { inner_->begin_event(); }
   row_sink& rows() noexcept override { return inner_->rows(); }
-  const std::optional<error>& event_failure() const noexcept override {
-    return inner_->event_failure();
-  }
   void roll_back_event() override { inner_->roll_back_event(); }
   std::size_t pending_rows() const noexcept override { return inner_->pending_rows(); }
   std::size_t pending_bytes() const noexcept override { return inner_->pending_bytes(); }
+  result<void> begin_round(std::size_t lanes) override { return inner_->begin_round(lanes); }
+  row_sink& lane(std::size_t number) noexcept override { return inner_->lane(number); }
+  bool end_round() override { return inner_->end_round(); }
   void end_batch() override { inner_->end_batch(); }
   result<void> publish(table_checkpoint at) override;
   unflushed_rows unflushed() const override;

@@ -14,7 +14,7 @@ namespace cairn {
 /// A visitor of a replay must be quick, because the replay holds a read transaction, and an old
 /// one keeps the journal from using its pages again. Whoever may be slow, or waits for something,
 /// copies first; a copy costs less than the checksum that the replay computes. One thread at a
-/// time.
+/// time, but for `visit_these`.
 class event_buffer {
 public:
   /// Appends a copy.
@@ -31,6 +31,10 @@ public:
   /// visitor throws passes through.
   result<std::size_t> visit_from(std::size_t first, event_visitor visitor) const;
 
+  /// Calls `visitor` for the copies with these indices, in the given order. Several threads may
+  /// look at copies at the same time, while none are added. Errors: as for `visit_from`.
+  result<void> visit_these(std::span<const std::uint32_t> indices, event_visitor visitor) const;
+
   /// Drops all, and keeps the memory for the next ones.
   void clear() noexcept;
 
@@ -39,6 +43,8 @@ private:
     event_view::header fixed;
     std::size_t end; // of its message in `words_`
   };
+
+  result<visit> show(std::size_t index, event_visitor visitor) const;
 
   std::vector<entry> entries_;
   std::vector<std::uint64_t> words_;

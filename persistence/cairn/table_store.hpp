@@ -135,12 +135,24 @@ public:
   virtual result<void> begin_batch() = 0;
   virtual void begin_event() = 0;
   virtual detail::row_sink& rows() noexcept = 0;
-  /// Why the event that began last cannot be applied, if so.
-  virtual const std::optional<error>& event_failure() const noexcept = 0;
   /// Takes back what was written since the event began.
   virtual void roll_back_event() = 0;
   virtual std::size_t pending_rows() const noexcept = 0;
   virtual std::size_t pending_bytes() const noexcept = 0;
+
+  // Lanes: events of a batch that several threads apply at the same time. A round of them stays
+  // only if the rows are what they would be had its events been applied one after another.
+
+  /// Begins a round, in place of `begin_event`. Each lane sees the rows as they were before the
+  /// round, and what it writes itself. Errors: those of `read`; then no round has begun.
+  virtual result<void> begin_round(std::size_t lanes) = 0;
+  /// What the events of one lane write to, in their order. One thread at a time for each lane, of
+  /// which there are as many as `begin_round` was given.
+  virtual detail::row_sink& lane(std::size_t number) noexcept = 0;
+  /// Ends the round once its threads are through. true: the batch has its rows. false: a lane has
+  /// failed, or lanes met: one has written a row that another one has written, read, or would have
+  /// found in a scan; nothing of the round stays.
+  virtual bool end_round() = 0;
 
   /// Ends a batch in which nothing was written; with rows pending, a bug.
   virtual void end_batch() = 0;

@@ -110,15 +110,21 @@ report run_project(session& at) {
   fill_scattered(home.path(), streams_of(aggregates), depth, payload);
   row_ceiling ceiling{at, aggregates};
 
+  tallies::work = at.asked.handler_work;
   report made{.scenario = "project"};
   const auto catch_up = [&] {
     std::filesystem::remove_all(home.path() / "projections");
     auto runtime = open_runtime(home.path());
     const auto begin = clock::now();
-    const auto projection = need(runtime.project<tallies>(), "a projection");
+    cairn::projection_options with;
+    with.folding_threads = at.asked.folding_threads;
+    const auto projection = need(runtime.project<tallies>(with), "a projection");
     need(projection.wait_for(events), "waiting for the projection");
     const measured took{events, clock::now() - begin};
-    made.details["commits"] = projection.status().tables.commits;
+    const auto status = projection.status();
+    made.details["commits"] = status.tables.commits;
+    made.details["events_in_lanes"] = status.events_in_lanes;
+    made.details["rounds_again"] = status.rounds_again;
     if (count_events(projection) != events)
       throw failure{"the rows do not count every event"};
     need(runtime.close(), "closing the runtime");
@@ -126,10 +132,14 @@ report run_project(session& at) {
   };
   const auto found = alternate(
       catch_up, [&] { return ceiling(at.asked.seconds.value_or(default_seconds) / rounds); });
-  made.what =
-      std::string{"a projection catches up with a journal, synced; one thread; "} + ceiling_note;
+  made.what = "a projection catches up with a journal, synced; threads that fold: "
+              + std::to_string(at.asked.folding_threads) + "; " + ceiling_note;
   made.target = "at least the rate of commands";
-  made.options = {{"aggregates", aggregates}, {"payload", payload}, {"events", events}};
+  made.options = {{"aggregates", aggregates},
+                  {"payload", payload},
+                  {"events", events},
+                  {"folding_threads", at.asked.folding_threads},
+                  {"handler_work", tallies::work}};
   made.rate_per_s = found.own;
   made.set_ceiling(found.ceiling);
   if (at.peak_per_s)

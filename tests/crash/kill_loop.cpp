@@ -148,6 +148,7 @@ tally_sheet fold_of(const cairn::journal& events, std::uint64_t position) {
 
 struct counts {
   std::uint64_t projections_behind = 0; ///< The events that the disk lacked after a kill.
+  std::uint64_t folded_in_lanes = 0;    ///< Of these, those by several threads at once.
   std::uint64_t kills_before_opening = 0;
   std::uint64_t sent_again = 0;
   std::uint64_t sent_again_and_known = 0;
@@ -195,7 +196,8 @@ public:
               << counts_.deleted_probed
               << " commands to deleted carts after reopening, all refused\n"
               << 2 * run_ << " times the tables of a projection were the fold of the journal, "
-              << counts_.projections_behind << " events were taken in after a kill\n";
+              << counts_.projections_behind << " events were taken in after a kill, "
+              << counts_.folded_in_lanes << " of them by several threads\n";
   }
 
 private:
@@ -268,6 +270,7 @@ private:
     if (check_rows<sheet>(runtime.journal(), opened->read()) != head)
       throw contradiction{std::string{sheet::name} + " did not reach the end of the journal"};
     counts_.projections_behind += head - kept;
+    counts_.folded_in_lanes += opened->status().events_in_lanes;
   }
 
   template <class Sheet>
@@ -281,10 +284,10 @@ private:
         Sheet::carts, {}, [&](const std::string& id, const tally& row) { found.carts[id] = row; });
     const auto ranks = view->template scan_by<by_events>(
         Sheet::carts, {}, [&](std::uint64_t, const std::string&, const tally&) { ++ranked; });
-    const auto all = view->get(Sheet::all, 0);
+    const auto all = view->scan(
+        Sheet::all, {}, [&](std::uint32_t, const tally& row) { found.events += row.events; });
     if (!rows || !ranks || !all)
       fail(!rows ? rows.error() : !ranks ? ranks.error() : all.error());
-    found.events = all->value_or(tally{}).events;
     if (found != fold_of(events, view->position()) || ranked != found.carts.size())
       throw contradiction{"the rows of " + std::string{Sheet::name}
                           + " are not the fold of the journal up to position "

@@ -5,9 +5,11 @@
 #include "cart.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <tuple>
 
 namespace crash {
@@ -24,7 +26,8 @@ struct by_events {
   static std::uint64_t key(const tally& row) { return row.events; }
 };
 
-/// Counts what happened to each cart, and all events. `Inlined` is only another name for it.
+/// Counts what happened to each cart, and all events: of those kept in the reply in one row, of
+/// those behind the log, which several threads may fold, in rows that a few carts share.
 template <bool Inlined>
 struct tally_of_carts {
   static constexpr std::string_view name = Inlined ? "tally-inlined" : "tally-behind";
@@ -56,7 +59,10 @@ private:
       row.last_position = at.position;
       row.deleted = is_deleted;
     });
-    to.update(all, 0, [&](tally& row) {
+    constexpr std::uint32_t groups = 1'000;
+    const auto group = static_cast<std::uint32_t>(
+        Inlined ? 0 : std::hash<std::string_view>{}(at.aggregate_id) % groups);
+    to.update(all, group, [&](tally& row) {
       ++row.events;
       row.last_position = at.position;
     });
@@ -66,6 +72,7 @@ private:
 inline cairn::projection_options projection_options_of(bool inlined, std::uint64_t seed) {
   cairn::projection_options options;
   options.mode = inlined ? cairn::projection_mode::inlined : cairn::projection_mode::async;
+  options.folding_threads = inlined ? 1 : 1 + seed % 3;
   options.max_batch_events = 1 + seed % 500;
   options.tables.flush_rows = 10 + seed % 300; // so that a kill meets a flush
   options.tables.map_bytes = std::size_t{4} << 30;

@@ -223,8 +223,8 @@ TEST_CASE("a damaged row, checkpoint or decision is an error, never other data")
     must(store->begin_batch());
     store->begin_event();
     table_writer{store->rows()}.update(left_side, 7, [](sale& row) { ++row.quantity; });
-    REQUIRE(store->event_failure());
-    CHECK(store->event_failure()->code() == errc::corrupt_record);
+    REQUIRE(store->rows().failure());
+    CHECK(store->rows().failure()->code() == errc::corrupt_record);
     store->roll_back_event();
   }
   damage(path, "meta", std::string("rows\0\0\0\0", 8), 8);

@@ -62,7 +62,7 @@ void apply(table_store& store, Handler handler) {
   store.begin_event();
   table_writer to{store.rows()};
   handler(to);
-  if (const auto failure = store.event_failure())
+  if (const auto failure = store.rows().failure())
     FAIL(failure->message());
   const auto position = store.position() + 1;
   must(store.publish({position, position * 3}));
@@ -218,12 +218,12 @@ TEST_CASE("an event that fails leaves nothing behind, and the ones before it sta
     to.update(sales, "tea", [](sale& row) { row.quantity = 99; });
     to.put(sales, "coffee", {.quantity = 99, .note = {}});
     to.put(sales, std::string(max_table_key_bytes, 'x'), {});
-    REQUIRE(store->event_failure());
-    CHECK(store->event_failure()->code() == errc::invalid_argument);
-    CHECK(store->event_failure()->message().find("sales") != std::string::npos);
+    REQUIRE(store->rows().failure());
+    CHECK(store->rows().failure()->code() == errc::invalid_argument);
+    CHECK(store->rows().failure()->message().find("sales") != std::string::npos);
     store->roll_back_event();
     store->begin_event();
-    CHECK_FALSE(store->event_failure());
+    CHECK_FALSE(store->rows().failure());
     to.update(sales, "tea", [](sale& row) { row.quantity += 1; });
     must(store->publish({3, 3}));
     CHECK(list(must(store->read())) == listing{{"tea", 2}});
@@ -242,7 +242,7 @@ TEST_CASE("a key may be as long as the limit and no longer, an index's entry wit
   must(store->begin_batch());
   store->begin_event();
   table_writer{store->rows()}.put(sales, longest + "x", {});
-  REQUIRE(store->event_failure());
+  REQUIRE(store->rows().failure());
   store->roll_back_event();
 }
 

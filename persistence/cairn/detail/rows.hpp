@@ -8,6 +8,7 @@
 #include <capnp/any.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -52,6 +53,8 @@ public:
 
   /// Notes that the event cannot be applied; the first failure counts.
   virtual void fail(error why) = 0;
+  /// Why the event that began last cannot be applied, if so.
+  virtual const std::optional<error>& failure() const noexcept = 0;
 };
 
 /// Writes a row's message: a word for the seal, then one segment.

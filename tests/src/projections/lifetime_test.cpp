@@ -257,22 +257,21 @@ TEST_CASE("what is parked while tables are built stays parked when the build goe
   auto options = small_batches(projection_mode::async);
   options.attempts = 1;
   std::vector<cairn::projection_decision> decided;
-  gate handlers;
-  std::atomic<bool> building = false;
   {
+    std::atomic<bool> building = false;
     const handler_hook hook{[&](const cairn::event_info& at) {
       if (building && at.position == 11)
-        handlers.pass();
+        throw std::runtime_error{"the build gets no further"};
     }};
     auto runtime = open_runtime(directory / "data");
     const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0>>(options).value();
     put_some(accounts, 20);
     REQUIRE(sheet.wait_for(20));
-    handlers.shut();
     building = true;
     REQUIRE(sheet.rebuild());
-    handlers.wait_for_arrival(); // some of its rows are there
+    while (sheet.status().build->state != projection_state::stopped)
+      std::this_thread::yield();
     REQUIRE(accounts.ask("a", put(2, "poison")).get());
     CHECK_FALSE(sheet.wait_for(21));
     REQUIRE(sheet.park("to be looked after"));
@@ -280,9 +279,8 @@ TEST_CASE("what is parked while tables are built stays parked when the build goe
     decided = sheet.decisions().value();
     REQUIRE(decided.size() == 1);
     while (checkpoint_in_copy_of(directory / "data/projections/ledger/1/2") == 0)
-      std::this_thread::yield(); // and reach the disk
+      std::this_thread::yield(); // some of its rows are on disk
     copy_as_crashed(directory / "data", directory / "crashed");
-    handlers.open();
   }
   auto runtime = open_runtime(directory / "crashed");
   const auto sheet = runtime.project<ledger<0>>(options).value();
