@@ -19,9 +19,9 @@ using namespace test;
 namespace {
 
 #ifdef __SANITIZE_ADDRESS__
-constexpr std::uint64_t full_runs = 10'000; // ten times slower
+constexpr std::uint64_t full_runs = 7'000; // ten times slower
 #else
-constexpr std::uint64_t full_runs = 100'000;
+constexpr std::uint64_t full_runs = 70'000;
 #endif
 
 cairn::simulation_options many_runs() {
