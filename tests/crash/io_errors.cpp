@@ -39,6 +39,20 @@ std::string told_by(const testimony& told) {
   return told.closing != 0 ? "closing" : "";
 }
 
+/// A command's error that a disk that fails does not explain; empty: there is none. `io_failed`:
+/// its aggregate could not be read any more, once the write of LMDB's root page had failed.
+/// `aborted`: one before it on the aggregate failed.
+std::string other_failure(const testimony& told) {
+  using cairn::errc;
+  for (std::size_t i = 0; i < told.told; ++i) {
+    const auto code = static_cast<errc>(told.answers[i].code);
+    if (told.answers[i].what == report::kind::failed && code != errc::outcome_unknown
+        && code != errc::journal_stopped && code != errc::io_failed && code != errc::aborted)
+      return std::string{cairn::to_string(code)};
+  }
+  return {};
+}
+
 /// What is wrong with what a runtime said whose disk failed.
 std::string objection_to(const testimony& told) {
   const auto by = told_by(told);
@@ -56,8 +70,8 @@ std::string objection_to(const testimony& told) {
     return "it did not close";
   if (!told.failed())
     return {}; // while closing
-  if (by != "a command: outcome_unknown" && by != "a command: journal_stopped")
-    return "the first command failed with " + by;
+  if (auto other = other_failure(told); !other.empty())
+    return "a command failed with " + other;
   if (!told.stopped || !told.says_why || told.accepted_later || told.closing == 0)
     return "it did not stop, or does not say why";
   // LMDB lets nobody read any more when the write of its root page has failed.
