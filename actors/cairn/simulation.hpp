@@ -90,10 +90,11 @@ struct simulation_options {
   /// that there are snapshots, passivations and full windows.
   std::optional<aggregate_options> hosting{};
   std::size_t threads = 1; ///< Runs at a time; each run has one. The workload's functions are
-                           ///< then called by several.
+                           ///< then called by several; fewer, if there are none to be had.
 };
 
-/// What the clients do, and what must hold. The functions are pure, but for the numbers they draw.
+/// What the clients do, and what must hold. The functions are pure, but for the numbers they draw,
+/// and must not throw.
 template <aggregate T>
 struct workload {
   /// What is sent next. All randomness comes from the source.
@@ -131,6 +132,7 @@ struct simulation_report {
   std::uint64_t rebuilds = 0;  ///< Of projections; raised versions included.
 
   /// Of everything that happened, in its order: the same seed gives the same, in every process.
+  /// With several threads and a run that failed, it is up to the threads which others had begun.
   std::uint64_t digest = 0;
 
   /// A run that broke a promise.

@@ -36,6 +36,7 @@ struct attempt {
   /// The greatest version of the aggregate that any reply had named before it was sent: what was
   /// seen then must be seen now.
   std::uint64_t floor = 0;
+  bool expects_floor = false; ///< It was sent with that as the expected version.
   attempt_outcome outcome = attempt_outcome::under_way;
   std::uint64_t version = 0;
   std::uint64_t position = 0;

@@ -171,8 +171,11 @@ private:
     }
     if (!asked.id.empty() && is_recent(stream, asked.id))
       wrong(number, "it was judged anew, though it had had its effect before");
-    if (of.outcome == attempt_outcome::conflict)
+    if (of.outcome == attempt_outcome::conflict) {
+      if (!of.expects_floor || of.version == of.floor)
+        wrong(number, "it was told of a conflict with the version that it expected");
       return;
+    }
     const auto decided = asked.command->decide(*stream.state);
     if (of.outcome == attempt_outcome::rejected) {
       const bool by_another = decided->wants_keys && of.rejection == key_held_code;
@@ -195,6 +198,8 @@ private:
         if (of.events != 0
             && std::tie(of.written_at, of.written_position) != std::tie(of.version, of.position))
           wrong(number, "what was acknowledged is not in the journal where the reply says");
+        if (of.events != 0 && of.expects_floor && of.version - of.events != of.floor)
+          wrong(number, "it was accepted at another version than it expected");
         if (of.events != 0 || of.written_at == 0)
           return;
         break;

@@ -1,4 +1,5 @@
 #include "simulated_run.hpp"
+#include "start_thread.hpp"
 
 #include <atomic>
 #include <iomanip>
@@ -44,7 +45,8 @@ public:
   simulation_report run() {
     std::vector<std::thread> threads;
     for (std::size_t i = 1; i < options_.threads; ++i)
-      threads.emplace_back([this] { work(); });
+      if (auto started = start_thread("cairn-simulate", [this] { work(); }))
+        threads.push_back(*std::move(started)); // else there are fewer
     work();
     for (auto& each : threads)
       each.join();

@@ -140,8 +140,11 @@ void simulated_clients::send(std::size_t which) {
 ask_options simulated_clients::options_for(std::size_t number, const operation& what) {
   auto& random = run_.random;
   ask_options with{.command_id = what.id, .correlation_id = {1, number + 1}};
-  if (what.attempts == 1 && random.chance(0.1))
-    with.expected = expected_version::exact(floors_[what.stream]);
+  if (what.attempts == 1 && random.chance(0.1)) {
+    auto& of = seen_.attempts[number];
+    of.expects_floor = true;
+    with.expected = expected_version::exact(of.floor);
+  }
   if (random.chance(0.1))
     with.deadline = run_.clock.steady() + std::chrono::milliseconds{random.below(20)};
   else if (random.chance(0.2))

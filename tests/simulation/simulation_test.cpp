@@ -18,14 +18,16 @@ using namespace test;
 
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr std::uint64_t full_runs = 7'000; // ten times slower
+#ifdef __SANITIZE_ADDRESS__ // ten times slower
+constexpr std::uint64_t reduced_runs = 500;
+constexpr std::uint64_t full_runs = 7'000;
 #else
+constexpr std::uint64_t reduced_runs = 2'000;
 constexpr std::uint64_t full_runs = 70'000;
 #endif
 
 cairn::simulation_options many_runs() {
-  return {.seed = fresh_seed() >> 8, .runs = scaled(2'000, full_runs), .threads = 2};
+  return {.seed = fresh_seed() >> 8, .runs = scaled(reduced_runs, full_runs), .threads = 2};
 }
 
 cairn::simulation_report simulate_accounts(std::uint64_t seed, std::uint64_t runs,
