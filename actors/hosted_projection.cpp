@@ -57,7 +57,8 @@ void hosted_projection::wait_until_caught_up() const {
 }
 
 /// Which tables serve: those of this version that are live; else those of an older version, while
-/// this one is built; else those of this version as they come.
+/// this one is built; else those of this version as they come, and of several the oldest, which
+/// served before, while the newest is built.
 result<void> hosted_projection::choose() {
   const auto found = shelf_->find();
   std::shared_ptr<table_store> unfinished;
@@ -74,21 +75,19 @@ result<void> hosted_projection::choose() {
     auto live = (*store)->live();
     if (!live)
       return std::move(live).error();
-    if (own && !*live) {
-      if (!unfinished) {
-        unfinished = *std::move(store);
-        unfinished_generation = each;
-      }
+    if (own && !*live && !unfinished) {
+      unfinished = *std::move(store);
+      unfinished_generation = each;
       continue;
     }
-    if (!*live)
+    if (!own && !*live)
       continue;
     auto runner = make_runner(each, *std::move(store), own);
     if (!runner)
       return std::move(runner).error();
     serving_ = *std::move(runner);
     serving_generation_ = each;
-    serving_is_live_ = true;
+    serving_is_live_ = *live;
     break;
   }
   const bool up_to_date = serving_ && serving_->version() == model_->version;

@@ -289,6 +289,39 @@ TEST_CASE("what is parked while tables are built stays parked when the build goe
   CHECK(sheet.parked().value() == decided);
 }
 
+TEST_CASE("tables that serve before they have caught up serve again after a crash in a rebuild") {
+  const temporary_directory directory;
+  auto options = small_batches(projection_mode::async);
+  options.attempts = 1;
+  std::vector<cairn::projection_decision> decided;
+  {
+    std::atomic<bool> building = false;
+    const handler_hook hook{[&](const cairn::event_info& at) {
+      if (building && at.position == 3)
+        throw std::runtime_error{"the build gets no further"};
+    }};
+    auto runtime = open_runtime(directory / "data");
+    const auto accounts = runtime.host<account>().value();
+    put_some(accounts, 5);
+    REQUIRE(accounts.ask("a", put(2, "poison")).get());
+    const auto sheet = runtime.project<ledger<0>>(options).value();
+    CHECK_FALSE(sheet.wait_for(6));
+    building = true;
+    REQUIRE(sheet.rebuild());
+    while (sheet.status().build->state != projection_state::stopped)
+      std::this_thread::yield();
+    REQUIRE(sheet.retry("once more"));
+    CHECK_FALSE(sheet.wait_for(6));
+    decided = sheet.decisions().value();
+    REQUIRE(decided.size() == 1);
+    copy_as_crashed(directory / "data", directory / "crashed");
+  }
+  auto runtime = open_runtime(directory / "crashed");
+  const auto sheet = runtime.project<ledger<0>>(options).value();
+  CHECK_FALSE(sheet.wait_for(6));
+  CHECK(sheet.decisions().value() == decided);
+}
+
 TEST_CASE("a build that begins anew after a crash does not repeat the decisions") {
   const temporary_directory directory;
   auto options = small_batches(projection_mode::async);
