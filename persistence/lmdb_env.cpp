@@ -2,11 +2,14 @@
 
 #include "meta_record.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -144,6 +147,31 @@ int open_databases(MDB_txn* txn, bool create, databases& opened) noexcept {
 
 int add_absent_databases(MDB_txn* txn, databases& opened) noexcept {
   return open_added(txn, MDB_CREATE, opened);
+}
+
+int find_misnamed_database(MDB_txn* txn, const databases& opened, std::string& name) {
+  constexpr std::array<std::string_view, 7> known{"heads",   "log",       "meta", "reservations",
+                                                  "schemas", "snapshots", "tags"};
+  const std::array added{opened.schemas, opened.tags, opened.reservations};
+  if (std::ranges::find(added, absent_database) == added.end())
+    return 0;
+  MDB_dbi names = 0;
+  if (const int rc = mdb_dbi_open(txn, nullptr, 0, &names))
+    return rc;
+  cursor at;
+  if (const int rc = at.open(txn, names))
+    return rc;
+  MDB_val key{};
+  MDB_val record{};
+  int rc = 0;
+  while ((rc = mdb_cursor_get(at.get(), &key, &record, MDB_NEXT)) == 0) {
+    const std::string_view found{static_cast<const char*>(key.mv_data), key.mv_size};
+    if (std::ranges::find(known, found) == known.end()) {
+      name = found;
+      return 0;
+    }
+  }
+  return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 bool as_words(const MDB_val& value, words_view& words) noexcept {

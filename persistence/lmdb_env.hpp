@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <utility>
 
 /// LMDB in its own words, with destructors.
@@ -116,6 +117,10 @@ int open_databases(MDB_txn* txn, bool create, databases& opened) noexcept;
 
 /// Creates those that are absent.
 int add_absent_databases(MDB_txn* txn, databases& opened) noexcept;
+
+/// Where one is absent, the name of another that this version does not know, if there is one: no
+/// version makes the one without the other, so it is that database, under a damaged name.
+int find_misnamed_database(MDB_txn* txn, const databases& opened, std::string& name);
 
 /// The value as words. Sizes that are no multiple of 8 and misaligned values are never written, so
 /// they mean damage: false.

@@ -65,6 +65,13 @@ result<databases> open_and_check(const lmdb_env& env, bool read_only) {
     return lmdb_error(errc::io_failed, "cannot open the journal's databases", rc);
   if (auto format = read_format(txn.get(), dbs); !format)
     return std::move(format).error();
+  std::string misnamed;
+  if (const int failed = find_misnamed_database(txn.get(), dbs, misnamed))
+    return lmdb_error(errc::io_failed, "cannot list the journal's databases", failed);
+  if (!misnamed.empty())
+    return error{errc::corrupt_journal,
+                 "a database of the journal is missing, and there is an unknown one, \"" + misnamed
+                     + "\": its name is damaged"};
   if (!read_only)
     if (const int failed = add_absent_databases(txn.get(), dbs))
       return lmdb_error(errc::io_failed, "cannot add to the journal's databases", failed);

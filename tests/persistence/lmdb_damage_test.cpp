@@ -12,6 +12,8 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <iterator>
+#include <string>
 
 using namespace cairn;
 using namespace cairn::test;
@@ -377,6 +379,38 @@ TEST_CASE("a root page that is none keeps a journal from being opened") {
     CAPTURE(place);
     CHECK(failure_of(open_lmdb_journal(small_options(directory / "j"))).code()
           == errc::corrupt_journal);
+  }
+}
+
+/// Flips a bit in the last letter of a database's name, wherever a page has it as a key.
+void misname(const std::filesystem::path& directory, std::string_view name) {
+  std::fstream file{directory / "journal.mdb", std::ios::in | std::ios::out | std::ios::binary};
+  std::string bytes{std::istreambuf_iterator<char>{file}, {}};
+  std::size_t found = 0;
+  for (auto at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + 1)) {
+    std::uint16_t key_bytes = 0; // of the node's header, just before its key
+    std::memcpy(&key_bytes, bytes.data() + at - sizeof(key_bytes), sizeof(key_bytes));
+    if (key_bytes != name.size())
+      continue;
+    bytes[at + name.size() - 1] ^= 0x40;
+    ++found;
+  }
+  REQUIRE(found > 0);
+  file.clear();
+  file.seekp(0);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+TEST_CASE("a database whose name is damaged is not taken for one that was never there") {
+  for (const std::string_view name : {"schemas", "tags", "reservations"}) {
+    CAPTURE(name);
+    const temporary_directory directory;
+    make_journal(directory / "journal");
+    misname(directory / "journal", name);
+    const auto options = small_options(directory / "journal");
+    CHECK(failure_of(open_lmdb_journal(options)).code() == errc::corrupt_journal);
+    CHECK(failure_of(open_lmdb_journal_for_reading(options)).code() == errc::corrupt_journal);
+    CHECK(failure_of(verify_lmdb_journal(options)).code() == errc::corrupt_journal);
   }
 }
 
