@@ -4,7 +4,7 @@
 #include <cairn/table_store.hpp>
 
 #include "journal_fixture.hpp"
-#include "rows.cairn.hpp"
+#include "sales.hpp"
 
 #include <rapidcheck.h>
 
@@ -20,16 +20,9 @@ using namespace cairn::test;
 
 namespace {
 
-struct by_quantity {
-  static constexpr std::string_view name = "by-quantity";
-  static std::uint64_t key(const sale& row) { return row.quantity; }
-};
-
-constexpr table<std::string, sale, by_quantity> sales{"sales"};
 constexpr table<std::string, sale> marks{"marks"}; // written without being read before
 
 using handler = std::function<void(table_writer&)>;
-using listing = std::vector<std::pair<std::string, std::uint64_t>>;
 
 /// Three ways in which rows are kept: in memory, on disk, on disk behind memory.
 constexpr int keepings = 3;

@@ -1,7 +1,7 @@
 #include <cairn/table_store.hpp>
 
 #include "journal_fixture.hpp"
-#include "rows.cairn.hpp"
+#include "sales.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,18 +17,10 @@ using namespace cairn::test;
 
 namespace {
 
-struct by_quantity {
-  static constexpr std::string_view name = "by-quantity";
-  static std::uint64_t key(const sale& row) { return row.quantity; }
-};
-
 enum class shelf : std::uint16_t { top, middle, bottom };
 
-constexpr table<std::string, sale, by_quantity> sales{"sales"};
 constexpr table<std::int64_t, sale> numbered{"numbered"};
 constexpr table<std::tuple<std::string, shelf, std::uint32_t>, sale> placed{"placed"};
-
-using listing = std::vector<std::pair<std::string, std::uint64_t>>;
 
 /// The ways in which rows are kept, for tests of what is the same in all.
 struct keeping {

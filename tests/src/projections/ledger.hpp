@@ -8,10 +8,12 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <tuple>
 
 namespace test {
@@ -60,6 +62,36 @@ struct ledger : follows_money<ledger<Number, Version>> {
     to.update(balances, at.aggregate_id, change);
     to.update(totals, 0, change);
   }
+};
+
+/// Fails at one position, which may change, and holds the thread that builds tables from the start
+/// once `hold_build` is called.
+class faulty_handlers {
+public:
+  std::atomic<std::uint64_t> fails_at = 0;
+
+  /// From now on a thread that begins with the first event stops there until `let_build`.
+  void hold_build() {
+    handlers_.shut();
+    building_ = true;
+  }
+  void wait_for_build() { handlers_.wait_for_arrival(); }
+  void let_build() { handlers_.open(); }
+
+private:
+  void handle(const cairn::event_info& at) {
+    if (at.position == fails_at)
+      throw std::runtime_error{"a fault"};
+    if (building_ && at.position == 1)
+      builder_ = std::this_thread::get_id();
+    if (building_ && builder_.load() == std::this_thread::get_id())
+      handlers_.pass();
+  }
+
+  gate handlers_;
+  std::atomic<bool> building_ = false;
+  std::atomic<std::thread::id> builder_ = std::thread::id{};
+  handler_hook hook_{[this](const cairn::event_info& at) { handle(at); }};
 };
 
 using rows = std::map<std::string, holding>;
@@ -123,6 +155,20 @@ void check_view(const cairn::journal& events, const cairn::table_view& view,
       });
   CHECK(scanned);
   CHECK(ranked == folded.size());
+}
+
+template <class Projection>
+void wait_until_built(const Projection& sheet) {
+  while (sheet.status().build)
+    std::this_thread::yield();
+}
+
+/// Has tables built, whose building stops at an event.
+template <class Projection>
+void rebuild_until_stopped(const Projection& sheet) {
+  REQUIRE(sheet.rebuild());
+  while (sheet.status().build->state != cairn::projection_state::stopped)
+    std::this_thread::yield();
 }
 
 inline deposit put(std::uint64_t amount, std::string note = {}) {

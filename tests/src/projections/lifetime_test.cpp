@@ -40,12 +40,6 @@ running_sheet ten_events_in(projection_mode mode) {
   return {std::move(runtime), std::move(accounts), std::move(sheet)};
 }
 
-template <class Projection>
-void wait_until_built(const Projection& sheet) {
-  while (sheet.status().build)
-    std::this_thread::yield();
-}
-
 /// A copy of a runtime's directory as a crash would leave it now.
 void copy_as_crashed(const std::filesystem::path& from, const std::filesystem::path& to) {
   using std::filesystem::perms;
@@ -258,20 +252,14 @@ TEST_CASE("what is parked while tables are built stays parked when the build goe
   options.attempts = 1;
   std::vector<cairn::projection_decision> decided;
   {
-    std::atomic<bool> building = false;
-    const handler_hook hook{[&](const cairn::event_info& at) {
-      if (building && at.position == 11)
-        throw std::runtime_error{"the build gets no further"};
-    }};
+    faulty_handlers handlers;
     auto runtime = open_runtime(directory / "data");
     const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0>>(options).value();
     put_some(accounts, 20);
     REQUIRE(sheet.wait_for(20));
-    building = true;
-    REQUIRE(sheet.rebuild());
-    while (sheet.status().build->state != projection_state::stopped)
-      std::this_thread::yield();
+    handlers.fails_at = 11;
+    rebuild_until_stopped(sheet);
     REQUIRE(accounts.ask("a", put(2, "poison")).get());
     CHECK_FALSE(sheet.wait_for(21));
     REQUIRE(sheet.park("to be looked after"));
@@ -295,21 +283,15 @@ TEST_CASE("tables that serve before they have caught up serve again after a cras
   options.attempts = 1;
   std::vector<cairn::projection_decision> decided;
   {
-    std::atomic<bool> building = false;
-    const handler_hook hook{[&](const cairn::event_info& at) {
-      if (building && at.position == 3)
-        throw std::runtime_error{"the build gets no further"};
-    }};
+    faulty_handlers handlers;
     auto runtime = open_runtime(directory / "data");
     const auto accounts = runtime.host<account>().value();
     put_some(accounts, 5);
     REQUIRE(accounts.ask("a", put(2, "poison")).get());
     const auto sheet = runtime.project<ledger<0>>(options).value();
     CHECK_FALSE(sheet.wait_for(6));
-    building = true;
-    REQUIRE(sheet.rebuild());
-    while (sheet.status().build->state != projection_state::stopped)
-      std::this_thread::yield();
+    handlers.fails_at = 3;
+    rebuild_until_stopped(sheet);
     REQUIRE(sheet.retry("once more"));
     CHECK_FALSE(sheet.wait_for(6));
     decided = sheet.decisions().value();

@@ -211,40 +211,27 @@ TEST_CASE("tables are rebuilt beside those that serve and stay up to date, then 
   for (const bool on_disk : {true, false}) {
     for (const auto mode : both_modes) {
       const temporary_directory directory;
-      std::atomic<std::uint64_t> lost = 5; // a fault of the handler that has been mended since
+      faulty_handlers handlers;
       auto runtime = open_runtime(on_disk ? directory / "data" : std::filesystem::path{});
       const auto accounts = runtime.host<account>().value();
       std::vector<std::chrono::milliseconds> pauses;
-      gate handlers;
-      std::atomic<bool> building = false;
-      const std::thread::id nobody;
-      std::atomic<std::thread::id> builder = nobody;
-      const handler_hook hook{[&](const cairn::event_info& at) {
-        if (at.position == lost)
-          throw std::runtime_error{"a fault"};
-        if (building && at.position == 1)
-          builder = std::this_thread::get_id();
-        if (building && builder.load() == std::this_thread::get_id())
-          handlers.pass();
-      }};
+      handlers.fails_at = 5;
       const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
       for (int i = 0; i < 10; ++i)
         REQUIRE(accounts.ask("a" + std::to_string(i % 3), put(1)).get());
       CHECK_FALSE(sheet.wait_for(10));
       REQUIRE(sheet.park("a fault"));
       REQUIRE(sheet.wait_for(10));
-      lost = 0;
-      handlers.shut();
-      building = true;
+      handlers.fails_at = 0; // it has been mended
+      handlers.hold_build();
       REQUIRE(sheet.rebuild());
       CHECK(sheet.rebuild().error().code() == errc::invalid_argument);
-      handlers.wait_for_arrival();
+      handlers.wait_for_build();
       const auto meanwhile = accounts.ask("b", put(1)).get().value();
       REQUIRE(sheet.wait_for(meanwhile.position())); // by those that serve
       CHECK(sheet.status().build);
-      handlers.open();
-      while (sheet.status().build)
-        std::this_thread::yield();
+      handlers.let_build();
+      wait_until_built(sheet);
       const auto last = accounts.ask("b", put(1)).get().value();
       REQUIRE(sheet.wait_for(last.position()));
       const auto seen = rows_of<ledger<0>>(sheet.read().value());
@@ -259,41 +246,58 @@ TEST_CASE("what is parked while tables are rebuilt stays parked when those take 
   for (const bool on_disk : {true, false}) {
     for (const auto mode : both_modes) {
       const temporary_directory directory;
+      faulty_handlers handlers;
       auto runtime = open_runtime(on_disk ? directory / "data" : std::filesystem::path{});
       const auto accounts = runtime.host<account>().value();
       std::vector<std::chrono::milliseconds> pauses;
-      gate handlers;
-      std::atomic<std::uint64_t> lost = 0;
-      std::atomic<bool> building = false;
-      std::atomic<std::thread::id> builder = std::thread::id{};
-      const handler_hook hook{[&](const cairn::event_info& at) {
-        if (at.position == lost)
-          throw std::runtime_error{"a fault"};
-        if (building && at.position == 1)
-          builder = std::this_thread::get_id();
-        if (building && builder.load() == std::this_thread::get_id())
-          handlers.pass();
-      }};
       const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
       REQUIRE(accounts.ask("a", put(1)).get());
       REQUIRE(sheet.wait_for(1));
-      handlers.shut();
-      building = true;
+      handlers.hold_build();
       REQUIRE(sheet.rebuild());
-      handlers.wait_for_arrival();
-      lost = 2;
+      handlers.wait_for_build();
+      handlers.fails_at = 2;
       REQUIRE(accounts.ask("b", put(1)).get());
       CHECK_FALSE(sheet.wait_for(2));
-      std::thread opening{[&] { handlers.open(); }}; // a decision waits for the batch
+      std::thread opening{[&] { handlers.let_build(); }}; // a decision waits for the batch
       REQUIRE(sheet.park("a fault"));
       opening.join();
-      lost = 0; // the handler is mended
-      while (sheet.status().build)
-        std::this_thread::yield();
+      handlers.fails_at = 0; // it has been mended
+      wait_until_built(sheet);
       REQUIRE(sheet.wait_for(2));
       CHECK_FALSE(rows_of<ledger<0>>(sheet.read().value()).contains("b"));
       CHECK(sheet.parked().value().size() == 1);
     }
+  }
+}
+
+TEST_CASE("what is skipped is the event of the tables being built where those have got further") {
+  for (const auto mode : both_modes) {
+    std::vector<std::chrono::milliseconds> pauses;
+    faulty_handlers handlers;
+    auto runtime = open_runtime({});
+    const auto accounts = runtime.host<account>().value();
+    const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
+    for (const auto* id : {"a", "b", "c", "d"})
+      REQUIRE(accounts.ask(id, put(1)).get());
+    REQUIRE(sheet.wait_for(4));
+    handlers.fails_at = 5;
+    REQUIRE(accounts.ask("e", put(1)).get());
+    REQUIRE(accounts.ask("f", put(1)).get());
+    CHECK_FALSE(sheet.wait_for(5));
+    handlers.fails_at = 6; // the one is mended, the other is not
+    rebuild_until_stopped(sheet);
+    REQUIRE(sheet.skip("does not matter"));
+    const auto by_those_that_serve = sheet.decisions().value();
+    for (const auto& decision : by_those_that_serve)
+      REQUIRE(decision.position == 6); // none, unless the built ones have taken their place
+    wait_until_built(sheet);
+    const auto decided = sheet.decisions().value();
+    REQUIRE(decided.size() == 1);
+    CHECK(decided[0].position == 6);
+    const auto seen = rows_of<ledger<0>>(sheet.read().value());
+    CHECK(seen.contains("e"));
+    CHECK_FALSE(seen.contains("f"));
   }
 }
 
