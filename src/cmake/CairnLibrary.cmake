@@ -27,7 +27,7 @@ function(cairn_add_library name)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
   target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-  cairn_warnings(${target})
+  cairn_compile_options(${target})
   if(arg_SCHEMAS)
     cairn_add_capnp(${target} ${arg_SCHEMAS})
   endif()
@@ -63,14 +63,47 @@ function(cairn_add_program name)
   add_executable(${name} ${arg_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})
-  cairn_warnings(${name})
+  cairn_compile_options(${name})
   add_dependencies(programs ${name})
   if(arg_INSTALL)
     set_property(GLOBAL APPEND PROPERTY CAIRN_PROGRAMS ${name})
   endif()
 endfunction()
 
-function(cairn_warnings target)
-  target_compile_options(${target} PRIVATE
-    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+# cairn_compile_options(target [flag...]): warnings for all that is ours, these flags, and
+# precompiled headers.
+function(cairn_compile_options target)
+  set(flags -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion ${ARGN})
+  target_compile_options(${target} PRIVATE ${flags})
+  cairn_precompiled(${target} ${flags})
+endfunction()
+
+# The headers of others that nearly every source includes, parsed once for each set of flags instead
+# of once a file. Not for editors: clang cannot read what GCC has precompiled.
+option(CAIRN_PRECOMPILED_HEADERS "Precompile the standard library's headers and Cap'n Proto's" OFF)
+
+# cairn_precompiled(target [flag...]): for a target that is compiled with these flags.
+function(cairn_precompiled target)
+  if(NOT CAIRN_PRECOMPILED_HEADERS)
+    return()
+  endif()
+  get_target_property(independent ${target} POSITION_INDEPENDENT_CODE)
+  string(SHA1 flags "${independent} ${ARGN}")
+  string(SUBSTRING ${flags} 0 8 flags)
+  set(set cairn-precompiled-${flags})
+  if(NOT TARGET ${set})
+    file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/${set}.cpp CONTENT "")
+    add_library(${set} OBJECT ${PROJECT_BINARY_DIR}/${set}.cpp)
+    set_target_properties(${set} PROPERTIES POSITION_INDEPENDENT_CODE ${independent})
+    target_compile_features(${set} PRIVATE cxx_std_20)
+    target_compile_options(${set} PRIVATE ${ARGN})
+    target_link_libraries(${set} PRIVATE CapnProto::capnp)
+    target_precompile_headers(${set} PRIVATE
+      <algorithm> <array> <atomic> <chrono> <condition_variable> <coroutine> <cstdint> <deque>
+      <filesystem> <fstream> <functional> <iostream> <limits> <map> <memory> <mutex> <optional>
+      <random> <ranges> <set> <shared_mutex> <span> <sstream> <stdexcept> <string> <string_view>
+      <thread> <tuple> <unordered_map> <utility> <variant> <vector>
+      <capnp/dynamic.h> <capnp/message.h> <capnp/schema.h> <capnp/serialize.h>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${set})
 endfunction()

@@ -5,6 +5,7 @@
 # they fail.
 
 export CCACHE_DIR=${CCACHE_DIR:-$root/build/ccache}
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros} # else it does without them
 log_dir=$root/build/log
 
 # Programs must not find a closed descriptor 0: the next file they open would become their standard
@@ -120,7 +121,8 @@ parallel_jobs() {
 configure() {
   local preset=$1
   shift
-  step "Configuring $preset" "configure-$preset" cmake -S "$root" --preset "$preset" "$@"
+  step "Configuring $preset" "configure-$preset" \
+    cmake -S "$root" --preset "$preset" -DCAIRN_PRECOMPILED_HEADERS=ON "$@"
 }
 
 # build PRESET TARGET...
