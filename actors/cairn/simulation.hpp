@@ -54,7 +54,7 @@
 /// - what the operator has decided stays on record, and nothing else does;
 /// - subscriptions see each event once, in order;
 /// - the application's own invariants hold;
-/// - everything is answered.
+/// - everything is answered, and closing comes to its end.
 namespace cairn {
 
 /// What may go wrong, and how often: probabilities, each at its every opportunity.
@@ -93,8 +93,8 @@ struct simulation_options {
                            ///< then called by several; fewer, if there are none to be had.
 };
 
-/// What the clients do, and what must hold. The functions are pure, but for the numbers they draw,
-/// and must not throw.
+/// What the clients do, and what must hold. The functions are pure, but for the numbers they draw;
+/// a run in which one throws has failed.
 template <aggregate T>
 struct workload {
   /// What is sent next. All randomness comes from the source.

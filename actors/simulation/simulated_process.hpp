@@ -56,13 +56,15 @@ public:
   /// Everything has been taken in by everyone who follows the log.
   bool caught_up() const;
 
-  /// Nothing of what is in memory matters any more.
-  void crash();
+  /// Nothing of what is in memory matters any more. False: the runtime keeps requests that it will
+  /// never answer, or aggregates that never leave; then this object cannot be destroyed.
+  [[nodiscard]] bool crash();
   /// Begins an orderly closing: after this, turns go on until it is `closed`.
   void begin_closing();
   /// Whether all that was accepted is answered.
   bool answered() const noexcept { return engine_->admitted().drained(); }
-  void finish_closing();
+  /// False: as for `crash`.
+  [[nodiscard]] bool finish_closing();
 
   /// See `simulated_projections`.
   void check_rows() { projections_->check_rows(*disk_.log); }
@@ -74,7 +76,7 @@ private:
   void take_in(simulated_follower& by, const event_view& event);
   void wait_between_attempts(std::chrono::milliseconds time);
   void look_after_projections();
-  void take_leave();
+  bool take_leave();
   bool wants_turn(std::chrono::nanoseconds due) const { return due <= run_.clock.now; }
 
   simulation_context& run_;

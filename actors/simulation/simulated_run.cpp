@@ -1,5 +1,6 @@
 #include "simulated_run.hpp"
 
+#include "describe.hpp"
 #include "history_check.hpp"
 
 #include <cairn/memory_journal.hpp>
@@ -61,16 +62,25 @@ void simulated_run::choose_followers() {
 }
 
 void simulated_run::run() {
-  open();
-  until(&simulated_run::served);
-  if (goes_on())
-    finish();
+  try {
+    live();
+  } catch (...) {
+    run_.fail("a function of the application threw where none may: "
+              + describe_current_exception());
+  }
   if (process_)
     break_down();
   run_.figures.runs = 1;
   run_.figures.simulated_time = run_.clock.now - virtual_clock{}.now;
   run_.figures.events = disk_.log->last_position();
   run_.figures.digest = run_.happened.digest();
+}
+
+void simulated_run::live() {
+  open();
+  until(&simulated_run::served);
+  if (goes_on())
+    finish();
 }
 
 /// Nothing fails any more: everything must be answered, and all that follow the log come to its
@@ -106,11 +116,7 @@ void simulated_run::until(bool (simulated_run::*reached)() const) {
 
 /// False: nobody could go on before time passes.
 bool simulated_run::step() {
-  ++run_.figures.steps;
-  steps_without_reply_ = clients_.under_way() == last_under_way_ ? steps_without_reply_ + 1 : 0;
-  last_under_way_ = clients_.under_way();
-  if (steps_without_reply_ > most_steps_without_change)
-    run_.fail("nothing comes of " + std::to_string(last_under_way_) + " requests under way");
+  look_for_progress();
   at_random(run_.faults.crashes, &simulated_run::crash);
   if (process_)
     at_random(run_.faults.restarts, &simulated_run::close);
@@ -135,6 +141,14 @@ bool simulated_run::step() {
   return true;
 }
 
+void simulated_run::look_for_progress() {
+  ++run_.figures.steps;
+  steps_without_reply_ = clients_.under_way() == last_under_way_ ? steps_without_reply_ + 1 : 0;
+  last_under_way_ = clients_.under_way();
+  if (steps_without_reply_ > most_steps_without_change)
+    run_.fail("nothing comes of " + std::to_string(last_under_way_) + " requests under way");
+}
+
 void simulated_run::wait_for_next() {
   const auto next = std::min({clients_.next_due(), process_->next_due(), reopens_at_});
   CAIRN_ASSERT(next != never); // passivation never ends
@@ -151,7 +165,7 @@ void simulated_run::open() {
   ++incarnation_;
   reopens_at_ = never;
   run_.note("open", incarnation_);
-  process_.emplace(run_, domain_, disk_, followers_, setup_);
+  process_ = std::make_unique<simulated_process>(run_, domain_, disk_, followers_, setup_);
   clients_.connect(process_->service(incarnation_));
 }
 
@@ -168,9 +182,17 @@ void simulated_run::crash() {
 void simulated_run::break_down() {
   run_.note("crash");
   clients_.lose_connection();
-  process_->crash();
-  process_.reset();
+  end_process(process_->crash());
   run_.clock.now = run_.soon(pause_before_reopening);
+}
+
+/// What cannot be destroyed is left as it is: the run is over, and is to say so.
+void simulated_run::end_process(bool gone) {
+  auto ended = std::move(process_);
+  if (gone)
+    return;
+  run_.fail("the runtime keeps requests that it never answers");
+  (void)ended.release();
 }
 
 void simulated_run::close() {
@@ -191,13 +213,13 @@ void simulated_run::shut_down() {
       run_.clock.now = std::max(run_.clock.now, process_->next_due());
     if (run_.random.chance(0.02) && clients_.next_due() <= run_.clock.now)
       clients_.turn();
-    ++run_.figures.steps;
+    look_for_progress();
   }
   if (!goes_on())
     return break_down();
-  process_->finish_closing();
+  const bool gone = process_->finish_closing();
   clients_.lose_connection();
-  process_.reset();
+  end_process(gone);
 }
 
 } // namespace cairn::detail

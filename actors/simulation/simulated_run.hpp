@@ -3,7 +3,7 @@
 #include "simulated_process.hpp"
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <vector>
 
 namespace cairn::detail {
@@ -22,15 +22,18 @@ public:
   const simulation_context& context() const noexcept { return run_; }
 
 private:
+  void live();
   void choose_setup();
   void choose_followers();
   void open();
   void crash();
   void intervene();
   void break_down();
+  void end_process(bool gone);
   void close();
   void shut_down();
   bool step();
+  void look_for_progress();
   void wait_for_next();
   bool goes_on() const noexcept { return !run_.broken; }
   void until(bool (simulated_run::*reached)() const);
@@ -46,10 +49,10 @@ private:
   simulated_disk disk_;
   std::vector<simulated_follower> followers_;
   simulated_clients clients_;
-  std::optional<simulated_process> process_;
+  std::unique_ptr<simulated_process> process_;
   std::uint32_t incarnation_ = 0;
   std::chrono::nanoseconds reopens_at_ = never; // a journal that has stopped
-  std::size_t steps_without_reply_ = 0;
+  std::size_t steps_without_reply_ = 0; ///< In which the number of requests under way was the same.
   std::size_t last_under_way_ = 0;
 };
 

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <memory>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 
@@ -154,6 +155,32 @@ TEST_CASE("an invariant of rows that does not hold is reported") {
   const auto report = cairn::simulate<account, holdings, movements>({.runs = 20}, work);
   REQUIRE(report.failed);
   CHECK(report.failed->what.find("many movements") != std::string::npos);
+}
+
+TEST_CASE("a function of the workload that throws is reported with the seed of its run") {
+  auto work = accounts();
+  SUBCASE("a generator") {
+    work.command = [](cairn::random_source& random) -> account::command {
+      if (random.chance(0.01))
+        throw std::runtime_error{"out of ideas"};
+      return next_account_command(random);
+    };
+  }
+  SUBCASE("an invariant") {
+    work.invariant = [](const account_state& now) -> std::optional<std::string> {
+      if (now.movements == 15)
+        throw std::runtime_error{"out of ideas"};
+      return std::nullopt;
+    };
+  }
+  const auto report =
+      cairn::simulate<account, holdings>({.seed = 100, .runs = 200, .threads = 2}, work);
+  REQUIRE(report.failed);
+  CHECK(report.failed->what.find("out of ideas") != std::string::npos);
+  const auto again =
+      cairn::simulate<account, holdings>({.seed = report.failed->seed, .runs = 1}, work);
+  REQUIRE(again.failed);
+  CHECK(again.failed->what == report.failed->what);
 }
 
 namespace {
