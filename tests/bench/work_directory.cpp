@@ -2,12 +2,10 @@
 
 #include "failure.hpp"
 
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <system_error>
-#include <thread>
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -18,30 +16,32 @@
 namespace bench {
 namespace {
 
-std::atomic<pid_t> running_child{0};
-
-sigset_t ending_signals() {
+sigset_t awaited_signals() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
+  for (const int signal : {SIGINT, SIGTERM, SIGCHLD})
+    sigaddset(&set, signal);
   return set;
 }
 
-void remove_at_signal(const std::filesystem::path& directory) {
-  const auto set = ending_signals();
+/// Waits for the end of the process that measures, or ends it and whatever it has started; then
+/// nobody is left who could make files, and the directory goes.
+[[noreturn]] void supervise(pid_t worker, const std::filesystem::path& directory) {
+  const auto set = awaited_signals();
   int signal = 0;
-  sigwait(&set, &signal);
-  if (const auto child = running_child.load())
-    kill(child, SIGKILL);
-  // The other threads are still at work and may make files meanwhile.
-  for (int tries = 0; tries < 10; ++tries) {
-    std::error_code failed;
-    std::filesystem::remove_all(directory, failed);
-    if (!std::filesystem::exists(directory, failed))
-      break;
+  int status = 0;
+  do {
+    sigwait(&set, &signal);
+    if (signal != SIGCHLD)
+      kill(worker, SIGKILL);
+  } while (signal == SIGCHLD && waitpid(worker, &status, WNOHANG) != worker);
+  while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
   }
-  _exit(128 + signal);
+  std::error_code ignored;
+  std::filesystem::remove_all(directory, ignored);
+  if (signal == SIGCHLD && WIFEXITED(status))
+    _exit(WEXITSTATUS(status));
+  _exit(128 + (signal == SIGCHLD ? WTERMSIG(status) : signal));
 }
 
 std::string read_all(int descriptor) {
@@ -59,13 +59,22 @@ std::string read_all(int descriptor) {
 } // namespace
 
 work_directory::work_directory(const std::filesystem::path& parent) {
-  const auto set = ending_signals();
+  const auto set = awaited_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr); // first: nothing may end it once there is a directory
   auto pattern = (std::filesystem::absolute(parent) / "cairn-bench-XXXXXX").string();
   if (!mkdtemp(pattern.data()))
     throw failure{"cannot make a directory in " + parent.string() + ": " + std::strerror(errno)};
   path_ = pattern;
-  std::thread{[directory = path_] { remove_at_signal(directory); }}.detach();
+  prctl(PR_SET_CHILD_SUBREAPER, 1); // to be told of the end of what the child has started, too
+  const auto worker = fork();
+  if (worker > 0)
+    supervise(worker, path_);
+  if (worker < 0) {
+    const auto why = std::string{std::strerror(errno)};
+    std::filesystem::remove(path_);
+    throw failure{"cannot start a process: " + why};
+  }
+  die_with_parent();
 }
 
 work_directory::~work_directory() {
@@ -102,13 +111,11 @@ std::string run_self(const std::vector<std::string>& arguments) {
     close(ends[0]);
     throw failure{std::string{"cannot run this program again: "} + std::strerror(failed)};
   }
-  running_child = child;
   auto text = read_all(ends[0]);
   close(ends[0]);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  running_child = 0;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     throw failure{"the helper process '" + arguments.front() + "' failed"};
   return text;

@@ -7,10 +7,10 @@
 namespace bench {
 
 /// A fresh directory that is removed with everything in it at the end: by the destructor, and when
-/// SIGINT or SIGTERM ends the program.
+/// SIGINT, SIGTERM or a crash ends the program.
 ///
-/// Make it before any other thread: it blocks both signals, and a thread of its own waits for them.
-/// At most one at a time.
+/// Make it before any other thread and before anything is printed: the rest of the program goes on
+/// in a child process, which this one waits for. At most one.
 class work_directory {
 public:
   /// Below `parent`, which must exist. Throws `failure`.
