@@ -12,7 +12,7 @@ inline void prefetch_bytes(const void* object, std::size_t bytes) noexcept {
 }
 
 /// What is fetched of a request, whose size only its own type knows: enough for a command of a few
-/// fields and its future.
-inline constexpr std::size_t request_bytes_to_fetch = 256;
+/// fields and its future, which follows it.
+inline constexpr std::size_t request_bytes_to_fetch = 384;
 
 } // namespace cairn::detail

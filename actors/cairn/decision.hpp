@@ -1,12 +1,13 @@
 #pragma once
 
+#include <cairn/error.hpp>
 #include <cairn/event_batch.hpp>
 
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -132,16 +133,24 @@ public:
   /// For the runtime and for tests.
   static reply accept(std::uint64_t version, std::uint64_t position, std::uint64_t events,
                       bool repeated = false) {
-    return {std::nullopt, version, position, events, repeated};
+    return {nullptr, version, position, events, repeated};
   }
   static reply refuse(cairn::rejection no, std::uint64_t version, std::uint64_t position) {
+    return refuse(std::make_shared<const cairn::rejection>(std::move(no)), version, position);
+  }
+  static reply refuse(std::shared_ptr<const cairn::rejection> no, std::uint64_t version,
+                      std::uint64_t position) {
     return {std::move(no), version, position, 0, false};
   }
 
-  bool accepted() const noexcept { return !rejection_.has_value(); }
+  bool accepted() const noexcept { return !rejection_; }
 
-  /// Only of a reply that is not `accepted()`.
-  const cairn::rejection& rejection() const { return rejection_.value(); }
+  /// Only of a reply that is not `accepted()`: else it is a bug and stops the program. Lives as long
+  /// as any copy of the reply.
+  const cairn::rejection& rejection() const {
+    detail::check(!accepted(), "reply::rejection() of a reply that accepts");
+    return *rejection_;
+  }
 
   /// The version of the aggregate's last event after the command (0: it has none). For a rejection:
   /// the version the command was judged at.
@@ -159,15 +168,19 @@ public:
   /// reply again.
   bool repeated() const noexcept { return repeated_; }
 
-  bool operator==(const reply&) const = default;
+  bool operator==(const reply& other) const {
+    return version_ == other.version_ && position_ == other.position_ && events_ == other.events_
+           && repeated_ == other.repeated_ && accepted() == other.accepted()
+           && (accepted() || *rejection_ == *other.rejection_);
+  }
 
 private:
-  reply(std::optional<cairn::rejection> no, std::uint64_t version, std::uint64_t position,
+  reply(std::shared_ptr<const cairn::rejection> no, std::uint64_t version, std::uint64_t position,
         std::uint64_t events, bool repeated)
     : rejection_{std::move(no)}, version_{version}, position_{position}, events_{events},
       repeated_{repeated} {}
 
-  std::optional<cairn::rejection> rejection_;
+  std::shared_ptr<const cairn::rejection> rejection_; // rare, and large beside the rest
   std::uint64_t version_;
   std::uint64_t position_;
   std::uint64_t events_;

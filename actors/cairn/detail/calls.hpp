@@ -8,6 +8,7 @@
 #include <capnp/message.h>
 
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,9 +18,10 @@
 
 namespace cairn::detail {
 
-/// A request and its future in one allocation.
+/// A request and its future in one allocation, in the order in which they are touched: who has the
+/// request's address fetches what follows it, see `request_bytes_to_fetch`.
 template <class T>
-class call : public future_state<T>, public request {
+class call : public request, public future_state<T> {
 public:
   using request::request;
 
@@ -66,14 +68,14 @@ public:
     try {
       auto decided = call_decide<T>(state, command_);
       if (decided.rejected()) {
-        rejection_.emplace(std::move(decided.rejection()));
+        rejection_ = std::make_shared<const rejection>(std::move(decided.rejection()));
         return effect::none;
       }
       return append(at, state, decided);
     } catch (...) {
       at.events.truncate(before); // an event that cannot be written takes the others along
-      failure_.emplace(errc::decide_failed, "decide threw: " + describe_current_exception()
-                                                + " (aggregate " + at.stream.name() + ")");
+      fail_with(errc::decide_failed, "decide threw: " + describe_current_exception()
+                                         + " (aggregate " + at.stream.name() + ")");
       return effect::none;
     }
   }
@@ -82,12 +84,14 @@ public:
     if (failure_)
       this->settle(std::move(*failure_));
     else if (rejection_)
-      this->settle(reply::refuse(std::move(*rejection_), at.version, at.position));
+      this->settle(reply::refuse(std::move(rejection_), at.version, at.position));
     else
       this->settle(reply::accept(at.version, at.position, events_));
   }
 
-  void overrule(rejection no) noexcept override { overruled_.emplace(std::move(no)); }
+  void overrule(rejection no) noexcept override {
+    overruled_ = std::make_shared<const rejection>(std::move(no));
+  }
 
   void deliver_repeated(stream_head at) noexcept override {
     this->settle(reply::accept(at.version, at.position, 0, true));
@@ -97,18 +101,22 @@ private:
   using state_type = typename T::state;
   using decision_type = decision<typename T::event>;
 
+  void fail_with(errc code, std::string message) {
+    failure_ = std::make_unique<error>(code, std::move(message));
+  }
+
   effect append(execution& at, state_type& state, const decision_type& decided) {
     const auto before = at.events.size();
     if (!decided.reservations().empty() && decided.size() == 0) {
-      failure_.emplace(errc::decide_failed, "decide reserves a key without an event (aggregate "
-                                                + at.stream.name() + ")");
+      fail_with(errc::decide_failed,
+                "decide reserves a key without an event (aggregate " + at.stream.name() + ")");
       return effect::none;
     }
     for (std::size_t i = 0; i < decided.size(); ++i) {
       const auto added = add(at, state, decided, i);
       if (!added) {
         at.events.truncate(before);
-        failure_.emplace(added.error());
+        failure_ = std::make_unique<error>(added.error());
         return effect::none;
       }
     }
@@ -117,9 +125,9 @@ private:
         evolve(state, decided[i], at.events.message(before + i));
     } catch (...) {
       at.events.truncate(before);
-      failure_.emplace(errc::evolve_failed, "evolve threw: " + describe_current_exception()
-                                                + " (aggregate " + at.stream.name()
-                                                + ", the event was not written)");
+      fail_with(errc::evolve_failed, "evolve threw: " + describe_current_exception()
+                                         + " (aggregate " + at.stream.name()
+                                         + ", the event was not written)");
       return effect::poisoned;
     }
     events_ = decided.size();
@@ -167,9 +175,10 @@ private:
   message_id correlation_id_;
   message_id causation_id_;
   std::uint64_t events_ = 0;
-  std::optional<rejection> rejection_;
-  std::optional<rejection> overruled_; // the answer, whatever is decided
-  std::optional<error> failure_;
+  // Elsewhere, as most commands are accepted: commands under way fill the processor's caches.
+  std::shared_ptr<const rejection> rejection_;
+  std::shared_ptr<const rejection> overruled_; // the answer, whatever is decided
+  std::unique_ptr<error> failure_;
 };
 
 /// What a query function returns for the state of `T`.
