@@ -145,8 +145,8 @@ public:
 
   bool accepted() const noexcept { return !rejection_; }
 
-  /// Only of a reply that is not `accepted()`: else it is a bug and stops the program. Lives as long
-  /// as any copy of the reply.
+  /// Only of a reply that is not `accepted()`: else it is a bug and stops the program. It lives as
+  /// long as any copy of the reply.
   const cairn::rejection& rejection() const {
     detail::check(!accepted(), "reply::rejection() of a reply that accepts");
     return *rejection_;

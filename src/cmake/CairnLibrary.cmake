@@ -54,7 +54,16 @@ function(cairn_add_capnp target)
   set_target_properties(${target} PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY "HEADERS;generated")
 endfunction()
 
+# Commands are allocated by the thread that sends them and freed by the one that answers, which
+# glibc's allocator bears badly. Which allocator a program has is for the program to say, so the
+# libraries do not ask for one.
+option(CAIRN_JEMALLOC "Link programs that run aggregates with jemalloc, where it is found" ON)
+if(CAIRN_JEMALLOC)
+  find_package(jemalloc QUIET)
+endif()
+
 # cairn_add_program(name SOURCES ... LIBRARIES ... [INSTALL]): a program for users, built into bin/.
+# One that is installed is a tool and runs no aggregates.
 function(cairn_add_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL" "" "SOURCES;LIBRARIES")
   if(arg_UNPARSED_ARGUMENTS)
@@ -67,6 +76,9 @@ function(cairn_add_program name)
   add_dependencies(programs ${name})
   if(arg_INSTALL)
     set_property(GLOBAL APPEND PROPERTY CAIRN_PROGRAMS ${name})
+  elseif(CAIRN_JEMALLOC AND jemalloc_FOUND)
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src/malloc_options.cpp)
+    target_link_libraries(${name} PRIVATE jemalloc::jemalloc)
   endif()
 endfunction()
 

@@ -7,6 +7,8 @@
 
 #include <sys/vfs.h>
 
+extern "C" [[gnu::weak]] int mallctl(const char*, void*, std::size_t*, void*, std::size_t);
+
 namespace bench {
 namespace {
 
@@ -54,6 +56,7 @@ json describe_machine(const work_directory& directory) {
           {"sync_mode", "every commit synced (LMDB's default flags)"},
           {"caf", CAIRN_BENCH_CAF_VERSION},
           {"lmdb", lmdb_version()},
+          {"allocator", mallctl ? "jemalloc" : "the C library's"},
           {"build", CAIRN_BENCH_BUILD_TYPE}};
 }
 
