@@ -120,5 +120,6 @@ function(cairn_precompiled target)
   target_precompile_headers(${target} REUSE_FROM ${set})
   # What GCC 12 says of the standard library's strings is wrong. Usually it keeps it to itself, but
   # headers that are precompiled are not the system's to it.
-  target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
+  target_compile_options(${target} PRIVATE
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-restrict;-Wno-stringop-overflow>)
 endfunction()
