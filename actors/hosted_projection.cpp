@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 namespace cairn::detail {
 namespace {
@@ -56,13 +58,22 @@ void hosted_projection::wait_until_caught_up() const {
     runner->wait_until_caught_up();
 }
 
-/// Which tables serve: those of this version that are live; else those of an older version, while
-/// this one is built; else those of this version as they come, and of several the oldest, which
-/// served before, while the newest is built.
+/// Which tables serve: those that are live, of this version, or of an older one while this one is
+/// built; else those of this version as they come, and of several the oldest, which served before,
+/// while the newest is built.
 result<void> hosted_projection::choose() {
   const auto found = shelf_->find();
-  std::shared_ptr<table_store> unfinished;
-  auto unfinished_generation = next_generation(found, model_->version);
+  std::vector<std::pair<table_generation, std::shared_ptr<table_store>>> all_unfinished;
+  const auto serve = [&](const table_generation& of, std::shared_ptr<table_store> store,
+                         bool live) -> result<void> {
+    auto runner = make_runner(of, std::move(store), of.version == model_->version);
+    if (!runner)
+      return std::move(runner).error();
+    serving_ = *std::move(runner);
+    serving_generation_ = of;
+    serving_is_live_ = live;
+    return {};
+  };
   for (const auto& each : found) {
     if (each.version > model_->version)
       continue; // of a newer program, which may come back
@@ -75,21 +86,23 @@ result<void> hosted_projection::choose() {
     auto live = (*store)->live();
     if (!live)
       return std::move(live).error();
-    if (own && !*live && !unfinished) {
-      unfinished = *std::move(store);
-      unfinished_generation = each;
-      continue;
+    if (*live) {
+      if (auto served = serve(each, *std::move(store), true); !served)
+        return served;
+      break;
     }
-    if (!own && !*live)
-      continue;
-    auto runner = make_runner(each, *std::move(store), own);
-    if (!runner)
-      return std::move(runner).error();
-    serving_ = *std::move(runner);
-    serving_generation_ = each;
-    serving_is_live_ = *live;
-    break;
+    if (own)
+      all_unfinished.emplace_back(each, *std::move(store));
   }
+  if (!serving_ && all_unfinished.size() > 1) {
+    if (auto served = serve(all_unfinished.back().first, all_unfinished.back().second, false);
+        !served)
+      return served;
+  }
+  std::shared_ptr<table_store> unfinished;
+  auto unfinished_generation = next_generation(found, model_->version);
+  if (!all_unfinished.empty())
+    std::tie(unfinished_generation, unfinished) = std::move(all_unfinished.front());
   const bool up_to_date = serving_ && serving_->version() == model_->version;
   if (up_to_date && !unfinished) {
     remove_old(serving_generation_);
@@ -103,12 +116,7 @@ result<void> hosted_projection::choose() {
   }
   if (serving_)
     return begin_build(unfinished_generation, std::move(unfinished));
-  auto runner = make_runner(unfinished_generation, std::move(unfinished), true);
-  if (!runner)
-    return std::move(runner).error();
-  serving_ = *std::move(runner);
-  serving_generation_ = unfinished_generation;
-  return {};
+  return serve(unfinished_generation, std::move(unfinished), false);
 }
 
 result<std::shared_ptr<table_store>>

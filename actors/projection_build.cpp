@@ -18,8 +18,10 @@ result<void> hosted_projection::rebuild() {
   auto store = open_tables(of);
   if (!store)
     return std::move(store).error();
-  if (auto begun = begin_build(of, *std::move(store)); !begun)
+  if (auto begun = begin_build(of, *std::move(store)); !begun) {
+    shelf_->remove(of);
     return begun;
+  }
   auto started = building()->start();
   if (!started) {
     const std::lock_guard lock{mutex_};

@@ -270,6 +270,14 @@ TEST_CASE("what is parked while tables are built stays parked when the build goe
       std::this_thread::yield(); // some of its rows are on disk
     copy_as_crashed(directory / "data", directory / "crashed");
   }
+  SUBCASE("that has been interrupted once") {}
+  SUBCASE("that has been begun twice") {
+    const auto built = directory / "crashed/projections/ledger/1/2";
+    std::filesystem::copy(built, directory / "crashed/projections/ledger/1/3",
+                          std::filesystem::copy_options::recursive);
+    std::filesystem::permissions(directory / "crashed/projections/ledger/1/3",
+                                 std::filesystem::perms::owner_all);
+  }
   auto runtime = open_runtime(directory / "crashed");
   const auto sheet = runtime.project<ledger<0>>(options).value();
   wait_until_built(sheet);
