@@ -17,6 +17,14 @@
 namespace cairn::detail {
 namespace {
 
+constexpr const char* log_name = "log";
+constexpr const char* heads_name = "heads";
+constexpr const char* meta_name = "meta";
+constexpr const char* snapshots_name = "snapshots";
+constexpr const char* schemas_name = "schemas";
+constexpr const char* tags_name = "tags";
+constexpr const char* reservations_name = "reservations";
+
 constexpr unsigned safe_flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
 constexpr mdb_mode_t private_mode = 0600;
 constexpr MDB_dbi most_databases = 16; // more than there are: another version may have added some
@@ -40,11 +48,11 @@ int open_added(MDB_txn* txn, unsigned flags, databases& opened) noexcept {
     database = absent_database;
     return 0;
   };
-  if (const int rc = open("schemas", MDB_INTEGERKEY, opened.schemas))
+  if (const int rc = open(schemas_name, MDB_INTEGERKEY, opened.schemas))
     return rc;
-  if (const int rc = open("tags", 0, opened.tags))
+  if (const int rc = open(tags_name, 0, opened.tags))
     return rc;
-  return open("reservations", 0, opened.reservations);
+  return open(reservations_name, 0, opened.reservations);
 }
 
 int configure(MDB_env* env, const env_options& options) noexcept {
@@ -134,13 +142,13 @@ result<void> create_env_file(const env_options& options, function_ref<int(const 
 
 int open_databases(MDB_txn* txn, bool create, databases& opened) noexcept {
   const unsigned flags = create ? MDB_CREATE : 0U;
-  if (const int rc = mdb_dbi_open(txn, "meta", flags, &opened.meta))
+  if (const int rc = mdb_dbi_open(txn, meta_name, flags, &opened.meta))
     return rc;
-  if (const int rc = mdb_dbi_open(txn, "log", flags | MDB_INTEGERKEY, &opened.log))
+  if (const int rc = mdb_dbi_open(txn, log_name, flags | MDB_INTEGERKEY, &opened.log))
     return rc;
-  if (const int rc = mdb_dbi_open(txn, "heads", flags, &opened.heads))
+  if (const int rc = mdb_dbi_open(txn, heads_name, flags, &opened.heads))
     return rc;
-  if (const int rc = mdb_dbi_open(txn, "snapshots", flags, &opened.snapshots))
+  if (const int rc = mdb_dbi_open(txn, snapshots_name, flags, &opened.snapshots))
     return rc;
   return open_added(txn, flags, opened);
 }
@@ -150,8 +158,8 @@ int add_absent_databases(MDB_txn* txn, databases& opened) noexcept {
 }
 
 int find_misnamed_database(MDB_txn* txn, const databases& opened, std::string& name) {
-  constexpr std::array<std::string_view, 7> known{"heads",   "log",       "meta", "reservations",
-                                                  "schemas", "snapshots", "tags"};
+  constexpr std::array<std::string_view, 7> known{
+      log_name, heads_name, meta_name, snapshots_name, schemas_name, tags_name, reservations_name};
   const std::array added{opened.schemas, opened.tags, opened.reservations};
   if (std::ranges::find(added, absent_database) == added.end())
     return 0;

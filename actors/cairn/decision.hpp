@@ -138,6 +138,7 @@ public:
   static reply refuse(cairn::rejection no, std::uint64_t version, std::uint64_t position) {
     return refuse(std::make_shared<const cairn::rejection>(std::move(no)), version, position);
   }
+  /// `no` is not null.
   static reply refuse(std::shared_ptr<const cairn::rejection> no, std::uint64_t version,
                       std::uint64_t position) {
     return {std::move(no), version, position, 0, false};

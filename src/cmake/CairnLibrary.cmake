@@ -59,7 +59,10 @@ endfunction()
 # libraries do not ask for one.
 option(CAIRN_JEMALLOC "Link programs that run aggregates with jemalloc, where it is found" ON)
 if(CAIRN_JEMALLOC)
-  find_package(jemalloc QUIET)
+  find_package(PkgConfig QUIET)
+  if(PkgConfig_FOUND)
+    pkg_check_modules(jemalloc QUIET IMPORTED_TARGET jemalloc)
+  endif()
 endif()
 
 # cairn_add_program(name SOURCES ... LIBRARIES ... [INSTALL]): a program for users, built into bin/.
@@ -76,9 +79,9 @@ function(cairn_add_program name)
   add_dependencies(programs ${name})
   if(arg_INSTALL)
     set_property(GLOBAL APPEND PROPERTY CAIRN_PROGRAMS ${name})
-  elseif(CAIRN_JEMALLOC AND jemalloc_FOUND)
+  elseif(TARGET PkgConfig::jemalloc)
     target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src/malloc_options.cpp)
-    target_link_libraries(${name} PRIVATE jemalloc::jemalloc)
+    target_link_libraries(${name} PRIVATE PkgConfig::jemalloc)
   endif()
 endfunction()
 

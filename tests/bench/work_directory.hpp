@@ -43,7 +43,8 @@ private:
 /// child dies with this process. Throws `failure` if it ends otherwise than by status 0.
 std::string run_self(const std::vector<std::string>& arguments);
 
-/// Called first by a program that `run_self` has started.
+/// From now on the end of the parent ends this process. Called first by a program that `run_self`
+/// has started.
 void die_with_parent();
 
 } // namespace bench

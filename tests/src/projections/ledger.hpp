@@ -157,10 +157,14 @@ void check_view(const cairn::journal& events, const cairn::table_view& view,
   CHECK(ranked == folded.size());
 }
 
+/// Until no tables are being built any more; a build that stops at an event fails the test.
 template <class Projection>
 void wait_until_built(const Projection& sheet) {
-  while (sheet.status().build)
+  while (const auto build = sheet.status().build) {
+    if (build->state == cairn::projection_state::stopped)
+      FAIL("the build has stopped");
     std::this_thread::yield();
+  }
 }
 
 /// Has tables built, whose building stops at an event.

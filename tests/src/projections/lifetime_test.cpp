@@ -40,6 +40,13 @@ running_sheet ten_events_in(projection_mode mode) {
   return {std::move(runtime), std::move(accounts), std::move(sheet)};
 }
 
+/// Options by which an event that cannot be applied stops the projection at once.
+cairn::projection_options one_attempt() {
+  auto options = small_batches(projection_mode::async);
+  options.attempts = 1;
+  return options;
+}
+
 /// A copy of a runtime's directory as a crash would leave it now.
 void copy_as_crashed(const std::filesystem::path& from, const std::filesystem::path& to) {
   using std::filesystem::perms;
@@ -248,8 +255,7 @@ TEST_CASE("a projection that follows again has the rows of replies that left in 
 
 TEST_CASE("what is parked while tables are built stays parked when the build goes on") {
   const temporary_directory directory;
-  auto options = small_batches(projection_mode::async);
-  options.attempts = 1;
+  const auto options = one_attempt();
   std::vector<cairn::projection_decision> decided;
   {
     faulty_handlers handlers;
@@ -287,8 +293,7 @@ TEST_CASE("what is parked while tables are built stays parked when the build goe
 
 TEST_CASE("tables that serve before they have caught up serve again after a crash in a rebuild") {
   const temporary_directory directory;
-  auto options = small_batches(projection_mode::async);
-  options.attempts = 1;
+  const auto options = one_attempt();
   std::vector<cairn::projection_decision> decided;
   {
     faulty_handlers handlers;
@@ -314,8 +319,7 @@ TEST_CASE("tables that serve before they have caught up serve again after a cras
 
 TEST_CASE("a build that begins anew after a crash does not repeat the decisions") {
   const temporary_directory directory;
-  auto options = small_batches(projection_mode::async);
-  options.attempts = 1;
+  const auto options = one_attempt();
   std::vector<cairn::projection_decision> decided;
   {
     gate handlers;
