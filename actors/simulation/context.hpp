@@ -1,6 +1,6 @@
 #pragma once
 
-#include "trace.hpp"
+#include "simulation/trace.hpp"
 
 #include <cairn/simulation.hpp>
 

@@ -1,4 +1,4 @@
-#include "history_check.hpp"
+#include "simulation/history_check.hpp"
 
 #include <algorithm>
 #include <deque>

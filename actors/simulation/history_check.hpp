@@ -1,6 +1,6 @@
 #pragma once
 
-#include "history.hpp"
+#include "simulation/history.hpp"
 
 #include <cairn/aggregate.hpp>
 #include <cairn/journal.hpp>

@@ -1,5 +1,5 @@
-#include "simulated_run.hpp"
-#include "start_thread.hpp"
+#include "simulation/simulated_run.hpp"
+#include "support/start_thread.hpp"
 
 #include <atomic>
 #include <iomanip>

@@ -1,4 +1,4 @@
-#include "simulated_clients.hpp"
+#include "simulation/simulated_clients.hpp"
 
 #include <algorithm>
 #include <utility>

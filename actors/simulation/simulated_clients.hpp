@@ -1,8 +1,8 @@
 #pragma once
 
-#include "context.hpp"
-#include "history.hpp"
-#include "simulated_journal.hpp"
+#include "simulation/context.hpp"
+#include "simulation/history.hpp"
+#include "simulation/simulated_journal.hpp"
 
 #include <cairn/detail/host.hpp>
 #include <cairn/projection.hpp>

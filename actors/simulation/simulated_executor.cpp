@@ -1,4 +1,4 @@
-#include "simulated_executor.hpp"
+#include "simulation/simulated_executor.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "context.hpp"
+#include "simulation/context.hpp"
 
-#include "executor.hpp"
+#include "scheduling/executor.hpp"
 
 #include <vector>
 

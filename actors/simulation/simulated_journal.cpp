@@ -1,4 +1,4 @@
-#include "simulated_journal.hpp"
+#include "simulation/simulated_journal.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "context.hpp"
+#include "simulation/context.hpp"
 
 #include <chrono>
 #include <cstdint>

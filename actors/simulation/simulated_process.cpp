@@ -1,4 +1,4 @@
-#include "simulated_process.hpp"
+#include "simulation/simulated_process.hpp"
 
 #include <algorithm>
 #include <utility>

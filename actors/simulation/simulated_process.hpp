@@ -1,11 +1,11 @@
 #pragma once
 
-#include "simulated_clients.hpp"
-#include "simulated_executor.hpp"
-#include "simulated_journal.hpp"
-#include "simulated_projections.hpp"
+#include "simulation/simulated_clients.hpp"
+#include "simulation/simulated_executor.hpp"
+#include "simulation/simulated_journal.hpp"
+#include "simulation/simulated_projections.hpp"
 
-#include "engine.hpp"
+#include "aggregates/engine.hpp"
 
 #include <memory>
 #include <vector>

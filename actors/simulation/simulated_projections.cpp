@@ -1,4 +1,4 @@
-#include "simulated_projections.hpp"
+#include "simulation/simulated_projections.hpp"
 
 #include <algorithm>
 #include <set>

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "simulated_poison.hpp"
-#include "simulated_tables.hpp"
+#include "simulation/simulated_poison.hpp"
+#include "simulation/simulated_tables.hpp"
 
-#include "projection_set.hpp"
+#include "projections/projection_set.hpp"
 
 #include <chrono>
 #include <functional>

@@ -1,7 +1,7 @@
-#include "simulated_run.hpp"
+#include "simulation/simulated_run.hpp"
 
-#include "describe.hpp"
-#include "history_check.hpp"
+#include "models/describe.hpp"
+#include "simulation/history_check.hpp"
 
 #include <cairn/memory_journal.hpp>
 

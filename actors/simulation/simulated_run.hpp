@@ -1,6 +1,6 @@
 #pragma once
 
-#include "simulated_process.hpp"
+#include "simulation/simulated_process.hpp"
 
 #include <cstdint>
 #include <memory>

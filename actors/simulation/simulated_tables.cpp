@@ -1,4 +1,4 @@
-#include "simulated_tables.hpp"
+#include "simulation/simulated_tables.hpp"
 
 #include <utility>
 

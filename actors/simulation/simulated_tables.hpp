@@ -1,8 +1,8 @@
 #pragma once
 
-#include "context.hpp"
+#include "simulation/context.hpp"
 
-#include "projection_files.hpp"
+#include "tables/table_folders.hpp"
 
 #include <functional>
 #include <map>

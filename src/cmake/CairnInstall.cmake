@@ -3,10 +3,11 @@
 get_property(cairn_libraries GLOBAL PROPERTY CAIRN_LIBRARIES)
 get_property(cairn_programs GLOBAL PROPERTY CAIRN_PROGRAMS)
 
-# What users link: every layer.
+# What users link.
+get_property(cairn_linked GLOBAL PROPERTY CAIRN_LINKED_LIBRARIES)
 add_library(cairn INTERFACE)
 add_library(cairn::cairn ALIAS cairn)
-target_link_libraries(cairn INTERFACE ${cairn_libraries})
+target_link_libraries(cairn INTERFACE ${cairn_linked})
 
 if(NOT CAIRN_INSTALL)
   return()

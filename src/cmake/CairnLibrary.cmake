@@ -1,55 +1,67 @@
 # The helpers for Cairn's own targets.
 
+# Where the private headers of the layers are found, by Cairn's own sources alone.
+set(CAIRN_PRIVATE_ROOTS
+  ${PROJECT_SOURCE_DIR}/persistence ${PROJECT_SOURCE_DIR}/actors ${PROJECT_SOURCE_DIR}/src)
+
 # Everything a user runs or links, and nothing of the tests: what examples/run builds and what an
 # install needs.
-add_custom_target(programs)
+add_custom_target(cairn-programs)
 
-# cairn_add_library(layer HEADERS ... SCHEMAS ... SOURCES ... PUBLIC ... PRIVATE ...)
+# cairn_add_library(name HEADERS ... SCHEMAS ... SOURCES ... PUBLIC ... PRIVATE ... [APART])
 #
-# Adds the library cairn-<layer>, alias cairn::<layer>, and remembers it for the install and for
-# cairn::cairn. A layer's folder is its include root. HEADERS are the public ones and SCHEMAS the
-# Cap'n Proto files, both relative to it (cairn/journal.hpp). From these lists come the include
-# path, the generated <cairn/journal.capnp.h>, what is installed, and the check that each header
-# compiles alone (VERIFY_INTERFACE_HEADER_SETS). PUBLIC libraries are seen by users; PRIVATE ones
-# are only linked.
+# Adds the library cairn-<name>, alias cairn::<name>, and remembers it for the install and, unless
+# it is to stay APART, for cairn::cairn. HEADERS are the public ones and SCHEMAS the Cap'n Proto
+# files, both relative to include/ in the library's folder (cairn/journal.hpp): nothing beside that
+# folder is on a user's include path. From these lists come the include path, the generated
+# <cairn/journal.capnp.h>, what is installed, and the check that each header compiles alone
+# (VERIFY_INTERFACE_HEADER_SETS). PUBLIC libraries are seen by users; PRIVATE ones are only linked.
+#
+# Private headers are included by their path from the layer's folder ("lmdb/reader_pool.hpp"), its
+# own or one below; tests/tidy says which rooms may include which.
 function(cairn_add_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SCHEMAS;SOURCES;PUBLIC;PRIVATE")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "APART" "" "HEADERS;SCHEMAS;SOURCES;PUBLIC;PRIVATE")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "cairn_add_library(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
   set(target cairn-${name})
+  list(TRANSFORM arg_HEADERS PREPEND include/)
   add_library(${target} ${arg_SOURCES})
   add_library(cairn::${name} ALIAS ${target})
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON VERIFY_INTERFACE_HEADER_SETS ON)
   target_sources(${target}
-    PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR} FILES ${arg_HEADERS})
+    PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR}/include FILES ${arg_HEADERS})
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
-  target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_include_directories(${target} PRIVATE ${CAIRN_PRIVATE_ROOTS})
   cairn_compile_options(${target})
   if(arg_SCHEMAS)
     cairn_add_capnp(${target} ${arg_SCHEMAS})
   endif()
-  add_dependencies(programs ${target})
+  add_dependencies(cairn-programs ${target})
   set_property(GLOBAL APPEND PROPERTY CAIRN_LIBRARIES ${target})
+  if(NOT arg_APART)
+    set_property(GLOBAL APPEND PROPERTY CAIRN_LINKED_LIBRARIES ${target})
+  endif()
 endfunction()
 
-# Compiles schemas of this folder to C++ and makes the generated headers public headers of the
+# Compiles schemas below include/ to C++ and makes the generated headers public headers of the
 # target.
 function(cairn_add_capnp target)
-  set(CAPNPC_SRC_PREFIX ${CMAKE_CURRENT_SOURCE_DIR})
+  set(CAPNPC_SRC_PREFIX ${CMAKE_CURRENT_SOURCE_DIR}/include)
   set(CAPNPC_OUTPUT_DIR ${CMAKE_CURRENT_BINARY_DIR})
+  list(TRANSFORM ARGN PREPEND include/ OUTPUT_VARIABLE schemas)
   foreach(schema IN LISTS ARGN)
     cmake_path(GET schema PARENT_PATH folder)
     file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${folder})
   endforeach()
-  capnp_generate_cpp(sources headers ${ARGN})
+  capnp_generate_cpp(sources headers ${schemas})
   set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS -w)
   target_sources(${target}
     PRIVATE ${sources}
     PUBLIC FILE_SET generated TYPE HEADERS BASE_DIRS ${CMAKE_CURRENT_BINARY_DIR} FILES ${headers}
-    PUBLIC FILE_SET schemas TYPE HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR} FILES ${ARGN})
+    PUBLIC FILE_SET schemas TYPE HEADERS BASE_DIRS ${CAPNPC_SRC_PREFIX} FILES ${schemas})
   # A .capnp file is found and installed as a header is, but does not compile as C++.
   set_target_properties(${target} PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY "HEADERS;generated")
 endfunction()
@@ -66,22 +78,28 @@ if(CAIRN_JEMALLOC)
 endif()
 
 # cairn_add_program(name SOURCES ... LIBRARIES ... [INSTALL]): a program for users, built into bin/.
-# One that is installed is a tool and runs no aggregates.
+# Its target is its name, with cairn- in front if "cairn" is not in it. One that is installed is a
+# tool and runs no aggregates.
 function(cairn_add_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL" "" "SOURCES;LIBRARIES")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "cairn_add_program(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
-  add_executable(${name} ${arg_SOURCES})
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
-  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})
-  cairn_compile_options(${name})
-  add_dependencies(programs ${name})
+  set(target ${name})
+  if(NOT name MATCHES "cairn")
+    set(target cairn-${name})
+  endif()
+  add_executable(${target} ${arg_SOURCES})
+  set_target_properties(${target} PROPERTIES
+    OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  target_link_libraries(${target} PRIVATE ${arg_LIBRARIES})
+  cairn_compile_options(${target})
+  add_dependencies(cairn-programs ${target})
   if(arg_INSTALL)
-    set_property(GLOBAL APPEND PROPERTY CAIRN_PROGRAMS ${name})
+    set_property(GLOBAL APPEND PROPERTY CAIRN_PROGRAMS ${target})
   elseif(TARGET PkgConfig::jemalloc)
-    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src/malloc_options.cpp)
-    target_link_libraries(${name} PRIVATE PkgConfig::jemalloc)
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src/programs/malloc_options.cpp)
+    target_link_libraries(${target} PRIVATE PkgConfig::jemalloc)
   endif()
 endfunction()
 

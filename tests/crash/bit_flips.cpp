@@ -2,9 +2,9 @@
 // damage that nobody notices: a file that `verify_lmdb_journal` or `verify_tables` calls sound and
 // that shows something else than was written.
 
-#include "lmdb_env.hpp"
+#include "lmdb/lmdb_env.hpp"
+#include "lmdb/page_check.hpp"
 #include "memory.hpp"
-#include "page_check.hpp"
 #include "projection_sheet.hpp"
 #include "sample.hpp"
 #include "scale.hpp"

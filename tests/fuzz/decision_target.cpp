@@ -1,6 +1,6 @@
 // An operator's decision about an event, as a projection's tables keep it.
 
-#include "decision_rows.hpp"
+#include "tables/decision_rows.hpp"
 #include "target.hpp"
 
 namespace {

@@ -1,6 +1,6 @@
 // An event's record: what a replay shows of any bytes.
 
-#include "record.hpp"
+#include "records/record.hpp"
 #include "target.hpp"
 
 #include <kj/exception.h>

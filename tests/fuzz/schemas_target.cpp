@@ -1,8 +1,8 @@
 // Schemas as a journal keeps them: any two generations are refused, or can be used to judge a
 // program's, and to show what an event holds.
 
-#include "schema_history.hpp"
-#include "schema_rows.hpp"
+#include "lmdb_journal/schema_rows.hpp"
+#include "schema_history/schema_history.hpp"
 #include "target.hpp"
 
 #include <cairn/memory_journal.hpp>

@@ -1,6 +1,6 @@
 // A snapshot's record: what an aggregate that is rebuilt takes from any bytes.
 
-#include "record.hpp"
+#include "records/record.hpp"
 #include "target.hpp"
 
 #include <kj/exception.h>

@@ -1,7 +1,7 @@
 // Generated value structs: any message is refused or read, and what was read goes to the wire and
 // back unchanged.
 
-#include "record.hpp"
+#include "records/record.hpp"
 #include "target.hpp"
 
 #include "catalogue.cairn.hpp"

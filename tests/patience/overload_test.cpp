@@ -195,9 +195,9 @@ TEST_CASE("while an aggregate of many events is rebuilt, the others go on") {
       REQUIRE(piles.query(pile_id(i), [](const pile_state& now) { return now.items; }).get());
     burst waiting{piles};
     test::heap_watch heap;
-    test::gate folding;
+    test::latch folding;
     std::uint64_t rounds = 0;
-    const gate_at<in_evolve> held{folding};
+    const latch_at<in_evolve> held{folding};
     folding.shut();
     auto answer = piles.query("big", [](const pile_state& now) { return now.items; });
     folding.wait_for_arrival();

@@ -3,8 +3,8 @@
 #include <cairn/aggregate.hpp>
 #include <cairn/projection.hpp>
 
-#include "gate.hpp"
 #include "item.cairn.hpp"
+#include "latch.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -17,14 +17,14 @@
 
 namespace patience {
 
-/// A gate that handlers, or foldings, pass while it is in force. One of each for the whole program.
+/// A latch that handlers, or foldings, pass while it is in force. One of each for the program.
 template <class Place>
-class gate_at {
+class latch_at {
 public:
-  explicit gate_at(test::gate& use) { current_ = &use; }
-  ~gate_at() { current_ = nullptr; }
-  gate_at(const gate_at&) = delete;
-  gate_at& operator=(const gate_at&) = delete;
+  explicit latch_at(test::latch& use) { current_ = &use; }
+  ~latch_at() { current_ = nullptr; }
+  latch_at(const latch_at&) = delete;
+  latch_at& operator=(const latch_at&) = delete;
 
   static void pass() {
     if (auto* const shut = current_.load())
@@ -32,7 +32,7 @@ public:
   }
 
 private:
-  static inline std::atomic<test::gate*> current_ = nullptr;
+  static inline std::atomic<test::latch*> current_ = nullptr;
 };
 
 struct in_evolve;
@@ -52,7 +52,7 @@ struct pile {
   }
   static void evolve(state& now, ItemPut::Reader) {
     ++now.items;
-    gate_at<in_evolve>::pass();
+    latch_at<in_evolve>::pass();
   }
 };
 
@@ -67,7 +67,7 @@ struct pile_sheet {
 
   static void project(cairn::table_writer& to, const cairn::event_info& at, ItemPut::Reader e) {
     if (Number == 0) {
-      gate_at<in_projection>::pass();
+      latch_at<in_projection>::pass();
       if (e.getPoison())
         throw std::runtime_error{"it is poison"};
     }

@@ -72,8 +72,8 @@ TEST_CASE("a stuck projection holds up who waits for it, up to a bound, and nobo
       runtime.project<pile_sheet<0>>(projection_options_of(cairn::projection_mode::async)).value();
   burst waiting{piles};
   test::heap_watch heap;
-  test::gate handler;
-  const gate_at<in_projection> held{handler};
+  test::latch handler;
+  const latch_at<in_projection> held{handler};
   handler.shut();
   REQUIRE(piles.ask("first", put_items{}).get());
   handler.wait_for_arrival();
@@ -116,8 +116,8 @@ TEST_CASE("a projection that is stuck in the replies refuses what is beyond the 
           .value();
   burst all{piles};
   test::heap_watch heap;
-  test::gate handler;
-  const gate_at<in_projection> held{handler};
+  test::latch handler;
+  const latch_at<in_projection> held{handler};
   handler.shut();
   all.put("first", 64);
   handler.wait_for_arrival();
@@ -141,11 +141,11 @@ TEST_CASE("a projection that is stuck in the replies refuses what is beyond the 
 TEST_CASE("a subscription that is stuck, and a feed nobody reads, do not let the file grow") {
   const auto commands = test::scaled(12'000, 300'000);
   auto alone = file_growth(commands, [](cairn::runtime&) { return nullptr; });
-  test::gate handler;
+  test::latch handler;
   handler.shut();
   auto stuck = file_growth(commands, [&](cairn::runtime& runtime) -> std::shared_ptr<void> {
     struct readers {
-      test::gate& held;
+      test::latch& held;
       cairn::event_feed feed;
       cairn::subscription handled;
       ~readers() { held.open(); } // before the subscription waits for its handler
@@ -172,7 +172,7 @@ TEST_CASE("a visitor that is stuck inside the journal is reported, and writing g
   const auto piles = runtime.host<pile>().value();
   test::heap_watch heap;
   write(piles, 1'000, heap);
-  test::gate visitor;
+  test::latch visitor;
   visitor.shut();
   std::thread reader{[&] {
     (void)runtime.journal().replay_all(1, [&](const cairn::event_view&) {

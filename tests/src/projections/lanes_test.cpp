@@ -1,6 +1,6 @@
 // Projections that several threads fold: the rows are those that one thread comes to.
 
-#include "ledger.hpp"
+#include "ledger_projection.hpp"
 
 #include "scale.hpp"
 
@@ -216,7 +216,7 @@ TEST_CASE("a runtime is closed while several threads fold") {
   auto runtime = open_runtime({});
   std::mt19937_64 random{1};
   wish(runtime.host<account>().value(), random, 1000, 0, {});
-  gate entered;
+  latch entered;
   entered.shut();
   const handler_hook note{[&](const cairn::event_info& at) {
     if (at.position > 64)

@@ -1,6 +1,6 @@
 // Projections whose runtime ends, that are paused, or built, while something else goes on.
 
-#include "ledger.hpp"
+#include "ledger_projection.hpp"
 
 #include <atomic>
 #include <limits>
@@ -87,7 +87,7 @@ TEST_CASE("a projection's handle that outlives its runtime says that it is close
 }
 
 TEST_CASE("closing in the middle of a batch stays closed for who waits and who comes later") {
-  gate handlers;
+  latch handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
   auto runtime = open_runtime({});
   const auto sheet = runtime.project<ledger<0>>().value();
@@ -149,7 +149,7 @@ TEST_CASE("closing does not wait for the first build of a projection in replies"
 }
 
 TEST_CASE("replies that wait for a stuck projection have a bound, and so has who asks for more") {
-  gate handlers;
+  latch handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
   auto runtime = open_runtime({});
   const auto accounts = runtime.host<account>().value();
@@ -322,7 +322,7 @@ TEST_CASE("a build that begins anew after a crash does not repeat the decisions"
   const auto options = one_attempt();
   std::vector<cairn::projection_decision> decided;
   {
-    gate handlers;
+    latch handlers;
     std::atomic<bool> building = false;
     const handler_hook hook{[&](const cairn::event_info&) {
       if (building)

@@ -1,4 +1,4 @@
-#include "ledger.hpp"
+#include "ledger_projection.hpp"
 
 #include <atomic>
 #include <thread>
@@ -170,7 +170,7 @@ TEST_CASE("a raised version is built beside the tables that serve, then takes th
         REQUIRE(accounts.ask("a" + std::to_string(i % 3), put(1)).get());
       REQUIRE(sheet.wait_for(40));
     }
-    gate handlers;
+    latch handlers;
     const handler_hook hold{[&](const cairn::event_info& at) {
       if (at.position > 20)
         handlers.pass();

@@ -1,4 +1,4 @@
-#include "ledger.hpp"
+#include "ledger_projection.hpp"
 
 #include <random>
 #include <thread>

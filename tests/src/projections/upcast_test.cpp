@@ -1,6 +1,6 @@
 // Events that an older version of the program wrote, in a projection of today.
 
-#include "../../actors/ledger.hpp"
+#include "ledger.hpp"
 #include "temporary_directory.hpp"
 
 #include <cairn/runtime.hpp>

@@ -1,4 +1,4 @@
-#include "ledger.hpp"
+#include "ledger_projection.hpp"
 
 #include <atomic>
 #include <thread>
@@ -70,7 +70,7 @@ TEST_CASE("a reply waits for all projections that it names") {
 }
 
 TEST_CASE("waiting ends at its deadline, and a command's reply then says that it was accepted") {
-  gate handlers;
+  latch handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
   auto runtime = open_runtime({});
   const auto accounts = runtime.host<account>().value();
@@ -93,7 +93,7 @@ TEST_CASE("waiting ends at its deadline, and a command's reply then says that it
 }
 
 TEST_CASE("who waits when the runtime closes is told") {
-  gate handlers;
+  latch handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
   auto runtime = open_runtime({});
   const auto accounts = runtime.host<account>().value();

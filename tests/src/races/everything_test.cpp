@@ -1,7 +1,7 @@
 // Everything a runtime does, at the same time, until it is closed in the midst of it. The counts
 // say that nothing was lost; built with ThreadSanitizer, it also says that nothing raced.
 
-#include "ledger.hpp"
+#include "ledger_projection.hpp"
 #include "member.hpp"
 #include "scale.hpp"
 

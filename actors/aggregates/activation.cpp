@@ -1,0 +1,363 @@
+#include "aggregates/activation.hpp"
+
+#include "aggregates/append_pool.hpp"
+#include "aggregates/engine.hpp"
+#include "aggregates/rehydration.hpp"
+#include "aggregates/type_host.hpp"
+#include "models/describe.hpp"
+#include "scheduling/prefetch.hpp"
+
+#include <kj/exception.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace cairn::detail {
+namespace {
+
+// One run takes so many requests and bytes into one append; then others get their turn. Large
+// enough that an append's own cost vanishes on a hot aggregate, small enough that a failed append
+// does not take thousands of commands along.
+constexpr std::size_t max_requests_per_run = 512;
+constexpr std::size_t max_bytes_per_run = std::size_t{1} << 20;
+
+// What an activation weighs beside its state: actor, directory entry, itself, and its share of
+// buffers. Measured by `cairn-bench memory`: 650 to 750.
+constexpr std::size_t activation_overhead_bytes = 768;
+
+} // namespace
+
+activation::activation(type_host& host, stream_id stream)
+  : host_{host}, engine_{host.owner()}, stream_{std::move(stream)},
+    self_{host.owner().runs_on().make_body()}, window_{host.model().options.deduplication_window} {
+  engine_.runner_begins();
+  engine_.counts().resident.fetch_add(1, std::memory_order_relaxed);
+  accounted_bytes_ = activation_overhead_bytes;
+  engine_.counts().resident_bytes.fetch_add(accounted_bytes_, std::memory_order_relaxed);
+}
+
+activation::~activation() {
+  self_ = {}; // before the engine may let go of the actor system
+  engine_.runner_ended();
+}
+
+// --- From any thread ---------------------------------------------------------------------------
+
+inbox::pushed activation::post(request_ptr& work) {
+  const auto bound = host_.model().options.max_outstanding;
+  if (outstanding_.fetch_add(1, std::memory_order_relaxed) >= bound) {
+    engine_.counts().overloaded.fetch_add(1, std::memory_order_relaxed);
+    refuse(std::move(work),
+           {errc::overloaded, "aggregate " + stream_.name() + " has " + std::to_string(bound)
+                                  + " requests under way, as many as it may have"});
+    return inbox::pushed::queued;
+  }
+  const auto outcome = inbox_.push(work.get());
+  if (outcome == inbox::pushed::closed) {
+    leave(1);
+    return outcome;
+  }
+  (void)work.release(); // the inbox owns it
+  if (outcome == inbox::pushed::queued_wake)
+    wake();
+  return outcome;
+}
+
+void activation::request_passivation() {
+  wants_passivation_.store(true);
+  wake();
+}
+
+void activation::grant_rehydration() {
+  may_rehydrate_.store(true);
+  wake();
+}
+
+void activation::append_finished() noexcept {
+  const bool returned = returned_ != nullptr; // nobody else may be looked at once it is zero
+  if (in_flight_.fetch_sub(1) == 1 && (wants_wake_.exchange(false) || returned))
+    wake();
+}
+
+void activation::give_back(request_ptr work) {
+  auto* const again = work.release();
+  again->next = nullptr;
+  (returned_ ? returned_last_->next : returned_) = again;
+  returned_last_ = again;
+}
+
+void activation::wake() noexcept {
+  engine_.runs().wake(*this);
+}
+
+void activation::prefetch(unsigned step) const noexcept {
+  if (step == 0)
+    return prefetch_own();
+  if (const auto* const waiting = inbox_.newest())
+    prefetch_bytes(waiting, request_bytes_to_fetch);
+  prefetch_bytes(state_.get(), 128);
+}
+
+void activation::prefetch_own() const noexcept {
+  prefetch_bytes(this, sizeof(*this));
+}
+
+// --- The actor's own -----------------------------------------------------------------------------
+
+bool activation::run() noexcept {
+  if (closed_)
+    return false;
+  broken_ = broken_ || crashed();
+  if (take_inbox()) {
+    last_active_.store(engine_.now().time_since_epoch().count(), std::memory_order_relaxed);
+    used_.store(true, std::memory_order_relaxed);
+    wants_passivation_.store(false);
+  }
+  if ((broken_ || (!state_ && pending_)) && !rebuild())
+    return !closed_;
+  if (pending_)
+    execute_pending();
+  return settle_down();
+}
+
+/// Appends what has arrived to what is pending; says whether there is anything to do.
+bool activation::take_inbox() {
+  if (auto* const arrived = inbox_.take_all()) {
+    (pending_ ? pending_last_->next : pending_) = arrived;
+    pending_last_ = arrived;
+    while (pending_last_->next)
+      pending_last_ = pending_last_->next;
+  }
+  return pending_ != nullptr;
+}
+
+request_ptr activation::pop_pending() noexcept {
+  auto* const oldest = pending_;
+  pending_ = std::exchange(oldest->next, nullptr);
+  return request_ptr{oldest};
+}
+
+/// Makes the state one that can be trusted. False: not now (it is awake and will be woken), or it
+/// has given up.
+bool activation::rebuild() {
+  if (broken_) {
+    if (!nothing_in_flight())
+      return false;
+    take_returned();
+    drop_state();
+  }
+  if (!pending_)
+    return true;
+  if (may_rehydrate_.exchange(false)) {
+    waits_for_gate_ = false;
+  } else {
+    if (waits_for_gate_)
+      return false;
+    if (!engine_.gate().enter(*this)) {
+      waits_for_gate_ = true;
+      return false;
+    }
+  }
+  const auto failure = rehydrate();
+  engine_.gate().leave();
+  if (!failure)
+    return true;
+  give_up(*failure);
+  return false;
+}
+
+/// Puts what is to be executed again before what came after it.
+void activation::take_returned() noexcept {
+  turning_back_ = false;
+  if (!returned_)
+    return;
+  returned_last_->next = pending_;
+  if (!pending_)
+    pending_last_ = returned_last_;
+  pending_ = std::exchange(returned_, nullptr);
+}
+
+void activation::drop_state() noexcept {
+  broken_ = false;
+  crashed_at_.store(no_ticket, std::memory_order_relaxed);
+  state_.reset();
+  window_.clear();
+  version_ = 0;
+  landed_ = {};
+}
+
+std::optional<error> activation::rehydrate() {
+  engine_.counts().rehydrations.fetch_add(1, std::memory_order_relaxed);
+  drop_state();
+  auto rebuilt = detail::rehydrate(engine_.events(), host_.model(), stream_, window_);
+  if (!rebuilt)
+    return std::move(rebuilt).error();
+  if (rebuilt->ignored_snapshot)
+    engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
+  state_ = std::move(rebuilt->state);
+  snapshot_version_ = rebuilt->snapshot_version;
+  landed_ = rebuilt->at;
+  version_ = rebuilt->at.version;
+  accounted_version_ = 0;
+  account_bytes();
+  return std::nullopt;
+}
+
+/// It cannot be rebuilt: answers everything that has come so far, and leaves, so that the next
+/// request tries afresh.
+void activation::give_up(const error& failure) {
+  do {
+    take_inbox();
+    while (pending_)
+      refuse(pop_pending(), failure);
+  } while (!inbox_.try_close());
+  retire();
+}
+
+/// The end of a run: goes on soon, passivates, or sleeps. False: it is over.
+bool activation::settle_down() {
+  if (pending_ || broken_) {
+    wake(); // others first
+    return true;
+  }
+  if (wants_passivation_.load() && nothing_in_flight()) {
+    if (crashed()) { // meanwhile; there may be something to be executed again
+      wake();
+      return true;
+    }
+    if (inbox_.try_close()) {
+      retire();
+      return false;
+    }
+  }
+  if (!inbox_.try_sleep())
+    wake();
+  return true;
+}
+
+void activation::retire() {
+  closed_ = true;
+  state_.reset();
+  host_.remove(*this);
+  engine_.runs_on().retire_body(self_);
+  auto& counts = engine_.counts();
+  counts.passivations.fetch_add(1, std::memory_order_relaxed);
+  counts.resident.fetch_sub(1, std::memory_order_relaxed);
+  counts.resident_bytes.fetch_sub(accounted_bytes_, std::memory_order_relaxed);
+}
+
+void activation::refuse(request_ptr work, error failure) {
+  leave(1);
+  engine_.admitted().leave(1, work->bytes);
+  work->fail(std::move(failure));
+}
+
+// --- Executing -----------------------------------------------------------------------------------
+
+void activation::execute_pending() {
+  auto append = engine_.appends().take(intrusive_ptr<activation>::share(this), version_);
+  const auto now = engine_.now();
+  for (std::size_t taken = 0; pending_ && !broken_ && taken < max_requests_per_run
+                              && append->events.bytes() < max_bytes_per_run;
+       ++taken) {
+    auto work = pop_pending();
+    if (work->deadline < now) {
+      refuse(std::move(work),
+             {errc::deadline_exceeded, "the deadline passed while the request waited for aggregate "
+                                           + stream_.name() + "; nothing was written"});
+      continue;
+    }
+    execute(std::move(work), *append);
+  }
+  if (!append->events.empty() && !broken_)
+    take_snapshot_if_due(*append);
+  unmeasured_bytes_ += append->events.bytes();
+  submit(std::move(append));
+  account_bytes();
+}
+
+void activation::execute(request_ptr work, aggregate_append& append) {
+  auto& asked = *work;
+  auto what = aggregate_append::kind::answer;
+  stream_head at{version_, 0};
+  if (const auto* const known =
+          asked.command_id.empty() ? nullptr : window_.find(asked.command_id)) {
+    what = aggregate_append::kind::repeated;
+    at = {known->version, known->position};
+  } else if (!asked.expected.admits(version_)) {
+    what = aggregate_append::kind::conflict;
+  } else {
+    execution here{*state_, stream_, append.events, version_};
+    const auto before = append.events.size();
+    switch (asked.execute(here)) {
+      case effect::none: break;
+      case effect::poisoned: broken_ = true; break;
+      case effect::appended:
+        version_ += append.events.size() - before;
+        at.version = version_;
+        window_.remember(asked.command_id, version_, 0);
+        break;
+    }
+  }
+  append.answers.push_back({std::move(work), at, what});
+}
+
+void activation::submit(std::unique_ptr<aggregate_append> append) {
+  if (append->answers.empty())
+    return engine_.appends().give_back(std::move(append));
+  if (append->events.empty() && in_flight_.load() == 0 && !crashed()) {
+    leave(append->answers.size());
+    engine_.admitted().leave(append->answers.size(), append->answer_bytes());
+    append->deliver_all(engine_.events());
+    return engine_.appends().give_back(std::move(append));
+  }
+  in_flight_.fetch_add(1, std::memory_order_relaxed);
+  append->ticket = ++tickets_;
+  engine_.events().submit(std::move(append));
+}
+
+/// Whether all appends have finished; if not, the last one to finish wakes the actor.
+bool activation::nothing_in_flight() {
+  if (in_flight_.load() == 0)
+    return true;
+  // The flag is set before the count is looked at again, and the count lowered before the flag is
+  // looked at: one of the two threads sees the other.
+  wants_wake_.store(true);
+  return in_flight_.load() == 0;
+}
+
+void activation::take_snapshot_if_due(aggregate_append& append) {
+  const auto every = host_.model().options.snapshot_every;
+  try {
+    if (!(every != 0 && version_ - snapshot_version_ >= every) && !state_->wants_snapshot(version_))
+      return;
+    append.snapshot = std::make_unique<snapshot_draft>(snapshot_draft::encode(
+        stream_, {version_, 0}, host_.model().fingerprint, window_.entries(),
+        [&](capnp::AnyPointer::Builder into) { state_->write_snapshot(into); }));
+  } catch (...) {
+    // A state that cannot be written (larger than a message may be), or whose predicate throws, is
+    // rebuilt from its events, as if it had no snapshot.
+    engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
+  }
+  snapshot_version_ = version_;
+}
+
+/// Measures the state's size now and then: measuring walks the state, so it is done once for as
+/// many events, or bytes of events, as make that walk cheap in comparison.
+void activation::account_bytes() {
+  if (!state_)
+    return;
+  const auto interval = std::max<std::uint64_t>(16, accounted_bytes_ / 1024);
+  const auto tolerated = std::max<std::size_t>(4096, accounted_bytes_ / 4);
+  if (accounted_version_ != 0 && version_ - accounted_version_ < interval
+      && unmeasured_bytes_ < tolerated)
+    return;
+  const auto bytes = activation_overhead_bytes + state_->bytes() + window_.heap_bytes();
+  engine_.counts().resident_bytes.fetch_add(bytes - accounted_bytes_, std::memory_order_relaxed);
+  accounted_bytes_ = bytes;
+  accounted_version_ = version_ + 1;
+  unmeasured_bytes_ = 0;
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "aggregates/aggregate_append.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace cairn::detail {
+
+/// Appends to be used again: each command needs one, made by a thread of the scheduler and finished
+/// by the completer, and the buffers in it would be four allocations in one thread and four frees
+/// in another.
+class append_pool {
+public:
+  explicit append_pool(append_target& completer, std::size_t max_event_bytes)
+    : completer_{completer}, max_event_bytes_{max_event_bytes} {}
+
+  std::unique_ptr<aggregate_append> take(intrusive_ptr<activation> by, std::uint64_t version);
+
+  /// Takes one back that is finished or was not needed.
+  void give_back(std::unique_ptr<aggregate_append> finished);
+
+  /// Takes many in one go, which have been made reusable; keeps as many as are worth keeping.
+  void give_back(std::vector<std::unique_ptr<aggregate_append>>& reusable);
+
+private:
+  append_target& completer_;
+  const std::size_t max_event_bytes_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<aggregate_append>> free_;
+};
+
+} // namespace cairn::detail

@@ -1,0 +1,109 @@
+#include "aggregates/completer.hpp"
+
+#include "aggregates/append_pool.hpp"
+#include "aggregates/commit_listener.hpp"
+#include "aggregates/engine.hpp"
+
+#include <utility>
+
+namespace cairn::detail {
+namespace {
+
+using operations = std::vector<std::unique_ptr<append_operation>>;
+
+/// Only aggregates name the completer as their target.
+std::unique_ptr<aggregate_append> as_append(std::unique_ptr<append_operation> operation) {
+  return std::unique_ptr<aggregate_append>{static_cast<aggregate_append*>(operation.release())};
+}
+
+/// Fetches what the operations after `current` will touch, as the journal's writer does: other
+/// threads have made all of it.
+void prefetch(const operations& finished, std::size_t current) noexcept {
+  const auto ahead = [&](std::size_t distance) -> const aggregate_append* {
+    return current + distance < finished.size()
+               ? static_cast<const aggregate_append*>(finished[current + distance].get())
+               : nullptr;
+  };
+  if (const auto* const append = ahead(12))
+    append->prefetch();
+  if (const auto* const append = ahead(8))
+    append->prefetch_owner();
+  if (const auto* const append = ahead(4))
+    append->prefetch_answers();
+}
+
+} // namespace
+
+void completer::completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept {
+  bool wake = false;
+  {
+    const std::lock_guard lock{mutex_};
+    if (finished_.empty())
+      finished_ = std::move(operations);
+    else
+      std::move(operations.begin(), operations.end(), std::back_inserter(finished_));
+    wake = !std::exchange(woken_, true);
+  }
+  if (wake)
+    self_->wake();
+}
+
+bool completer::run() noexcept {
+  std::vector<std::unique_ptr<append_operation>> finished;
+  bool stopped = false;
+  {
+    const std::lock_guard lock{mutex_};
+    finished = std::exchange(finished_, {});
+    woken_ = false;
+    stopped = stopped_;
+  }
+  tell(finished);
+  std::vector<std::unique_ptr<aggregate_append>> spent;
+  spent.reserve(finished.size());
+  for (std::size_t i = 0; i < finished.size(); ++i) {
+    prefetch(finished, i);
+    spent.push_back(as_append(std::move(finished[i])));
+    auto& append = *spent.back();
+    // First out of the bounds, then the answers: who sends its next request from a continuation
+    // finds room.
+    if (append.turned_back()) {
+      append.give_back_all();
+    } else {
+      append.owner->leave(append.answers.size());
+      engine_.admitted().leave(append.answers.size(), append.answer_bytes());
+      append.deliver_all(engine_.events());
+    }
+    append.owner->append_finished();
+    if (!append.make_reusable()) // now, while it is in the cache
+      spent.pop_back();
+  }
+  engine_.appends().give_back(spent);
+  if (stopped)
+    engine_.runner_ended();
+  return !stopped;
+}
+
+/// Answers leave after whoever has to know of their events first.
+void completer::tell(const std::vector<std::unique_ptr<append_operation>>& finished) noexcept {
+  auto* const listener = engine_.listener();
+  if (!listener)
+    return;
+  for (auto last = finished.rbegin(); last != finished.rend(); ++last) {
+    const auto& outcome = (*last)->outcome;
+    if (outcome && *outcome && (*outcome)->count > 0) // the last one: positions go up
+      return listener->before_replies((*outcome)->first_position + (*outcome)->count - 1);
+    // If it was written, a repetition or a query will be answered from it without another commit.
+    if (outcome && !*outcome && outcome->error().code() == errc::outcome_unknown)
+      return listener->before_replies(engine_.events().last_position());
+  }
+}
+
+void completer::stop() noexcept {
+  {
+    const std::lock_guard lock{mutex_};
+    stopped_ = true;
+  }
+  self_->wake();
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,55 @@
+#include "aggregates/deduplication_window.hpp"
+
+namespace cairn::detail {
+
+recent_command& deduplication_window::at_age(std::size_t age) noexcept {
+  return ring_[(oldest_ + ring_.size() - 1 - age) % ring_.size()];
+}
+
+void deduplication_window::remember(message_id id, std::uint64_t version, std::uint64_t position) {
+  if (id.empty() || capacity_ == 0)
+    return;
+  if (!ring_.empty() && at_age(0).id == id) {
+    at_age(0).version = version;
+    at_age(0).position = position;
+    return;
+  }
+  const recent_command entry{id, version, position};
+  if (ring_.size() < capacity_) {
+    ring_.push_back(entry);
+  } else {
+    ring_[oldest_] = entry;
+    oldest_ = (oldest_ + 1) % ring_.size();
+  }
+}
+
+const recent_command* deduplication_window::find(message_id id) const noexcept {
+  for (const auto& entry : ring_) {
+    if (entry.id == id)
+      return &entry;
+  }
+  return nullptr;
+}
+
+std::vector<recent_command> deduplication_window::entries() const {
+  std::vector<recent_command> ordered;
+  ordered.reserve(ring_.size());
+  for (std::size_t i = 0; i < ring_.size(); ++i)
+    ordered.push_back(ring_[(oldest_ + i) % ring_.size()]);
+  return ordered;
+}
+
+void deduplication_window::assign(std::span<const recent_command> newest_last) {
+  clear();
+  const auto kept = newest_last.size() > capacity_
+                        ? newest_last.subspan(newest_last.size() - capacity_)
+                        : newest_last;
+  ring_.assign(kept.begin(), kept.end());
+}
+
+void deduplication_window::clear() noexcept {
+  ring_.clear();
+  oldest_ = 0;
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,105 @@
+#include "aggregates/reading_hosts.hpp"
+
+#include "aggregates/rehydration.hpp"
+#include "models/describe.hpp"
+
+#include <optional>
+#include <utility>
+
+namespace cairn::detail {
+namespace {
+
+error is_closed() {
+  return {errc::shut_down, "the runtime is closed"};
+}
+
+class reading_host final : public aggregate_host {
+public:
+  reading_host(const journal& events, std::shared_ptr<subscription_hub> hub,
+               std::unique_ptr<aggregate_model> model, reading_hosts::clock now)
+    : journal_{events}, hub_{std::move(hub)}, model_{std::move(model)}, now_{std::move(now)} {}
+
+  void post(std::string_view id, request_ptr work) override {
+    if (!work->only_reads())
+      return work->fail({errc::journal_stopped, "the runtime is open for reading only"});
+    if (work->deadline < now_())
+      return work->fail({errc::deadline_exceeded, "the deadline passed before the query was made"});
+    const auto answered = answer(id, *work);
+    if (answered)
+      work->deliver(*answered);
+    else
+      work->fail(answered.error());
+  }
+
+  const aggregate_model& model() const noexcept override { return *model_; }
+
+  std::size_t max_event_bytes() const noexcept override { return default_max_event_bytes; }
+
+  result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
+                               std::uint64_t to_version, event_visitor visitor) const override {
+    const auto stream = stream_id::make(model_->type_name, id);
+    if (!stream)
+      return stream.error();
+    const gate::holder inside{hub_->gate()};
+    if (!inside)
+      return is_closed();
+    return replay_known(journal_, *stream, from_version, to_version, visitor);
+  }
+
+  result<subscription> subscribe(const event_selection& selection,
+                                 const subscription_options& options,
+                                 std::function<void(const event_view&)> handler) const override {
+    return hub_->subscribe(selection, options, std::move(handler));
+  }
+
+private:
+  result<stream_head> answer(std::string_view id, request& work) const {
+    const auto stream = stream_id::make(model_->type_name, id);
+    if (!stream)
+      return stream.error();
+    const gate::holder inside{hub_->gate()};
+    if (!inside)
+      return is_closed();
+    deduplication_window window{0};
+    auto now = rehydrate(journal_, *model_, *stream, window);
+    if (!now)
+      return std::move(now).error();
+    event_batch none;
+    execution at{*now->state, *stream, none, now->at.version};
+    const auto did = work.execute(at);
+    CAIRN_ASSERT(did == effect::none);
+    return now->at;
+  }
+
+  const journal& journal_; // touched by those inside only
+  const std::shared_ptr<subscription_hub> hub_;
+  const std::unique_ptr<aggregate_model> model_;
+  const reading_hosts::clock now_;
+};
+
+} // namespace
+
+reading_hosts::reading_hosts(journal& events, clock now)
+  : journal_{events}, hub_{std::make_shared<subscription_hub>(events)},
+    now_{now ? std::move(now) : std::chrono::steady_clock::now} {}
+
+result<std::shared_ptr<aggregate_host>>
+reading_hosts::host(std::unique_ptr<aggregate_model> model) {
+  {
+    const gate::holder inside{hub_->gate()};
+    if (!inside)
+      return is_closed();
+    if (auto compared = journal_.declare_schemas(model->schemas()); !compared)
+      return std::move(compared).error();
+  }
+  const std::lock_guard lock{mutex_};
+  auto& kept = hosts_[model->type_name];
+  if (!kept)
+    kept = std::make_shared<reading_host>(journal_, hub_, std::move(model), now_);
+  else
+    check(kept->model().identity == model->identity,
+          "two aggregate types of the application have the same type_name");
+  return kept;
+}
+
+} // namespace cairn::detail

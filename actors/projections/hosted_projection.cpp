@@ -1,0 +1,329 @@
+#include "projections/hosted_projection.hpp"
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace cairn::detail {
+namespace {
+
+error shut_down() {
+  return {errc::shut_down, "the runtime is closed"};
+}
+
+} // namespace
+
+hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
+                                     std::unique_ptr<table_shelf> shelf, projection_options options,
+                                     const fold_driving& driving,
+                                     std::function<void(time_point)> arm)
+  : model_{std::move(model)}, log_{log}, shelf_{std::move(shelf)}, options_{std::move(options)},
+    driving_{driving}, arm_{std::move(arm)} {}
+
+// --- Opening -------------------------------------------------------------------------------------
+
+result<std::shared_ptr<hosted_projection>>
+hosted_projection::open(std::unique_ptr<projection_model> model, const journal& log,
+                        const std::filesystem::path& root, projection_options options,
+                        const fold_driving& driving, std::function<void(time_point)> arm) {
+  if (options.attempts == 0 || options.max_batch_events == 0)
+    return error{errc::invalid_argument,
+                 "projection_options::attempts and max_batch_events must not be 0"};
+  if (auto fits = fold_lanes::check(options); !fits)
+    return std::move(fits).error();
+  auto shelf = driving.shelf_of ? driving.shelf_of(*model)
+                                : make_table_shelf(root.empty() ? root : root / model->name);
+  std::shared_ptr<hosted_projection> made{new hosted_projection{
+      std::move(model), log, std::move(shelf), std::move(options), driving, std::move(arm)}};
+  if (auto opened = made->open_all(); !opened)
+    return std::move(opened).error();
+  return made;
+}
+
+result<void> hosted_projection::open_all() {
+  if (auto chosen = choose(); !chosen)
+    return chosen;
+  if (const auto runner = serving())
+    waiters_.update(runner->position(), [] { return std::nullopt; });
+  for (const auto& runner : runners())
+    if (auto started = runner->start(); !started)
+      return started;
+  return {};
+}
+
+void hosted_projection::wait_until_caught_up() const {
+  if (const auto runner = serving())
+    runner->wait_until_caught_up();
+}
+
+/// Which tables serve: those that are live, of this version, or of an older one while this one is
+/// built; else those of this version as they come, and of several the oldest, which served before,
+/// while the newest is built.
+result<void> hosted_projection::choose() {
+  const auto found = shelf_->find();
+  std::vector<std::pair<table_generation, std::shared_ptr<table_store>>> all_unfinished;
+  const auto serve = [&](const table_generation& of, std::shared_ptr<table_store> store,
+                         bool live) -> result<void> {
+    auto runner = make_runner(of, std::move(store), of.version == model_->version);
+    if (!runner)
+      return std::move(runner).error();
+    serving_ = *std::move(runner);
+    serving_generation_ = of;
+    serving_is_live_ = live;
+    return {};
+  };
+  for (const auto& each : found) {
+    if (each.version > model_->version)
+      continue; // of a newer program, which may come back
+    auto store = open_tables(each);
+    const bool own = each.version == model_->version;
+    if (!store && (own || store.error().code() != errc::incompatible_format))
+      return std::move(store).error();
+    if (!store)
+      continue;
+    auto live = (*store)->live();
+    if (!live)
+      return std::move(live).error();
+    if (*live) {
+      if (auto served = serve(each, *std::move(store), true); !served)
+        return served;
+      break;
+    }
+    if (own)
+      all_unfinished.emplace_back(each, *std::move(store));
+  }
+  if (!serving_ && all_unfinished.size() > 1) {
+    if (auto served = serve(all_unfinished.back().first, all_unfinished.back().second, false);
+        !served)
+      return served;
+  }
+  std::shared_ptr<table_store> unfinished;
+  auto unfinished_generation = next_generation(found, model_->version);
+  if (!all_unfinished.empty())
+    std::tie(unfinished_generation, unfinished) = std::move(all_unfinished.front());
+  const bool up_to_date = serving_ && serving_->version() == model_->version;
+  if (up_to_date && !unfinished) {
+    remove_old(serving_generation_);
+    return {};
+  }
+  if (!unfinished) {
+    auto made = open_tables(unfinished_generation);
+    if (!made)
+      return std::move(made).error();
+    unfinished = *std::move(made);
+  }
+  if (serving_)
+    return begin_build(unfinished_generation, std::move(unfinished));
+  return serve(unfinished_generation, std::move(unfinished), false);
+}
+
+result<std::shared_ptr<table_store>>
+hosted_projection::open_tables(const table_generation& of) const {
+  auto with = options_.tables;
+  with.shape = model_->shape;
+  with.create = true;
+  with.visibility = row_visibility::at_once;
+  return shelf_->open(of, std::move(with));
+}
+
+result<hosted_projection::runner_ptr>
+hosted_projection::make_runner(const table_generation& of, std::shared_ptr<table_store> store,
+                               bool follows) {
+  auto runner =
+      std::make_shared<fold_runner>(*model_, log_, std::move(store), of.version, options_, follows,
+                                    driving_, [this](fold_runner& which) { moved(which); });
+  if (auto same = runner->fold().check_history(); !same)
+    return std::move(same).error();
+  return runner;
+}
+
+hosted_projection::runner_ptr hosted_projection::serving() const {
+  const std::lock_guard lock{mutex_};
+  return serving_;
+}
+
+hosted_projection::runner_ptr hosted_projection::building() const {
+  const std::lock_guard lock{mutex_};
+  return building_;
+}
+
+std::vector<hosted_projection::runner_ptr> hosted_projection::runners() const {
+  const std::lock_guard lock{mutex_};
+  std::vector<runner_ptr> all;
+  for (const auto& runner : {serving_, building_})
+    if (runner)
+      all.push_back(runner);
+  return all;
+}
+
+// --- What the handle asks for --------------------------------------------------------------------
+
+result<table_view> hosted_projection::read() const {
+  const auto runner = serving();
+  if (!runner)
+    return shut_down();
+  return runner->store().read();
+}
+
+std::uint64_t hosted_projection::position() const noexcept {
+  const auto runner = serving();
+  return runner ? runner->position() : 0;
+}
+
+bool hosted_projection::is_closed() const {
+  const std::lock_guard lock{mutex_};
+  return closed_;
+}
+
+bool hosted_projection::is_crowded() const {
+  return waiters_.waiting() >= options_.max_waiting;
+}
+
+future<std::uint64_t> hosted_projection::when_visible(std::uint64_t position, time_point deadline) {
+  const gate::holder inside{gate_}; // `arm_` may be gone, too
+  if (!inside)
+    return future<std::uint64_t>::settled(shut_down());
+  auto reached = waiters_.add(position, deadline);
+  if (deadline != time_point::max() && !reached.ready())
+    arm_(deadline);
+  return reached;
+}
+
+projection_status hosted_projection::status() const {
+  projection_status status;
+  status.name = model_->name;
+  status.mode = options_.mode;
+  const gate::holder inside{gate_};
+  const auto runner = serving();
+  if (!inside || !runner) {
+    status.state = projection_state::closed;
+    return status;
+  }
+  status.head = log_.last_position();
+  runner->add_to(status);
+  status.head = std::max(status.head, status.position);
+  status.lag_events = status.head - status.position;
+  if (status.lag_events > 0)
+    (void)log_.replay_all(status.position + 1, [&](const event_view& oldest) {
+      status.lag = std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::system_clock::now() - oldest.recorded_at());
+      return visit::stop;
+    });
+  if (const auto build = building()) {
+    projection_status of;
+    build->add_to(of);
+    auto& shown = status.build.emplace();
+    shown.version = of.version;
+    shown.state = of.state;
+    shown.position = of.position;
+    shown.head = std::max(status.head, of.position);
+    shown.rate_per_s = of.rate_per_s;
+    shown.last_error = of.last_error;
+    if (of.rate_per_s > 0)
+      shown.estimate = std::chrono::milliseconds{static_cast<std::int64_t>(
+          1000 * static_cast<double>(shown.head - shown.position) / of.rate_per_s)};
+  }
+  return status;
+}
+
+void hosted_projection::pause() {
+  for (const auto& runner : runners())
+    runner->pause();
+}
+
+void hosted_projection::resume() {
+  for (const auto& runner : runners())
+    runner->resume();
+}
+
+result<void> hosted_projection::decide(projection_decision::kind what, std::string reason) {
+  const gate::holder inside{gate_};
+  runner_ptr about, build;
+  {
+    const std::lock_guard one_at_a_time{changing_};
+    const auto runner = serving();
+    build = building();
+    if (!inside || !runner)
+      return shut_down();
+    const auto held = runner->hold();
+    const auto build_held = build ? build->hold() : std::unique_lock<std::mutex>{};
+    const auto at = runner->stopped_at();
+    // The tables being built may have got past the event, and are going to take the place of these.
+    about = build && (!at || build->fold().reached() >= *at) ? build : runner;
+    const auto decided = about->decide_held(what, std::move(reason));
+    if (!decided)
+      return decided.error();
+    if (build && about != build)
+      build->adopt_held(*decided);
+  }
+  about->announce();
+  if (build && about != build)
+    build->announce();
+  return {};
+}
+
+/// As the lists of two generations may have been joined, not in the order of their storing.
+result<std::vector<projection_decision>> hosted_projection::decisions() const {
+  const auto runner = serving();
+  if (!runner)
+    return shut_down();
+  auto found = runner->store().decisions();
+  if (found)
+    std::ranges::stable_sort(*found, {}, &projection_decision::decided_at);
+  return found;
+}
+
+void hosted_projection::fold_until(std::uint64_t position) {
+  for (;;) {
+    const auto runner = serving();
+    if (!runner)
+      return;
+    runner->fold_until(position);
+    if (runner == serving()) // else others have taken its place meanwhile
+      return;
+  }
+}
+
+bool hosted_projection::turn() {
+  bool any = false;
+  for (const auto& runner : runners()) {
+    if (!runner->wants_turn())
+      continue;
+    runner->turn();
+    any = true;
+  }
+  return any;
+}
+
+result<void> hosted_projection::close() {
+  {
+    const std::lock_guard lock{mutex_};
+    if (std::exchange(closed_, true))
+      return {};
+  }
+  gate_.close();
+  for (const auto& runner : runners())
+    runner->retire(); // who is inside may be waiting for a batch
+  gate_.wait_until_empty();
+  std::vector<runner_ptr> ending;
+  {
+    const std::lock_guard one_at_a_time{changing_}; // a change of places is through, or not begun
+    ending = runners();
+  }
+  waiters_.close(shut_down());
+  result<void> flushed;
+  for (const auto& runner : ending) {
+    runner->stop();
+    const auto held = runner->hold();
+    if (auto done = runner->store().flush_all(); !done && flushed)
+      flushed = std::move(done);
+  }
+  const std::lock_guard lock{mutex_};
+  serving_.reset();
+  building_.reset();
+  return flushed;
+}
+
+} // namespace cairn::detail

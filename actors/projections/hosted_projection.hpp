@@ -1,0 +1,106 @@
+#pragma once
+
+#include "projections/fold_runner.hpp"
+#include "projections/position_waiters.hpp"
+#include "support/gate.hpp"
+#include "tables/table_folders.hpp"
+
+#include <cairn/projection.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace cairn::detail {
+
+/// One projection of a runtime: the tables that serve, and, beside them, those of a newer version
+/// or generation until they have caught up and take their place.
+class hosted_projection final : public projection_host {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// Opens or makes the tables and starts. `root`: the directory of all projections; empty: in
+  /// memory. `driving` must live as long. `arm` is called with the deadline of each `when_visible`
+  /// that has one. Errors: those of `runtime::project`.
+  static result<std::shared_ptr<hosted_projection>>
+  open(std::unique_ptr<projection_model> model, const journal& log,
+       const std::filesystem::path& root, projection_options options, const fold_driving& driving,
+       std::function<void(time_point)> arm);
+  ~hosted_projection() override { (void)close(); }
+
+  std::string_view name() const noexcept override { return model_->name; }
+  result<table_view> read() const override;
+  std::uint64_t position() const noexcept override;
+  future<std::uint64_t> when_visible(std::uint64_t position, time_point deadline) override;
+  projection_status status() const override;
+  void pause() override;
+  void resume() override;
+  result<void> decide(projection_decision::kind what, std::string reason) override;
+  result<std::vector<projection_decision>> decisions() const override;
+  result<void> rebuild() override;
+
+  const projection_model& model() const noexcept { return *model_; }
+  bool is_inlined() const noexcept { return options_.mode == projection_mode::inlined; }
+
+  bool is_crowded() const override;
+  bool is_closed() const;
+
+  /// For `inlined`: replies advance it only once it has caught up. Returns too once it has stopped
+  /// or is closed.
+  void wait_until_caught_up() const;
+
+  /// Before replies that depend on events up to `position` leave.
+  void fold_until(std::uint64_t position);
+  /// Without threads: gives each of its tables that wants one a turn; false: none did.
+  bool turn();
+  time_point expire(time_point now) { return waiters_.expire(now); }
+
+  /// Ends the threads and flushes. Views may stay: the files are closed with the last of them.
+  /// Errors: `storage_full`, `io_failed`, `outcome_unknown`.
+  result<void> close();
+
+private:
+  using runner_ptr = std::shared_ptr<fold_runner>;
+
+  hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
+                    std::unique_ptr<table_shelf> shelf, projection_options options,
+                    const fold_driving& driving, std::function<void(time_point)> arm);
+
+  result<void> open_all();
+  result<void> choose();
+  result<std::shared_ptr<table_store>> open_tables(const table_generation& of) const;
+  result<runner_ptr> make_runner(const table_generation& of, std::shared_ptr<table_store> store,
+                                 bool follows);
+  result<void> begin_build(const table_generation& of, std::shared_ptr<table_store> store);
+  result<void> inherit_decisions(const fold_runner& from, fold_runner& into) const;
+
+  void moved(fold_runner& runner);
+  bool take_over(fold_runner& built);
+  void finish_first_build(fold_runner& serving);
+  void remove_old(const table_generation& serving);
+  runner_ptr serving() const;
+  runner_ptr building() const;
+  std::vector<runner_ptr> runners() const;
+
+  const std::unique_ptr<projection_model> model_;
+  const journal& log_;
+  const std::unique_ptr<table_shelf> shelf_;
+  const projection_options options_;
+  const fold_driving& driving_;
+  const std::function<void(time_point)> arm_;
+  position_waiters waiters_;
+  mutable gate gate_;   // of all that use the journal, which may go once this is closed
+  std::mutex changing_; // which tables serve and which are built; taken before all others
+
+  mutable std::mutex mutex_;
+  runner_ptr serving_;  // null: nothing can be read yet
+  runner_ptr building_; // null: nothing is being built
+  table_generation serving_generation_;
+  table_generation building_generation_;
+  bool serving_is_live_ = false;
+  bool closed_ = false;
+};
+
+} // namespace cairn::detail

@@ -1,0 +1,86 @@
+#include "subscriptions/feed.hpp"
+
+#include <utility>
+
+namespace cairn::detail {
+
+feed::feed(std::shared_ptr<subscription_hub> hub, std::unique_ptr<event_source> source)
+  : hub_{std::move(hub)}, source_{std::move(source)}, position_{source_->position()} {
+  hub_->add(*this);
+}
+
+feed::~feed() {
+  hub_->remove(*this);
+}
+
+result<std::size_t> feed::next(event_visitor visitor,
+                               std::chrono::steady_clock::time_point deadline) {
+  if (next_ == batch_.size()) {
+    if (auto filled = refill(deadline); !filled)
+      return std::move(filled).error();
+  }
+  return show(visitor);
+}
+
+/// Reads and waits until there is something in the batch, or a reason to give up. The journal is
+/// touched here only, and no function of the application is called.
+result<void> feed::refill(std::chrono::steady_clock::time_point deadline) {
+  const gate::holder inside{hub_->gate()};
+  if (!inside)
+    return error{errc::shut_down, "the runtime is closed"};
+  batch_.clear();
+  next_ = 0;
+  const auto interrupt = stop_.get_token();
+  for (;;) {
+    auto filled = source_->fill(batch_, interrupt);
+    if (!batch_.empty())
+      return {}; // an error is met again when these have been shown
+    if (!filled)
+      return filled;
+    position_.store(source_->position(), std::memory_order_release);
+    if (interrupt.stop_requested() || std::chrono::steady_clock::now() >= deadline)
+      return {};
+    if (auto waited = source_->wait(deadline, interrupt); !waited)
+      return waited;
+  }
+}
+
+result<std::size_t> feed::show(event_visitor visitor) {
+  const std::size_t first = next_;
+  const auto pass_on = [&](const event_view& event) {
+    ++next_; // also if the visitor throws
+    const auto went = visitor(event);
+    position_.store(event.position(), std::memory_order_release);
+    return went;
+  };
+  auto shown = batch_.visit_from(next_, pass_on);
+  if (!shown)
+    return shown;
+  if (next_ == batch_.size())
+    position_.store(source_->position(), std::memory_order_release);
+  return next_ - first;
+}
+
+} // namespace cairn::detail
+
+namespace cairn {
+
+event_feed::event_feed(std::unique_ptr<detail::feed> made) noexcept : feed_{std::move(made)} {}
+event_feed::event_feed(event_feed&&) noexcept = default;
+event_feed& event_feed::operator=(event_feed&&) noexcept = default;
+event_feed::~event_feed() = default;
+
+result<std::size_t> event_feed::next(event_visitor visitor,
+                                     std::chrono::steady_clock::time_point deadline) {
+  return feed_->next(visitor, deadline);
+}
+
+std::uint64_t event_feed::position() const noexcept {
+  return feed_->position();
+}
+
+void event_feed::interrupt() noexcept {
+  feed_->interrupt();
+}
+
+} // namespace cairn

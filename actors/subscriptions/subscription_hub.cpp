@@ -1,0 +1,85 @@
+#include "subscriptions/subscription_hub.hpp"
+
+#include "subscriptions/feed.hpp"
+#include "subscriptions/subscription_task.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+namespace cairn::detail {
+
+result<std::unique_ptr<feed>> subscription_hub::open(const event_selection& selection,
+                                                     const subscription_options& options) {
+  std::optional<gate::holder> inside{std::in_place, gate_};
+  if (!*inside)
+    return error{errc::shut_down, "the runtime is closed"};
+  auto source = make_event_source(journal_, selection, options);
+  inside.reset();
+  if (!source)
+    return std::move(source).error();
+  return std::make_unique<feed>(shared_from_this(), *std::move(source));
+}
+
+result<event_feed> subscription_hub::follow(const event_selection& selection,
+                                            const subscription_options& options) {
+  auto opened = open(selection, options);
+  if (!opened)
+    return std::move(opened).error();
+  return event_feed{*std::move(opened)};
+}
+
+result<subscription> subscription_hub::subscribe(const event_selection& selection,
+                                                 const subscription_options& options,
+                                                 std::function<void(const event_view&)> handler) {
+  auto events = open(selection, options);
+  if (!events)
+    return std::move(events).error();
+  auto made = std::make_shared<subscription_task>(*std::move(events), std::move(handler),
+                                                  options.on_failure);
+  std::vector<std::shared_ptr<subscription_task>> over; // let go of after the lock is released
+  const std::lock_guard lock{mutex_};
+  if (closed_)
+    return error{errc::shut_down, "the runtime is closed"};
+  if (auto started = made->start(); !started)
+    return std::move(started).error();
+  const auto kept = std::partition(tasks_.begin(), tasks_.end(),
+                                   [](const auto& task) { return task.use_count() > 1; });
+  over.assign(std::make_move_iterator(kept), std::make_move_iterator(tasks_.end()));
+  tasks_.erase(kept, tasks_.end());
+  tasks_.push_back(made);
+  return subscription{std::move(made)};
+}
+
+void subscription_hub::close() noexcept {
+  gate_.close();
+  {
+    const std::lock_guard lock{mutex_};
+    closed_ = true;
+    for (feed* const open : feeds_)
+      open->interrupt();
+  }
+  gate_.wait_until_empty();
+  std::vector<std::shared_ptr<subscription_task>> tasks;
+  {
+    const std::lock_guard lock{mutex_};
+    tasks.swap(tasks_);
+  }
+  for (const auto& task : tasks)
+    task->close();
+}
+
+void subscription_hub::add(feed& opened) {
+  const std::lock_guard lock{mutex_};
+  feeds_.push_back(&opened);
+  if (closed_)
+    opened.interrupt();
+}
+
+void subscription_hub::remove(feed& over) noexcept {
+  const std::lock_guard lock{mutex_};
+  feeds_.erase(std::find(feeds_.begin(), feeds_.end(), &over));
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,156 @@
+#include "subscriptions/subscription_task.hpp"
+
+#include "models/describe.hpp"
+#include "support/start_thread.hpp"
+
+#include <kj/exception.h>
+
+#include <utility>
+
+namespace cairn::detail {
+namespace {
+
+/// Whether this thread runs a subscription: two handlers that wait for each other's end would wait
+/// for ever.
+thread_local bool runs_a_subscription = false;
+
+/// Thrown through the feed, so that the event counts as not handled.
+struct handler_stopped {
+  error why;
+};
+
+error handler_failure(std::uint64_t position, const std::string& what) {
+  return error{errc::handler_failed, "the handler threw at the event at position "
+                                         + std::to_string(position) + ": " + what}
+      .with_position(position);
+}
+
+} // namespace
+
+subscription_task::subscription_task(std::unique_ptr<feed> events,
+                                     std::function<void(const event_view&)> handler,
+                                     std::function<void(const error&)> on_failure)
+  : feed_{std::move(events)}, handler_{std::move(handler)}, on_failure_{std::move(on_failure)} {}
+
+subscription_task::~subscription_task() {
+  if (!thread_.joinable())
+    return;
+  if (thread_.get_id() == std::this_thread::get_id())
+    thread_.detach(); // everybody else let go before it ended
+  else
+    thread_.join(); // it has let go: it is as good as over
+}
+
+result<void> subscription_task::start() {
+  auto started = start_thread("cairn-events", [self = shared_from_this()] { self->run(); });
+  if (!started)
+    return std::move(started).error();
+  thread_ = *std::move(started);
+  return {};
+}
+
+void subscription_task::run() noexcept {
+  runs_a_subscription = true;
+  auto failure = follow();
+  handler_ = nullptr; // what it holds goes with the subscription, not with the last handle
+  if (failure && on_failure_)
+    on_failure_(*failure);
+  on_failure_ = nullptr;
+  const std::lock_guard lock{mutex_};
+  failure_ = std::move(failure);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+std::optional<error> subscription_task::follow() {
+  try {
+    while (!feed_->interrupted()) {
+      const auto went = feed_->next([this](const event_view& event) { return handle(event); },
+                                    std::chrono::steady_clock::time_point::max());
+      if (!went && went.error().code() == errc::shut_down)
+        break;
+      if (!went)
+        return went.error();
+    }
+    return std::nullopt;
+  } catch (handler_stopped& stopped) {
+    return std::move(stopped.why);
+  }
+}
+
+visit subscription_task::handle(const event_view& event) {
+  try {
+    handler_(event);
+  } catch (const kj::Exception&) {
+    throw; // becomes corrupt_record on its way
+  } catch (const unknown_event_type& unknown) {
+    throw handler_stopped{describe(unknown, event.stream(), event.position())};
+  } catch (const upcast_failure& failure) {
+    throw handler_stopped{describe(failure, event.stream(), event.position())};
+  } catch (...) {
+    throw handler_stopped{handler_failure(event.position(), describe_current_exception())};
+  }
+  return feed_->interrupted() ? visit::stop : visit::go_on;
+}
+
+void subscription_task::close() noexcept {
+  feed_->interrupt();
+  if (runs_a_subscription)
+    return;
+  const std::lock_guard lock{joining_};
+  if (thread_.joinable())
+    thread_.join();
+}
+
+bool subscription_task::active() const noexcept {
+  const std::lock_guard lock{mutex_};
+  return !ended_ && !feed_->interrupted();
+}
+
+result<void> subscription_task::wait() const {
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [&] { return ended_; });
+  if (failure_)
+    return *failure_;
+  return {};
+}
+
+} // namespace cairn::detail
+
+namespace cairn {
+
+subscription::subscription(std::shared_ptr<detail::subscription_task> made) noexcept
+  : task_{std::move(made)} {}
+subscription::subscription(subscription&&) noexcept = default;
+
+subscription& subscription::operator=(subscription&& other) noexcept {
+  if (this != &other) {
+    if (task_)
+      task_->close();
+    task_ = std::move(other.task_);
+  }
+  return *this;
+}
+
+subscription::~subscription() {
+  if (task_)
+    task_->close();
+}
+
+void subscription::close() noexcept {
+  task_->close();
+}
+
+bool subscription::active() const noexcept {
+  return task_->active();
+}
+
+std::uint64_t subscription::position() const noexcept {
+  return task_->position();
+}
+
+result<void> subscription::wait() const {
+  return task_->wait();
+}
+
+} // namespace cairn

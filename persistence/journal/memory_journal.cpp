@@ -1,0 +1,372 @@
+#include <cairn/memory_journal.hpp>
+
+#include "journal/append_outcomes.hpp"
+#include "journal/commit_signal.hpp"
+#include "records/record.hpp"
+#include "records/text_check.hpp"
+#include "schema_history/schema_history.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+
+namespace cairn {
+namespace {
+
+using detail::words_view;
+
+/// Keeps records in the bytes that the LMDB journal would write, so that both decode alike.
+class memory_journal final : public journal {
+public:
+  explicit memory_journal(memory_journal_options options) : options_{std::move(options)} {
+    if (!options_.wall_clock)
+      options_.wall_clock = std::chrono::system_clock::now;
+  }
+  ~memory_journal() override { (void)close(); }
+
+  void submit(std::unique_ptr<append_operation> operation) override {
+    const std::lock_guard one_at_a_time{submit_mutex_}; // completions keep the order of positions
+    auto outcome = apply(*operation);
+    appended_.announce();
+    detail::complete(std::move(operation), std::move(outcome));
+  }
+
+  result<stream_head> head(const stream_id& stream) const override {
+    const std::lock_guard lock{mutex_};
+    if (closed_)
+      return detail::shut_down_error();
+    return head_of(stream);
+  }
+
+  result<std::uint64_t> replay(const stream_id& stream, std::uint64_t from_version,
+                               std::uint64_t to_version, event_visitor visitor) const override {
+    CAIRN_ASSERT(from_version >= 1);
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    const std::uint64_t last = std::min(to_version, locked_head(stream).version);
+    std::uint64_t version = from_version;
+    for (; version <= last; ++version) {
+      auto went = show(position_of(stream, version), visitor);
+      if (!went)
+        return std::move(went).error();
+      if (*went == visit::stop)
+        return version;
+    }
+    return version - 1;
+  }
+
+  result<std::uint64_t> replay_all(std::uint64_t from_position,
+                                   event_visitor visitor) const override {
+    CAIRN_ASSERT(from_position >= 1);
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    const std::uint64_t last = last_position();
+    std::uint64_t position = from_position;
+    for (; position <= last; ++position) {
+      auto went = show(position, visitor);
+      if (!went)
+        return std::move(went).error();
+      if (*went == visit::stop)
+        return position;
+    }
+    return position - 1;
+  }
+
+  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                   event_visitor visitor) const override {
+    CAIRN_ASSERT(from_position >= 1);
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    if (auto checked = detail::check_tag(tag); !checked)
+      return std::move(checked).error();
+    std::uint64_t last = 0;
+    for (const std::uint64_t position : tagged(tag, from_position, last)) {
+      auto went = show(position, visitor);
+      if (!went)
+        return std::move(went).error();
+      if (*went == visit::stop)
+        return position;
+    }
+    return std::max(last, from_position - 1);
+  }
+
+  result<std::optional<stream_id>> holder_of(std::string_view key) const override {
+    if (auto checked = detail::check_key(key); !checked)
+      return std::move(checked).error();
+    const std::lock_guard lock{mutex_};
+    if (closed_)
+      return detail::shut_down_error();
+    const auto found = holders_.find(std::string{key});
+    return found == holders_.end() ? std::optional<stream_id>{} : found->second;
+  }
+
+  void submit_snapshot(snapshot_draft snapshot) override {
+    const std::lock_guard lock{mutex_};
+    if (closed_ || snapshot.at.version > head_of(snapshot.stream).version)
+      return;
+    const auto kept = snapshots_.find(snapshot.stream.name());
+    if (kept == snapshots_.end()) {
+      std::string name = snapshot.stream.name();
+      snapshots_.emplace(std::move(name),
+                         std::make_shared<const snapshot_draft>(std::move(snapshot)));
+    } else if (kept->second->at.version <= snapshot.at.version) {
+      kept->second = std::make_shared<const snapshot_draft>(std::move(snapshot));
+    }
+  }
+
+  result<bool> load_snapshot(const stream_id& stream,
+                             function_ref<void(const snapshot_view&)> visitor) const override {
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    const auto kept = snapshot_of(stream);
+    if (!kept)
+      return false;
+    try {
+      detail::message_in_place message{words_view{kept->message}, 0};
+      visitor({kept->at, message.root<format::SnapshotRecord>()});
+      return true;
+    } catch (const kj::Exception&) {
+      const std::lock_guard lock{mutex_};
+      ++damaged_snapshots_;
+      return false;
+    }
+  }
+
+  result<void> declare_schemas(const schema_declaration& used) override {
+    const std::lock_guard one_at_a_time{schemas_mutex_};
+    auto words = detail::judge_schemas(*this, used);
+    if (!words)
+      return std::move(words).error();
+    if (words->empty())
+      return {};
+    const auto now = options_.wall_clock();
+    const std::lock_guard lock{mutex_};
+    schemas_.push_back({now, *std::move(words)});
+    return {};
+  }
+
+  result<void> visit_schemas(function_ref<void(const schema_generation&)> visitor) const override {
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    for (std::uint64_t number = 1; const kept_schemas* const kept = schemas_at(number); ++number) {
+      try {
+        detail::message_in_place message{words_view{kept->message}, 0};
+        visitor({number, kept->recorded_at, message.root<format::SchemaGeneration>()});
+      } catch (const kj::Exception& damage) {
+        return error{errc::corrupt_journal, damage.getDescription().cStr()};
+      }
+    }
+    return {};
+  }
+
+  std::uint64_t last_position() const noexcept override {
+    const std::lock_guard lock{mutex_};
+    return records_.size();
+  }
+
+  result<std::uint64_t> wait_beyond(std::uint64_t position,
+                                    std::chrono::steady_clock::time_point deadline,
+                                    const std::stop_token& interrupt) const override {
+    if (!appended_.wait(deadline, interrupt, [&] { return last_position() > position; }))
+      return detail::shut_down_error();
+    return last_position();
+  }
+
+  journal_status status() const override {
+    const std::lock_guard lock{mutex_};
+    journal_status status;
+    status.last_position = status.appended_events = records_.size();
+    status.epoch = epoch;
+    status.commits = commits_;
+    status.appended_bytes = appended_bytes_;
+    status.damaged_snapshots = damaged_snapshots_;
+    return status;
+  }
+
+  result<void> close() override {
+    appended_.close();
+    const std::lock_guard one_at_a_time{submit_mutex_};
+    std::unique_lock lock{mutex_};
+    closed_ = true;
+    no_replays_.wait(lock, [&] { return replays_ == 0; });
+    return {};
+  }
+
+private:
+  static constexpr std::uint64_t epoch = 1;
+
+  struct kept_schemas {
+    std::chrono::sys_time<std::chrono::nanoseconds> recorded_at;
+    std::vector<std::uint64_t> message;
+  };
+
+  /// Keeps `close` waiting while a visitor may be running.
+  class running_replay {
+  public:
+    explicit running_replay(const memory_journal& journal) : journal_{journal} {
+      const std::lock_guard lock{journal_.mutex_};
+      granted_ = !journal_.closed_;
+      journal_.replays_ += granted_ ? 1 : 0;
+    }
+    ~running_replay() {
+      const std::lock_guard lock{journal_.mutex_};
+      journal_.replays_ -= granted_ ? 1 : 0;
+      journal_.no_replays_.notify_all();
+    }
+    running_replay(const running_replay&) = delete;
+    running_replay& operator=(const running_replay&) = delete;
+    explicit operator bool() const noexcept { return granted_; }
+
+  private:
+    const memory_journal& journal_;
+    bool granted_;
+  };
+
+  result<commit> apply(append_operation& operation) {
+    if (auto checked = detail::check_sizes(operation, options_.max_event_bytes); !checked)
+      return std::move(checked).error();
+    const auto now = options_.wall_clock().time_since_epoch();
+    const std::lock_guard lock{mutex_};
+    if (closed_)
+      return detail::shut_down_error();
+    if (operation.events.empty())
+      return commit{};
+    const stream_head before = head_of(*operation.stream);
+    if (auto objection = detail::objection_to(operation, before.version))
+      return *std::move(objection);
+    if (auto objection = held_elsewhere(operation))
+      return *std::move(objection);
+    const commit landed{records_.size() + 1, before.version + 1, operation.events.size()};
+    auto& positions = streams_[operation.stream->name()];
+    for (std::size_t i = 0; i < operation.events.size(); ++i) {
+      const detail::event_header header{.seal = {},
+                                        .version = positions.size() + 1,
+                                        .previous = positions.empty() ? 0 : positions.back(),
+                                        .recorded_at_ns = static_cast<std::uint64_t>(now.count()),
+                                        .epoch = epoch};
+      append_record(header, operation.events.record(i));
+      positions.push_back(records_.size());
+    }
+    for (const auto& [wanted, record] : operation.events.reservations()) {
+      if (wanted.release)
+        holders_.erase(wanted.key);
+      else
+        holders_.insert_or_assign(wanted.key, *operation.stream);
+    }
+    for (const auto& [tag, record] : operation.events.tags())
+      tags_[tag].push_back(landed.first_position + record);
+    ++commits_;
+    return landed;
+  }
+
+  std::optional<error> held_elsewhere(append_operation& operation) const {
+    const auto reservations = operation.events.reservations();
+    for (std::size_t i = 0; i < reservations.size(); ++i) {
+      const auto found = holders_.find(reservations[i].wanted.key);
+      if (found != holders_.end() && found->second != *operation.stream)
+        return detail::held_elsewhere(operation, i, found->second.name());
+    }
+    return std::nullopt;
+  }
+
+  void append_record(const detail::event_header& header, std::span<const capnp::word> record) {
+    std::vector<std::uint64_t> words(record.size());
+    std::memcpy(words.data(), record.data(), record.size_bytes());
+    std::memcpy(words.data(), &header, sizeof(header));
+    const std::uint64_t position = records_.size() + 1;
+    detail::seal_value(detail::key_bytes(position), words.data(), record.size_bytes());
+    appended_bytes_ += record.size_bytes();
+    records_.push_back(std::move(words));
+  }
+
+  result<visit> show(std::uint64_t position, event_visitor visitor) const {
+    const words_view value = record_at(position);
+    if (!detail::is_intact(detail::key_bytes(position), value,
+                           detail::words_of<detail::event_header>))
+      return detail::corrupt_event(position, "fails its checksum");
+    try {
+      const detail::event_in_place event{position, value};
+      return visitor(event.view());
+    } catch (const kj::Exception& damage) {
+      return detail::corrupt_event(position, damage.getDescription().cStr());
+    }
+  }
+
+  words_view record_at(std::uint64_t position) const {
+    const std::lock_guard lock{mutex_};
+    return records_[position - 1]; // a record stays where it is while others are appended
+  }
+
+  std::uint64_t position_of(const stream_id& stream, std::uint64_t version) const {
+    const std::lock_guard lock{mutex_};
+    return streams_.at(stream.name())[version - 1];
+  }
+
+  /// With the last position as of the same moment.
+  std::vector<std::uint64_t> tagged(std::string_view tag, std::uint64_t from,
+                                    std::uint64_t& last) const {
+    const std::lock_guard lock{mutex_};
+    last = records_.size();
+    const auto found = tags_.find(std::string{tag});
+    if (found == tags_.end())
+      return {};
+    return {std::ranges::lower_bound(found->second, from), found->second.end()};
+  }
+
+  stream_head locked_head(const stream_id& stream) const {
+    const std::lock_guard lock{mutex_};
+    return head_of(stream);
+  }
+
+  stream_head head_of(const stream_id& stream) const {
+    const auto found = streams_.find(stream.name());
+    if (found == streams_.end())
+      return {};
+    return {found->second.size(), found->second.back()};
+  }
+
+  const kept_schemas* schemas_at(std::uint64_t number) const {
+    const std::lock_guard lock{mutex_};
+    return number <= schemas_.size() ? &schemas_[number - 1] : nullptr; // stays where it is
+  }
+
+  std::shared_ptr<const snapshot_draft> snapshot_of(const stream_id& stream) const {
+    const std::lock_guard lock{mutex_};
+    const auto found = snapshots_.find(stream.name());
+    return found == snapshots_.end() ? nullptr : found->second;
+  }
+
+  memory_journal_options options_;
+  std::mutex submit_mutex_;  // taken before mutex_
+  std::mutex schemas_mutex_; // taken before mutex_
+  mutable std::mutex mutex_;
+  mutable std::condition_variable no_replays_;
+  mutable detail::commit_signal appended_;
+  mutable std::size_t replays_ = 0;
+  mutable std::uint64_t damaged_snapshots_ = 0;
+  std::deque<std::vector<std::uint64_t>> records_;                      // position 1 first
+  std::unordered_map<std::string, std::vector<std::uint64_t>> streams_; // positions by version
+  std::unordered_map<std::string, stream_id> holders_;                  // by key
+  std::unordered_map<std::string, std::vector<std::uint64_t>> tags_;    // positions
+  std::unordered_map<std::string, std::shared_ptr<const snapshot_draft>> snapshots_;
+  std::deque<kept_schemas> schemas_; // generation 1 first
+  std::uint64_t commits_ = 0;
+  std::uint64_t appended_bytes_ = 0;
+  bool closed_ = false;
+};
+
+} // namespace
+
+std::unique_ptr<journal> make_memory_journal(memory_journal_options options) {
+  return std::make_unique<memory_journal>(std::move(options));
+}
+
+} // namespace cairn

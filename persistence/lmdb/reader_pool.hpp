@@ -1,0 +1,103 @@
+#pragma once
+
+#include "lmdb/lmdb_env.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace cairn::detail {
+
+/// Read transactions for whoever needs one, reused.
+///
+/// A read transaction keeps every page that it could see from being reused: one that stays open
+/// lets the file grow without bound. So whoever holds one for long asks `due` between steps and
+/// renews it.
+class reader_pool {
+  struct slot {
+    MDB_txn* txn = nullptr;
+    MDB_cursor* cursor = nullptr;
+    std::atomic<std::int64_t> since_ms = 0; // 0: not reading
+  };
+
+public:
+  /// `max_readers`: as given to the environment. `patience`: how long somebody waits for others to
+  /// give their transactions back; it may be the waiting thread itself that holds one.
+  reader_pool(const lmdb_env& env, const databases& dbs, std::size_t max_readers,
+              std::chrono::milliseconds patience = std::chrono::seconds{10});
+  /// Of another file than a journal, with a cursor on its database `scanned`.
+  reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers);
+  ~reader_pool() { close(); }
+  reader_pool(const reader_pool&) = delete;
+  reader_pool& operator=(const reader_pool&) = delete;
+
+  /// A read transaction as of its acquisition or last renewal, given back on destruction. Used by
+  /// one thread at a time; it need not stay the same.
+  class lease {
+  public:
+    lease(lease&& other) noexcept
+      : pool_{other.pool_}, slot_{std::exchange(other.slot_, nullptr)} {}
+    lease& operator=(lease&&) = delete;
+    ~lease() {
+      if (slot_)
+        pool_->give_back(slot_);
+    }
+
+    MDB_txn* txn() const noexcept { return slot_->txn; }
+    MDB_cursor* cursor() const noexcept { return slot_->cursor; }
+
+    // Of a journal's reader.
+    MDB_cursor* log() const noexcept { return cursor(); }
+    const databases& dbs() const noexcept { return pool_->dbs_; }
+
+    /// Whether it has been held for so long that it must be renewed (50 ms).
+    bool due() const noexcept;
+
+    /// Reads as of now from here on. What was read before is no longer valid memory.
+    result<void> renew() { return pool_->renew(*slot_); }
+
+  private:
+    friend reader_pool;
+    lease(reader_pool& pool, slot* taken) : pool_{&pool}, slot_{taken} {}
+
+    reader_pool* pool_;
+    slot* slot_;
+  };
+
+  /// Waits while all are in use; and, when another process has made the map larger, until none is.
+  /// Errors: `shut_down`, `io_failed` (also when that takes too long).
+  result<lease> acquire();
+
+  /// Lets nobody in any more, waits until all leases are back, and ends their transactions.
+  void close();
+
+  std::chrono::milliseconds oldest() const;
+
+private:
+  result<slot*> idle_slot();
+  result<void> start(slot& reader);
+  result<void> renew(slot& reader);
+  int open_or_renew(slot& reader) noexcept;
+  void stop(slot& reader) noexcept;
+  void give_back(slot* reader) noexcept;
+  result<void> adopt_grown_map();
+
+  const lmdb_env& env_;
+  const databases dbs_;
+  const MDB_dbi scanned_;
+  const std::size_t max_readers_;
+  const std::chrono::milliseconds patience_ = std::chrono::seconds{10};
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::unique_ptr<slot>> slots_;
+  std::vector<slot*> idle_;
+  std::size_t reading_ = 0; // slots with a live transaction
+  bool growing_ = false;
+  bool closed_ = false;
+};
+
+} // namespace cairn::detail

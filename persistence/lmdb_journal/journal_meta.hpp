@@ -1,0 +1,61 @@
+#pragma once
+
+#include "lmdb/lmdb_env.hpp"
+
+#include <cairn/ids.hpp>
+
+#include <algorithm>
+
+/// What the database `meta` holds, and the creation of a journal's file; specified in FORMAT.md.
+namespace cairn::detail {
+
+inline constexpr std::uint64_t journal_magic = 0x4c4e4a4e52494143; // "CAIRNJNL" in the file
+inline constexpr std::uint64_t journal_format_version = 1;
+
+/// Which format the file is in, and which journal it is.
+struct format_record {
+  struct seal seal;
+  std::uint64_t magic;
+  std::uint64_t format_version;
+  std::uint64_t id_high;
+  std::uint64_t id_low;
+};
+
+/// Which opening for writing owns the journal.
+struct owner_record {
+  struct seal seal;
+  std::uint64_t epoch;
+};
+
+/// The position up to which the rows of one database that trails the log are complete.
+struct checkpoint_record {
+  struct seal seal;
+  std::uint64_t position;
+};
+
+/// Errors: `incompatible_format`, `corrupt_journal`, `io_failed`.
+result<format_record> read_format(MDB_txn* txn, const databases& dbs);
+result<std::uint64_t> read_owner_epoch(MDB_txn* txn, const databases& dbs);
+
+/// The checkpoint of each database that trails the log. One that is absent, or that an older
+/// version did not know, is complete up to nothing.
+struct checkpoints {
+  std::uint64_t heads = 0;
+  std::uint64_t tags = 0;
+  std::uint64_t reservations = 0;
+
+  std::uint64_t lowest() const noexcept { return std::min({heads, tags, reservations}); }
+};
+
+result<checkpoints> read_checkpoints(MDB_txn* txn, const databases& dbs);
+
+int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) noexcept;
+/// All of them.
+int write_checkpoints(MDB_txn* txn, const databases& dbs, std::uint64_t position) noexcept;
+
+/// Makes an empty journal with this id at `options.file`, which must not exist. A crash leaves
+/// either no file of that name or a whole journal; the caller syncs the directory. Errors:
+/// `io_failed`.
+result<void> create_journal_file(const env_options& options, message_id id);
+
+} // namespace cairn::detail

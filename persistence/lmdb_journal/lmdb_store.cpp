@@ -1,0 +1,123 @@
+#include "lmdb_journal/lmdb_store.hpp"
+
+#include "lmdb_journal/journal_meta.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include <unistd.h>
+
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+
+namespace cairn::detail {
+namespace {
+
+constexpr std::size_t least_map_bytes = std::size_t{1} << 20;
+constexpr std::size_t most_event_bytes = std::size_t{256} << 20;
+
+std::size_t map_bytes_here(std::size_t wanted) noexcept {
+#ifdef RUNNING_ON_VALGRIND
+  constexpr std::size_t most_under_valgrind = std::size_t{1} << 30;
+  if (RUNNING_ON_VALGRIND)
+    return std::min(wanted, most_under_valgrind);
+#endif
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return (wanted + page - 1) / page * page;
+}
+
+result<void> check_options(const lmdb_journal_options& options) {
+  const auto refuse = [](std::string text) {
+    return error{errc::invalid_argument, std::move(text)};
+  };
+  if (options.map_bytes < least_map_bytes)
+    return refuse("map_bytes is below 1 MiB");
+  if (options.max_event_bytes == 0 || options.max_event_bytes > most_event_bytes)
+    return refuse("max_event_bytes must be from 1 to 256 MiB");
+  if (options.max_commit_events == 0 || options.max_commit_bytes == 0)
+    return refuse("max_commit_events and max_commit_bytes must be at least 1");
+  if (options.flush_interval_events == 0)
+    return refuse("flush_interval_events must be at least 1");
+  if (options.max_readers == 0 || options.max_readers > 65'536)
+    return refuse("max_readers must be from 1 to 65536");
+  return {};
+}
+
+result<page_verdict> look_at_pages(const lmdb_env& env, const store_options& how) {
+  if (auto whole = env.check_file_size(); !whole)
+    return std::move(whole).error();
+  env.check_readers();
+  if (!how.check_pages)
+    return page_verdict::sound;
+  return check_pages(env, [](std::uint64_t, std::string_view) {});
+}
+
+result<databases> open_and_check(const lmdb_env& env, bool read_only) {
+  transaction txn;
+  if (const int rc = txn.begin(env, read_only ? MDB_RDONLY : 0U))
+    return lmdb_error(errc::io_failed, "cannot begin to read the journal", rc);
+  databases dbs;
+  const int rc = open_databases(txn.get(), false, dbs);
+  if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE)
+    return lmdb_error(errc::incompatible_format, "the file is not a journal", rc);
+  if (rc != 0)
+    return lmdb_error(errc::io_failed, "cannot open the journal's databases", rc);
+  if (auto format = read_format(txn.get(), dbs); !format)
+    return std::move(format).error();
+  std::string misnamed;
+  if (const int failed = find_misnamed_database(txn.get(), dbs, misnamed))
+    return lmdb_error(errc::io_failed, "cannot list the journal's databases", failed);
+  if (!misnamed.empty())
+    return error{errc::corrupt_journal,
+                 "a database of the journal is missing, and there is an unknown one, \"" + misnamed
+                     + "\": its name is damaged"};
+  if (!read_only)
+    if (const int failed = add_absent_databases(txn.get(), dbs))
+      return lmdb_error(errc::io_failed, "cannot add to the journal's databases", failed);
+  if (const int failed = txn.commit()) // keeps the handles
+    return lmdb_error(errc::io_failed, "cannot open the journal's databases", failed);
+  return dbs;
+}
+
+} // namespace
+
+result<lmdb_store> open_store(const lmdb_journal_options& options, const store_options& how) {
+  if (auto checked = check_options(options); !checked)
+    return std::move(checked).error();
+  const bool create = options.create && !how.read_only;
+  auto guard = directory_guard::enter({.directory = options.directory,
+                                       .create = create,
+                                       .allow_fuse = options.allow_fuse,
+                                       .exclusive = !how.read_only});
+  if (!guard)
+    return std::move(guard).error();
+  const env_options env_opts{.file = guard->file(),
+                             .map_bytes = map_bytes_here(options.map_bytes),
+                             .max_readers = options.max_readers,
+                             .read_only = how.read_only};
+  if (!guard->has_file()) {
+    if (!create)
+      return error{errc::not_found, "there is no journal in " + options.directory.string()};
+    if (auto created = create_journal_file(env_opts, how.new_id); !created)
+      return std::move(created).error();
+    if (auto synced = guard->sync(); !synced)
+      return std::move(synced).error();
+  }
+  if (auto admitted = guard->admit_file(); !admitted)
+    return std::move(admitted).error();
+  if (auto checked = check_root_pages(env_opts.file); !checked)
+    return std::move(checked).error();
+  auto env = lmdb_env::open(env_opts);
+  if (!env)
+    return std::move(env).error();
+  auto verdict = look_at_pages(*env, how);
+  if (!verdict)
+    return std::move(verdict).error();
+  auto dbs = open_and_check(*env, how.read_only);
+  if (!dbs)
+    return std::move(dbs).error();
+  return lmdb_store{*std::move(guard), *std::move(env), *dbs, *verdict};
+}
+
+} // namespace cairn::detail

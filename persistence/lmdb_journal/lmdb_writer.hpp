@@ -1,0 +1,140 @@
+#pragma once
+
+#include "journal/append_queue.hpp"
+#include "journal/commit_signal.hpp"
+#include "lmdb/storage_watch.hpp"
+#include "lmdb_journal/log_tail.hpp"
+#include "lmdb_journal/trailing_heads.hpp"
+#include "lmdb_journal/trailing_tags.hpp"
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+namespace cairn::detail {
+
+struct writer_options {
+  queue_limits limits;
+  std::size_t flush_interval_events;
+  std::size_t free_space_watermark_bytes;
+  std::filesystem::path directory;
+  std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> wall_clock;
+};
+
+/// Owns the write transaction: a thread that takes all that is queued, appends it in one
+/// transaction, syncs once, and hands the operations back.
+///
+/// After a commit that failed nothing is written any more: what reached the disk is unknown, and
+/// the kernel may have marked pages clean that never did.
+class lmdb_writer {
+public:
+  lmdb_writer(const lmdb_env& env, const databases& dbs, writer_options options);
+  ~lmdb_writer();
+  lmdb_writer(const lmdb_writer&) = delete;
+  lmdb_writer& operator=(const lmdb_writer&) = delete;
+
+  /// Reads what the heads on disk lack, takes the journal over (its epoch goes up by one, durably),
+  /// and starts. Errors: those of opening a journal; then it is not started.
+  result<void> start();
+
+  /// Lets everything queued be written, flushes the heads, and ends the thread. Errors:
+  /// `journal_stopped`, `io_failed`.
+  result<void> stop();
+
+  append_queue& queue() noexcept { return queue_; }
+
+  /// Appends a generation of schemas (the words of its message), in a transaction of its own, which
+  /// waits for the commit that is being written. Any thread. Errors: `storage_full`, `io_failed`,
+  /// `journal_stopped`.
+  result<void> append_schemas(std::span<const std::uint64_t> message);
+
+  /// As of the last durable commit. `nullopt`: look into the database, in a transaction that begins
+  /// afterwards.
+  std::optional<stream_head> head(const stream_id& stream) const {
+    return heads_.committed(stream.name(), stream.hash());
+  }
+  /// The event that reserved the key last, version 0 if nobody holds it; `nullopt`: as for `head`.
+  std::optional<stream_head> holder(std::string_view key) const;
+  /// The positions of events with the tag that no row says yet, as of the last durable commit. Look
+  /// for the others in a transaction that begins afterwards.
+  std::vector<std::uint64_t> tagged(std::string_view tag, std::uint64_t from) const {
+    std::vector<std::uint64_t> positions;
+    tags_.positions(tag, from, positions);
+    return positions;
+  }
+  std::uint64_t last_position() const noexcept {
+    return last_position_.load(std::memory_order_acquire);
+  }
+  /// Tells of every commit, once its operations have been handed back: replies go first.
+  commit_signal& committed() noexcept { return committed_; }
+  void add_to(journal_status& status) const;
+
+private:
+  enum class trailing { with, without };
+
+  result<void> take_over();
+  result<void> replay_tail();
+  bool take_in_head(const tail_record& record);
+  void take_in_reservations(const tail_record& record);
+  void run();
+  void commit(append_batch& batch);
+  bool commit_appends(append_batch& batch, trailing trail);
+  int fill_transaction(MDB_txn* txn, append_batch& batch, trailing trail);
+  int append_all(MDB_txn* txn, append_batch& batch);
+  void prefetch(const std::vector<std::unique_ptr<append_operation>>& operations,
+                std::size_t current) const noexcept;
+  int append_one(MDB_txn* txn, MDB_cursor* log, append_operation& operation);
+  int put(MDB_cursor* log, std::span<capnp::word> record, const event_header& header);
+  int find_head(MDB_txn* txn, const stream_id& stream, head_entry*& entry);
+  int find_holder(MDB_txn* txn, std::string_view key, head_entry*& entry);
+  int check_reservations(MDB_txn* txn, append_operation& operation,
+                         std::optional<error>& objection);
+  int reserve(MDB_txn* txn, const append_operation& operation);
+  int write_snapshots(MDB_txn* txn, const append_batch& batch);
+  std::optional<error> objection_of_storage(append_batch& batch);
+  int check_owner(MDB_txn* txn);
+  error why_aborted(int rc, std::string_view what) const;
+  std::uint64_t now_ns() const;
+  void publish(const append_batch& batch);
+  void roll_back() noexcept;
+  void abandon(append_batch& batch, int rc);
+  void commit_failed(append_batch& batch, int rc);
+  void stop_writing(error why);
+  error why_stopped() const;
+  void flush_all();
+
+  const lmdb_env& env_;
+  const databases dbs_;
+  const writer_options options_;
+  append_queue queue_;
+  head_table heads_;
+  trailing_heads head_rows_;
+  head_table holders_; // by key
+  trailing_heads holder_rows_;
+  trailing_tags tags_;
+  trailing_flush flush_;
+  std::optional<storage_watch> storage_;
+
+  // From the beginning of a write transaction until it is known whether another may follow: LMDB
+  // lets the next one in as soon as a commit has failed.
+  std::mutex writing_mutex_;
+  std::optional<error> owner_error_; // of the last look at who owns the journal
+
+  // The thread's own.
+  std::uint64_t epoch_ = 0;
+  std::uint64_t next_position_ = 1; // in the commit that is being written
+  std::uint64_t commit_time_ns_ = 0;
+
+  commit_signal committed_;
+  std::atomic<std::uint64_t> last_position_ = 0;
+  std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<std::uint64_t> appended_events_ = 0;
+  std::atomic<std::uint64_t> appended_bytes_ = 0;
+  std::uint64_t replayed_at_open_ = 0;
+  mutable std::mutex stopped_mutex_;
+  std::optional<error> stopped_by_;
+  std::atomic<bool> stopped_ = false;
+  std::thread thread_;
+};
+
+} // namespace cairn::detail

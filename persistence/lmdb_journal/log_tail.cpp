@@ -1,0 +1,77 @@
+#include "lmdb_journal/log_tail.hpp"
+
+#include <string>
+
+namespace cairn::detail {
+namespace {
+
+result<void> visit_record(std::uint64_t position, words_view value,
+                          function_ref<bool(const tail_record&)> visitor) {
+  if (!is_intact(key_bytes(position), value, words_of<event_header>))
+    return corrupt_event(position, "fails its checksum");
+  try {
+    const event_in_place event{position, value};
+    const std::string_view stream = event.view().stream();
+    if (stream.empty() || stream.size() > max_aggregate_type_bytes + 1 + max_aggregate_id_bytes)
+      return corrupt_event(position, "names no stream");
+    if (!visitor({stream, position, header_of(value), event.view()}))
+      return error{errc::corrupt_journal, "the record at position " + std::to_string(position)
+                                              + " does not continue its stream"};
+  } catch (const kj::Exception& damage) {
+    return corrupt_event(position, damage.getDescription().cStr());
+  }
+  return {};
+}
+
+} // namespace
+
+result<std::string> stream_at(MDB_txn* txn, const databases& dbs, std::uint64_t position) {
+  cursor log;
+  std::uint64_t key = position;
+  words_view value;
+  int rc = log.open(txn, dbs.log);
+  if (rc == 0)
+    rc = get_record(log.get(), MDB_SET, key, value);
+  if (rc == MDB_NOTFOUND)
+    return error{errc::corrupt_journal,
+                 "the log has no record at position " + std::to_string(position)};
+  if (rc != 0 && rc != MDB_CORRUPTED)
+    return lmdb_error(errc::io_failed, "cannot read the log", rc);
+  if (rc == MDB_CORRUPTED)
+    return corrupt_event(position, "is misplaced");
+  std::string stream;
+  auto read = visit_record(position, value, [&](const tail_record& record) {
+    stream = record.stream;
+    return true;
+  });
+  if (!read)
+    return std::move(read).error();
+  return stream;
+}
+
+result<std::uint64_t> read_tail(MDB_txn* txn, const databases& dbs, std::uint64_t after,
+                                function_ref<bool(const tail_record&)> visitor) {
+  cursor log;
+  if (const int rc = log.open(txn, dbs.log))
+    return lmdb_error(errc::io_failed, "cannot read the log", rc);
+  std::uint64_t expected = after + 1;
+  for (MDB_cursor_op operation = MDB_SET_RANGE;; operation = MDB_NEXT, ++expected) {
+    std::uint64_t position = expected;
+    words_view value;
+    const int rc = get_record(log.get(), operation, position, value);
+    if (rc == MDB_NOTFOUND)
+      return expected - 1;
+    if (rc != 0 && rc != MDB_CORRUPTED)
+      return lmdb_error(errc::io_failed, "cannot read the log", rc);
+    if (position != expected)
+      return error{errc::corrupt_journal,
+                   "the log has no record at position " + std::to_string(expected)};
+    if (rc == MDB_CORRUPTED)
+      return corrupt_event(position, "is misplaced");
+    prefetch_after(value);
+    if (auto visited = visit_record(position, value, visitor); !visited)
+      return std::move(visited).error();
+  }
+}
+
+} // namespace cairn::detail

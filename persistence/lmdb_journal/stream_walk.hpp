@@ -1,0 +1,59 @@
+#pragma once
+
+#include "lmdb/reader_pool.hpp"
+
+namespace cairn::detail {
+
+/// Reads one stream: walks back from its head by the back pointers, then visits forward.
+///
+/// Only the walk visits every record in turn when the stream's records are scattered. Where they
+/// lie side by side it gallops: if the record k positions before is of the same stream and k
+/// versions lower, the k records between are its too. A record seen on the way back is not looked
+/// up again on the way forward, as long as the read transaction was not renewed.
+class stream_walk {
+public:
+  stream_walk(reader_pool::lease& reader, const stream_id& stream);
+  ~stream_walk();
+  stream_walk(const stream_walk&) = delete;
+  stream_walk& operator=(const stream_walk&) = delete;
+
+  /// `journal::replay`, as of `head`.
+  result<std::uint64_t> replay(stream_head head, std::uint64_t from_version,
+                               std::uint64_t to_version, event_visitor visitor);
+
+private:
+  /// Records at consecutive positions with consecutive versions.
+  struct run {
+    std::uint64_t first_position;
+    std::uint64_t count;
+    const std::uint64_t* data; // of the first, checked and still valid in `generation`; or null
+    std::uint32_t words;
+    std::uint32_t generation;
+  };
+
+  result<void> walk_back(stream_head head, std::uint64_t from, std::uint64_t to);
+  result<std::uint64_t> visit_forward(std::uint64_t from, event_visitor visitor);
+  result<words_view> record_of(const run& part, std::uint64_t index);
+  std::uint64_t gallop(stream_head at, std::uint64_t from);
+  bool is_own(std::uint64_t position, std::uint64_t version, words_view& value);
+  bool step_over_damage(stream_head& at, words_view& value);
+  result<words_view> fetch(std::uint64_t position);
+  result<void> renew_if_due();
+
+  reader_pool::lease& reader_;
+  const stream_id& stream_;
+  std::vector<run> runs_; // newest first
+  std::uint32_t generation_ = 0;
+  std::uint64_t cursor_at_ = 0; // position; 0: nowhere
+  std::optional<error> damage_; // met on the way back; what comes after it is not visited
+};
+
+/// `journal::replay_all` up to `last_position`.
+result<std::uint64_t> replay_log(reader_pool::lease& reader, std::uint64_t from_position,
+                                 std::uint64_t last_position, event_visitor visitor);
+
+/// Visits the one record at `position`.
+result<visit> show_record(reader_pool::lease& reader, std::uint64_t position,
+                          event_visitor visitor);
+
+} // namespace cairn::detail

@@ -1,0 +1,114 @@
+#include "lmdb_journal/tail_overlay.hpp"
+
+#include "lmdb_journal/head_rows.hpp"
+#include "lmdb_journal/journal_meta.hpp"
+#include "lmdb_journal/log_tail.hpp"
+
+#include <algorithm>
+
+namespace cairn::detail {
+
+/// By the holder of the lock: so no transaction is older than what was gathered.
+result<reader_pool::lease> tail_overlay::begin(reader_pool& readers) {
+  auto reader = readers.acquire();
+  if (!reader)
+    return reader;
+  if (auto caught_up = catch_up(*reader); !caught_up)
+    return std::move(caught_up).error();
+  return reader;
+}
+
+result<tail_overlay::located> tail_overlay::locate(reader_pool& readers, const stream_id& stream) {
+  const std::lock_guard lock{mutex_};
+  auto reader = begin(readers);
+  if (!reader)
+    return std::move(reader).error();
+  stream_head head;
+  if (const int rc = read_head_row(reader->txn(), reader->dbs().heads, stream.name(), head))
+    return head_row_error(stream, rc);
+  if (const auto newer = heads_.find(stream.name());
+      newer != heads_.end() && newer->second.version > head.version)
+    head = newer->second;
+  return located{*std::move(reader), head};
+}
+
+result<tail_overlay::located> tail_overlay::locate_key(reader_pool& readers, std::string_view key) {
+  const std::lock_guard lock{mutex_};
+  auto reader = begin(readers);
+  if (!reader)
+    return std::move(reader).error();
+  stream_head head;
+  if (const int rc = read_head_row(reader->txn(), reader->dbs().reservations, key, head))
+    return holder_row_error(key, rc);
+  // Up to the checkpoint the rows are complete, and what was gathered before may be out of date.
+  if (const auto newer = holders_.find(std::string{key});
+      newer != holders_.end() && newer->second.position > reservations_checkpoint_)
+    head = newer->second.holder;
+  return located{*std::move(reader), head};
+}
+
+result<tail_overlay::located_tag> tail_overlay::locate_tagged(reader_pool& readers,
+                                                              std::string_view tag,
+                                                              std::uint64_t from_position) {
+  const std::lock_guard lock{mutex_};
+  auto reader = begin(readers);
+  if (!reader)
+    return std::move(reader).error();
+  located_tag found{*std::move(reader), caught_up_to_, {}};
+  if (const auto newer = tags_.find(std::string{tag}); newer != tags_.end()) {
+    const auto first = std::ranges::lower_bound(newer->second, from_position);
+    found.positions.assign(first, newer->second.end());
+  }
+  return found;
+}
+
+result<void> tail_overlay::catch_up(const reader_pool::lease& reader) {
+  const auto from = read_checkpoints(reader.txn(), reader.dbs());
+  if (!from)
+    return from.error();
+  if (heads_.size() + holders_.size() + tagged_ >= prune_at_ && from->lowest() > gathered_from_) {
+    heads_.clear();
+    holders_.clear();
+    tags_.clear();
+    tagged_ = 0;
+    caught_up_to_ = 0;
+  }
+  if (caught_up_to_ == 0)
+    gathered_from_ = from->lowest();
+  const auto take_in = [&](const tail_record& record) {
+    if (record.position > from->heads)
+      heads_.insert_or_assign(std::string{record.stream}, record.head());
+    if (record.position > from->reservations)
+      take_in_reservations(record);
+    if (record.position > from->tags)
+      take_in_tags(record.event);
+    caught_up_to_ = record.position; // one by one: what comes next may be damaged
+    return true;
+  };
+  const std::uint64_t known_up_to = std::max(caught_up_to_, from->lowest());
+  auto last = read_tail(reader.txn(), reader.dbs(), known_up_to, take_in);
+  if (!last)
+    return std::move(last).error();
+  caught_up_to_ = *last;
+  reservations_checkpoint_ = from->reservations;
+  return {};
+}
+
+void tail_overlay::take_in_reservations(const tail_record& record) {
+  for (const auto wanted : record.event.reservations())
+    holders_.insert_or_assign(
+        std::string{wanted.getKey().begin(), wanted.getKey().size()},
+        key_change{record.position, wanted.getRelease() ? stream_head{} : record.head()});
+}
+
+void tail_overlay::take_in_tags(const event_view& event) {
+  for (const auto tag : event.tags()) {
+    auto& positions = tags_[std::string{tag.begin(), tag.size()}];
+    if (!positions.empty() && positions.back() == event.position())
+      continue; // twice in a record, which older versions let pass
+    positions.push_back(event.position());
+    ++tagged_;
+  }
+}
+
+} // namespace cairn::detail

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "lmdb/reader_pool.hpp"
+#include "lmdb_journal/log_tail.hpp"
+
+#include <cairn/ids.hpp>
+
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace cairn::detail {
+
+/// The heads, reservations and tags that the rows on disk lack, for a process that only reads: what
+/// the writing process holds in memory, gathered again from the tail of the log. Any thread.
+class tail_overlay {
+public:
+  /// More streams, keys and tagged events than `prune_at` start the gathering afresh from the
+  /// newest checkpoint, if it has moved.
+  explicit tail_overlay(std::size_t prune_at) : prune_at_{prune_at} {}
+
+  /// A read transaction and the stream's newest head as of it.
+  struct located {
+    reader_pool::lease reader;
+    stream_head head;
+  };
+
+  /// Errors: those of reading the tail.
+  result<located> locate(reader_pool& readers, const stream_id& stream);
+
+  /// The same for the event that reserved the key last; version 0: nobody holds it.
+  result<located> locate_key(reader_pool& readers, std::string_view key);
+
+  /// A read transaction, the last position as of it, and those of events with the tag that it may
+  /// have no rows for.
+  struct located_tag {
+    reader_pool::lease reader;
+    std::uint64_t last;
+    std::vector<std::uint64_t> positions;
+  };
+
+  /// Errors: those of reading the tail.
+  result<located_tag> locate_tagged(reader_pool& readers, std::string_view tag,
+                                    std::uint64_t from_position);
+
+private:
+  struct key_change {
+    std::uint64_t position;
+    stream_head holder; // version 0: nobody
+  };
+
+  result<reader_pool::lease> begin(reader_pool& readers);
+  result<void> catch_up(const reader_pool::lease& reader);
+  void take_in_reservations(const tail_record& record);
+  void take_in_tags(const event_view& event);
+
+  const std::size_t prune_at_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, stream_head> heads_;
+  std::unordered_map<std::string, key_change> holders_;              // by key
+  std::uint64_t reservations_checkpoint_ = 0;                        // as of the last catching up
+  std::unordered_map<std::string, std::vector<std::uint64_t>> tags_; // positions
+  std::size_t tagged_ = 0;                                           // of these, all together
+  std::uint64_t gathered_from_ = 0;                                  // position
+  std::uint64_t caught_up_to_ = 0;                                   // position
+};
+
+} // namespace cairn::detail

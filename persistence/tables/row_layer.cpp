@@ -1,0 +1,157 @@
+#include "tables/row_layer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace cairn::detail {
+namespace {
+
+constexpr std::size_t rows_at_a_time = 64;
+constexpr std::size_t rows_ordered_at_a_time = 1024;
+constexpr std::size_t bytes_beside_key_and_row = 128; // the entry, and its place in the index
+constexpr std::size_t word_align = alignof(std::uint64_t);
+
+} // namespace
+
+void row_layer::add(const row_batch& batch, std::uint64_t position,
+                    const positions_in_use& in_use) {
+  const auto& changes = batch.changes();
+  const std::unique_lock lock{mutex_};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto& [key, hash, change] = changes[i];
+    const auto [row, is_new] = rows_.find_or_add(key, hash);
+    if (is_new) {
+      row->key = keep(key);
+      row->row.newest = keep(position, change.words);
+    } else {
+      replace(row->row, position, change.words, in_use);
+    }
+  }
+}
+
+std::string_view row_layer::keep(std::string_view key) {
+  bytes_ += key.size() + bytes_beside_key_and_row;
+  auto* const to = static_cast<char*>(memory_.allocate(key.size(), 1));
+  std::memcpy(to, key.data(), key.size());
+  return {to, key.size()};
+}
+
+row_layer::version row_layer::keep(std::uint64_t position, row_words words) {
+  if (words.empty())
+    return {position, {}};
+  bytes_ += words.size_bytes();
+  auto* const to = static_cast<std::uint64_t*>(memory_.allocate(words.size_bytes(), word_align));
+  std::memcpy(to, words.data(), words.size_bytes());
+  return {position, {to, words.size()}};
+}
+
+void row_layer::drop(const version& of) noexcept {
+  if (of.words.empty())
+    return;
+  bytes_ -= of.words.size_bytes();
+  memory_.deallocate(of.words.data(), of.words.size_bytes(), word_align);
+}
+
+/// Keeps the versions that a snapshot can see: for each the last one that is not newer than it.
+void row_layer::replace(history& of, std::uint64_t position, row_words by,
+                        const positions_in_use& in_use) {
+  const auto is_seen = [&](const version& each, std::uint64_t until) {
+    const auto reader = in_use.lower_bound(each.position);
+    return reader != in_use.end() && *reader < until;
+  };
+  for (std::size_t i = of.older.size(); i-- > 0;) {
+    const auto until = i + 1 < of.older.size() ? of.older[i + 1].position : of.newest.position;
+    if (is_seen(of.older[i], until))
+      continue;
+    drop(of.older[i]);
+    of.older.erase(of.older.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  if (is_seen(of.newest, position)) {
+    of.older.push_back(of.newest);
+    of.newest = keep(position, by);
+  } else if (!by.empty() && by.size() == of.newest.words.size()) {
+    std::memcpy(of.newest.words.data(), by.data(), by.size_bytes());
+    of.newest.position = position;
+  } else {
+    drop(of.newest);
+    of.newest = keep(position, by);
+  }
+}
+
+const row_layer::version* row_layer::seen_by(const history& of, std::uint64_t position) noexcept {
+  if (of.newest.position <= position)
+    return &of.newest;
+  for (auto older = of.older.rbegin(); older != of.older.rend(); ++older)
+    if (older->position <= position)
+      return &*older;
+  return nullptr;
+}
+
+std::optional<row_words> row_layer::find(key_view key, std::uint64_t position) const {
+  const auto hash = rows_by_key::hash_of(as_text(key));
+  const std::shared_lock lock{mutex_};
+  const auto* const found = rows_.find(as_text(key), hash);
+  if (!found)
+    return std::nullopt;
+  const version* const seen = seen_by(found->row, position);
+  return seen ? std::optional<row_words>{seen->words} : std::nullopt;
+}
+
+std::size_t row_layer::rows() const {
+  const std::shared_lock lock{mutex_};
+  return rows_.size();
+}
+
+std::size_t row_layer::bytes() const {
+  const std::shared_lock lock{mutex_};
+  return bytes_;
+}
+
+int row_layer::for_each(function_ref<int(key_view, std::span<std::uint64_t>)> use) {
+  for (auto* const each : rows_.in_order())
+    if (const int rc = use(as_key(each->key), each->row.newest.words))
+      return rc;
+  return 0;
+}
+
+/// Some of them, so that who adds rows need not wait long; with the lock held alone. True: all are.
+bool row_layer::put_in_order() const {
+  const auto enough = std::min(rows_.size(), ordered_.size() + rows_ordered_at_a_time);
+  for (std::size_t next = ordered_.size(); next < enough; ++next)
+    ordered_.insert(&rows_[next]);
+  return enough == rows_.size();
+}
+
+row_layer::walk::walk(const row_layer& layer, key_view from, key_view below,
+                      scan_direction direction, std::uint64_t position)
+  : layer_{layer}, direction_{direction}, position_{position} {
+  std::unique_lock lock{layer_.mutex_};
+  while (!layer_.put_in_order()) {
+    lock.unlock();
+    lock.lock();
+  }
+  const auto& rows = layer_.ordered_;
+  first_ = rows.lower_bound(as_text(from));
+  last_ = below.empty() ? rows.end() : rows.lower_bound(as_text(below));
+  if (!below.empty() && as_text(below) < as_text(from))
+    last_ = first_;
+}
+
+const override_row* row_layer::walk::next() {
+  if (used_ == chunk_.size())
+    fill();
+  return used_ < chunk_.size() ? &chunk_[used_++] : nullptr;
+}
+
+void row_layer::walk::fill() {
+  chunk_.clear();
+  used_ = 0;
+  const std::shared_lock lock{layer_.mutex_};
+  while (first_ != last_ && chunk_.size() < rows_at_a_time) {
+    const auto at = direction_ == scan_direction::ascending ? first_++ : --last_;
+    if (const version* const seen = seen_by((*at)->row, position_))
+      chunk_.push_back({as_key((*at)->key), seen->words});
+  }
+}
+
+} // namespace cairn::detail

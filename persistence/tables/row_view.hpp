@@ -1,0 +1,50 @@
+#pragma once
+
+#include "tables/row_layer.hpp"
+#include "tables/table_env.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace cairn::detail {
+
+/// Layers in memory over the rows on disk, as of one position.
+class row_view final : public row_snapshot {
+public:
+  using layers = std::vector<std::shared_ptr<const row_layer>>; // newest first
+
+  /// `disk`: empty with rows in memory only. `released` is called at the end, and `store` let go
+  /// of after it.
+  row_view(std::optional<reader_pool::lease> disk, layers above, std::uint64_t position,
+           std::shared_ptr<const void> store = {}, std::function<void()> released = {})
+    : store_{std::move(store)}, disk_{std::move(disk)}, layers_{std::move(above)},
+      position_{position}, released_{std::move(released)} {}
+  ~row_view() override {
+    disk_.reset();
+    if (released_)
+      released_();
+  }
+  row_view(const row_view&) = delete;
+  row_view& operator=(const row_view&) = delete;
+
+  std::uint64_t position() const noexcept override { return position_; }
+  result<row_words> find(key_view key) const override;
+  result<void> scan(key_view from, key_view below, scan_direction direction,
+                    row_visitor visitor) const override;
+
+private:
+  class rest; // what lies below a layer
+
+  result<void> scan_from(std::size_t layer, key_view from, key_view below, scan_direction direction,
+                         row_visitor visitor) const;
+
+  std::shared_ptr<const void> store_; // first, so that it goes last
+  std::optional<reader_pool::lease> disk_;
+  layers layers_;
+  std::uint64_t position_;
+  std::function<void()> released_;
+};
+
+} // namespace cairn::detail

@@ -1,0 +1,308 @@
+#include "tables/table_env.hpp"
+
+#include "lmdb/meta_record.hpp"
+#include "tables/decision_rows.hpp"
+
+#include <cstring>
+#include <string>
+
+namespace cairn::detail {
+namespace {
+
+constexpr std::uint64_t tables_magic = 0x4c4254414e524943; // "CIRNATBL" in the file
+constexpr std::uint64_t tables_format_version = 1;
+constexpr std::size_t least_map_bytes = std::size_t{1} << 20;
+constexpr std::size_t page_bytes = 4096;
+constexpr std::chrono::seconds reader_check_interval{30};
+
+const meta_key format_key = key_named("format");
+const meta_key checkpoint_key = key_named("rows");
+const meta_key live_key = key_named("live");
+
+struct tables_format_record {
+  struct seal seal;
+  std::uint64_t magic;
+  std::uint64_t format_version;
+  std::uint64_t shape; // a hash of the tables' shapes
+};
+
+struct tables_checkpoint_record {
+  struct seal seal;
+  std::uint64_t position;
+  std::uint64_t event_mark;
+};
+
+struct live_record {
+  struct seal seal;
+  std::uint64_t since_ns; // since 1970-01-01T00:00:00Z
+};
+
+int open_table_databases(MDB_txn* txn, unsigned flags, table_databases& opened) noexcept {
+  if (const int rc = mdb_dbi_open(txn, "meta", flags, &opened.meta))
+    return rc;
+  if (const int rc = mdb_dbi_open(txn, "rows", flags, &opened.rows))
+    return rc;
+  return mdb_dbi_open(txn, "decisions", flags | MDB_INTEGERKEY, &opened.decisions);
+}
+
+int write_new_tables(const lmdb_env& env, std::uint64_t shape) noexcept {
+  transaction txn;
+  table_databases dbs;
+  if (const int rc = txn.begin(env, 0))
+    return rc;
+  if (const int rc = open_table_databases(txn.get(), MDB_CREATE, dbs))
+    return rc;
+  const tables_format_record format{{}, tables_magic, tables_format_version, shape};
+  if (const int rc = write_meta(txn.get(), dbs.meta, format_key, format))
+    return rc;
+  if (const int rc =
+          write_meta(txn.get(), dbs.meta, checkpoint_key, tables_checkpoint_record{{}, 0, 0}))
+    return rc;
+  return txn.commit();
+}
+
+result<void> check_format(MDB_txn* txn, const table_databases& dbs,
+                          const table_store_options& options) {
+  auto format =
+      read_meta<tables_format_record>(txn, dbs.meta, format_key, "the tables' format record");
+  if (!format)
+    return std::move(format).error();
+  const auto where = options.directory.string();
+  if (format->magic != tables_magic || format->format_version != tables_format_version)
+    return error{errc::incompatible_format,
+                 "the tables in " + where + " have a format that this version does not know"};
+  if (!options.shape.empty() && format->shape != name_hash(options.shape))
+    return error{errc::incompatible_format,
+                 "the tables in " + where
+                     + " have other names, keys or rows than the program's; raise the projection's "
+                       "version. The program's: "
+                     + options.shape};
+  return {};
+}
+
+result<page_verdict> look_at_pages(const lmdb_env& env, table_access how) {
+  if (auto whole = env.check_file_size(); !whole)
+    return std::move(whole).error();
+  env.check_readers();
+  if (!how.check_pages)
+    return page_verdict::sound;
+  return check_pages(env, [](std::uint64_t, std::string_view) {});
+}
+
+result<table_databases> open_and_check(const lmdb_env& env, const table_store_options& options,
+                                       bool read_only) {
+  transaction txn;
+  table_databases dbs;
+  if (const int rc = txn.begin(env, read_only ? MDB_RDONLY : 0U))
+    return lmdb_error(errc::io_failed, "cannot begin to read the tables", rc);
+  if (const int rc = open_table_databases(txn.get(), 0, dbs))
+    return lmdb_error(rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE ? errc::incompatible_format
+                                                                   : errc::io_failed,
+                      "cannot open the tables' databases", rc);
+  if (auto checked = check_format(txn.get(), dbs, options); !checked)
+    return std::move(checked).error();
+  if (const int rc = txn.commit()) // keeps the handles
+    return lmdb_error(errc::io_failed, "cannot open the tables' databases", rc);
+  return dbs;
+}
+
+} // namespace
+
+// --- Rows ----------------------------------------------------------------------------------------
+
+result<row_words> stored_rows::find(key_view key) const {
+  MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
+  MDB_val found{};
+  const int rc = mdb_cursor_get(finder_, &lmdb_key, &found, MDB_SET);
+  if (rc == MDB_NOTFOUND)
+    return row_words{};
+  if (rc != 0)
+    return lmdb_error(errc::io_failed, "cannot read a row", rc);
+  words_view words;
+  if (!as_words(found, words) || !is_intact(key, words, row_header_words))
+    return error{errc::corrupt_record, "a row fails its checksum"};
+  return words;
+}
+
+result<void> stored_rows::scan(key_view from, key_view below, scan_direction direction,
+                               row_visitor visitor) const {
+  const bool ascending = direction == scan_direction::ascending;
+  cursor at;
+  if (const int rc = at.open(mdb_cursor_txn(finder_), mdb_cursor_dbi(finder_)))
+    return lmdb_error(errc::io_failed, "cannot read rows", rc);
+  const key_view start = ascending ? from : below;
+  MDB_val key{start.size(), const_cast<std::byte*>(start.data())};
+  MDB_val found{};
+  int rc = MDB_NOTFOUND;
+  if (!start.empty())
+    rc = mdb_cursor_get(at.get(), &key, &found, MDB_SET_RANGE);
+  if (!ascending && (rc == 0 || rc == MDB_NOTFOUND)) // from behind the last that is wanted
+    rc = mdb_cursor_get(at.get(), &key, &found, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+  for (; rc == 0; rc = mdb_cursor_get(at.get(), &key, &found, ascending ? MDB_NEXT : MDB_PREV)) {
+    const key_view here{static_cast<const std::byte*>(key.mv_data), key.mv_size};
+    if (ascending ? !below.empty() && as_text(here) >= as_text(below)
+                  : as_text(here) < as_text(from))
+      return {};
+    words_view words;
+    if (!as_words(found, words) || !is_intact(here, words, row_header_words))
+      return error{errc::corrupt_record, "a row fails its checksum"};
+    if (visitor(here, words) == visit::stop)
+      return {};
+  }
+  if (rc != MDB_NOTFOUND)
+    return lmdb_error(errc::io_failed, "cannot read rows", rc);
+  return {};
+}
+
+int row_writer::write(key_view key, std::span<std::uint64_t> row) noexcept {
+  MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
+  MDB_val value{};
+  if (row.empty()) {
+    const int rc = mdb_cursor_get(cursor_.get(), &lmdb_key, &value, MDB_SET);
+    if (rc != 0)
+      return rc == MDB_NOTFOUND ? 0 : rc;
+    return mdb_cursor_del(cursor_.get(), 0);
+  }
+  seal_value(key, row.data(), row.size_bytes());
+  value = {row.size_bytes(), row.data()};
+  return mdb_cursor_put(cursor_.get(), &lmdb_key, &value, 0);
+}
+
+// --- The file ------------------------------------------------------------------------------------
+
+result<std::unique_ptr<table_env>> table_env::open(const table_store_options& options,
+                                                   table_access how) {
+  if (options.map_bytes < least_map_bytes || options.max_readers == 0)
+    return error{errc::invalid_argument, "map_bytes is below 1 MiB, or max_readers 0"};
+  const bool create = options.create && !how.read_only;
+  auto guard = directory_guard::enter({.directory = options.directory,
+                                       .create = create,
+                                       .allow_fuse = options.allow_fuse,
+                                       .exclusive = !how.read_only,
+                                       .file = tables_file_name});
+  if (!guard)
+    return std::move(guard).error();
+  const env_options with{.file = guard->file(),
+                         .map_bytes =
+                             (options.map_bytes + page_bytes - 1) / page_bytes * page_bytes,
+                         .max_readers = options.max_readers,
+                         .read_only = how.read_only};
+  if (!guard->has_file()) {
+    if (!create)
+      return error{errc::not_found, "there are no tables in " + options.directory.string()};
+    const auto fill = [&](const lmdb_env& env) {
+      return write_new_tables(env, name_hash(options.shape));
+    };
+    if (auto created = create_env_file(with, fill); !created)
+      return std::move(created).error();
+    if (auto synced = guard->sync(); !synced)
+      return std::move(synced).error();
+  }
+  if (auto admitted = guard->admit_file(); !admitted)
+    return std::move(admitted).error();
+  if (auto checked = check_root_pages(with.file); !checked)
+    return std::move(checked).error();
+  auto env = lmdb_env::open(with);
+  if (!env)
+    return std::move(env).error();
+  auto pages = look_at_pages(*env, how);
+  if (!pages)
+    return std::move(pages).error();
+  auto dbs = open_and_check(*env, options, how.read_only);
+  if (!dbs)
+    return std::move(dbs).error();
+  return std::unique_ptr<table_env>{
+      new table_env{*std::move(guard), *std::move(env), *pages, *dbs, options}};
+}
+
+result<table_checkpoint> table_env::checkpoint(MDB_txn* txn) const {
+  auto record = read_meta<tables_checkpoint_record>(txn, databases_.meta, checkpoint_key,
+                                                    "the tables' checkpoint");
+  if (!record)
+    return std::move(record).error();
+  return table_checkpoint{record->position, record->event_mark};
+}
+
+result<bool> table_env::live(MDB_txn* txn) const {
+  words_view value;
+  const int rc = get_words(txn, databases_.meta, live_key, value);
+  if (rc == MDB_NOTFOUND)
+    return false;
+  auto record = read_meta<live_record>(txn, databases_.meta, live_key, "the tables' live mark");
+  if (!record)
+    return std::move(record).error();
+  return true;
+}
+
+result<std::vector<projection_decision>> table_env::decisions(MDB_txn* txn) const {
+  std::vector<projection_decision> found;
+  cursor at;
+  if (const int rc = at.open(txn, databases_.decisions))
+    return lmdb_error(errc::io_failed, "cannot read the decisions", rc);
+  for (std::uint64_t number = 0;;) {
+    words_view value;
+    const int rc = get_record(at.get(), MDB_NEXT, number, value);
+    if (rc == MDB_NOTFOUND)
+      return found;
+    if (rc != 0 && rc != MDB_CORRUPTED)
+      return lmdb_error(errc::io_failed, "cannot read the decisions", rc);
+    auto decision = decode_decision(number, rc == 0 ? value : words_view{});
+    if (!decision)
+      return std::move(decision).error();
+    found.push_back(*std::move(decision));
+  }
+}
+
+result<void> table_env::commit(std::size_t bytes, const table_checkpoint& at,
+                               function_ref<int(MDB_txn*)> fill) {
+  if (stopped_)
+    return error{errc::journal_stopped, "an earlier commit of the tables failed; open them again"};
+  if (auto full = storage_.objection(bytes))
+    return *std::move(full);
+  if (const auto now = std::chrono::steady_clock::now(); now >= next_reader_check_) {
+    env_.check_readers(); // slots of killed processes would keep their pages for ever
+    next_reader_check_ = now + reader_check_interval;
+  }
+  transaction txn;
+  int rc = txn.begin(env_, 0);
+  if (rc == 0)
+    rc = fill(txn.get());
+  if (rc == 0)
+    rc = write_meta(txn.get(), databases_.meta, checkpoint_key,
+                    tables_checkpoint_record{{}, at.position, at.event_mark});
+  if (rc != 0)
+    return lmdb_error(rc == MDB_MAP_FULL ? errc::storage_full : errc::io_failed,
+                      "cannot write the tables", rc);
+  if (const int failed = txn.commit()) {
+    stopped_ = true;
+    return lmdb_error(errc::outcome_unknown, "a commit of the tables failed", failed);
+  }
+  commits_.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+int table_env::write_decision(MDB_txn* txn, const projection_decision& decision) const {
+  MDB_stat stat{};
+  if (const int rc = mdb_stat(txn, databases_.decisions, &stat))
+    return rc;
+  std::uint64_t number = stat.ms_entries + 1;
+  auto row = encode_decision(number, decision);
+  MDB_val key{sizeof(number), &number};
+  MDB_val value{row.size() * sizeof(std::uint64_t), row.data()};
+  return mdb_put(txn, databases_.decisions, &key, &value, MDB_APPEND);
+}
+
+int table_env::write_live(MDB_txn* txn) const noexcept {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return write_meta(
+      txn, databases_.meta, live_key,
+      live_record{{}, static_cast<std::uint64_t>(std::chrono::nanoseconds{now}.count())});
+}
+
+void table_env::close() {
+  readers_.close();
+  env_.close();
+  guard_.leave();
+}
+
+} // namespace cairn::detail

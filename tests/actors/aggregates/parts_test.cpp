@@ -1,0 +1,246 @@
+// The parts of an activation, each alone.
+
+#include "caf_request.hpp"
+#include "engine_fixture.hpp"
+
+#include "aggregates/activation.hpp"
+#include "aggregates/deduplication_window.hpp"
+#include "aggregates/engine.hpp"
+#include "aggregates/inbox.hpp"
+#include "aggregates/type_host.hpp"
+#include "scheduling/caf_seam.hpp"
+#include "scheduling/stepped_system.hpp"
+
+#include <caf/actor_registry.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/sec.hpp>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+using namespace test;
+using namespace cairn::detail;
+using cairn::message_id;
+using cairn::recent_command;
+
+namespace {
+
+/// A request that does nothing but know its number.
+struct numbered final : request {
+  explicit numbered(int its_number) : request{0}, number{its_number} {}
+  bool only_reads() const noexcept override { return true; }
+  effect execute(execution&) noexcept override { return effect::none; }
+  void deliver(cairn::stream_head) noexcept override {}
+  void deliver_repeated(cairn::stream_head) noexcept override {}
+  void fail(cairn::error) noexcept override {}
+  void dispose() noexcept override {}
+  int number;
+};
+
+std::vector<int> numbers(request* oldest) {
+  std::vector<int> all;
+  for (; oldest; oldest = oldest->next)
+    all.push_back(static_cast<numbered*>(oldest)->number);
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("an inbox gives everything back in the order of its coming, and wakes once") {
+  inbox box;
+  numbered one{1}, two{2}, three{3}, four{4};
+  CHECK(box.push(&one) == inbox::pushed::queued_wake);
+  CHECK(box.push(&two) == inbox::pushed::queued);
+  CHECK(numbers(box.take_all()) == std::vector<int>{1, 2});
+  CHECK(box.take_all() == nullptr);
+  CHECK(box.push(&three) == inbox::pushed::queued); // it is awake
+  CHECK(!box.try_sleep());
+  CHECK(!box.try_close());
+  CHECK(numbers(box.take_all()) == std::vector<int>{3});
+  CHECK(box.try_sleep());
+  CHECK(box.push(&four) == inbox::pushed::queued_wake);
+  CHECK(numbers(box.take_all()) == std::vector<int>{4});
+  CHECK(box.try_close());
+  CHECK(box.push(&one) == inbox::pushed::closed);
+  CHECK(box.push(&two) == inbox::pushed::closed);
+}
+
+TEST_CASE("an inbox loses nothing that several threads push, and keeps each one's order") {
+  constexpr int threads = 4;
+  constexpr int each = 20'000;
+  inbox box;
+  std::vector<std::unique_ptr<numbered>> requests;
+  for (int i = 0; i < threads * each; ++i)
+    requests.push_back(std::make_unique<numbered>(i));
+  std::atomic<int> wakes{0};
+  std::vector<std::thread> pushing;
+  for (int t = 0; t < threads; ++t) {
+    pushing.emplace_back([&, t] {
+      for (int i = 0; i < each; ++i) {
+        if (box.push(requests[static_cast<std::size_t>(t * each + i)].get())
+            == inbox::pushed::queued_wake)
+          wakes.fetch_add(1);
+      }
+    });
+  }
+  std::vector<int> next(threads, 0);
+  int taken = 0;
+  int slept = 1; // it begins asleep
+  while (taken < threads * each) {
+    for (const int number : numbers(box.take_all())) {
+      CHECK_MESSAGE(next[static_cast<std::size_t>(number / each)]++ == number % each, number);
+      ++taken;
+    }
+    slept += box.try_sleep() ? 1 : 0;
+  }
+  for (auto& thread : pushing)
+    thread.join();
+  CHECK(wakes.load() <= slept);
+}
+
+TEST_CASE(
+    "a window forgets the oldest first, and keeps one entry for a command of several events") {
+  deduplication_window window{3};
+  for (std::uint64_t i = 1; i <= 5; ++i)
+    window.remember({0, i}, i, 0);
+  CHECK(window.find({0, 2}) == nullptr);
+  REQUIRE(window.find({0, 3}));
+  window.remember({0, 5}, 6, 42); // a further event of the newest command
+  CHECK(window.entries()
+        == std::vector<recent_command>{{{0, 3}, 3, 0}, {{0, 4}, 4, 0}, {{0, 5}, 6, 42}});
+
+  deduplication_window restored{2};
+  restored.assign(window.entries());
+  CHECK(restored.entries() == std::vector<recent_command>{{{0, 4}, 4, 0}, {{0, 5}, 6, 42}});
+  restored.remember({0, 7}, 7, 43);
+  CHECK(restored.entries() == std::vector<recent_command>{{{0, 5}, 6, 42}, {{0, 7}, 7, 43}});
+  restored.remember({}, 8, 44);
+  CHECK(restored.entries().size() == 2);
+}
+
+namespace {
+
+struct counting_runner final : runner {
+  counting_runner(int& runs, bool& destroyed, int last)
+    : runs_{runs}, destroyed_{destroyed}, last_{last} {}
+  ~counting_runner() override { destroyed_ = true; }
+  bool run() noexcept override { return ++runs_ < last_; }
+
+private:
+  int& runs_;
+  bool& destroyed_;
+  int last_;
+};
+
+struct seam_fixture {
+  stepped_system stepped;
+  caf::actor_system& system = stepped.get();
+
+  void run() { stepped.run(); }
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(
+    seam_fixture,
+    "an actor runs once for each wake-up, ends when told, and lets go of its runner") {
+  int runs = 0;
+  bool destroyed = false;
+  const auto before = system.registry().running();
+  auto actor = seam::spawn(system, make_intrusive<counting_runner>(runs, destroyed, 3));
+  run();
+  CHECK(runs == 0); // it sleeps until it is woken
+  seam::wake(actor);
+  run();
+  CHECK(runs == 1);
+  seam::wake(actor);
+  seam::wake(actor);
+  seam::wake(actor); // beyond its end
+  run();
+  CHECK(runs == 3);
+  CHECK(destroyed); // although the handle is still here
+  CHECK(system.registry().running() == before);
+}
+
+TEST_CASE_FIXTURE(
+    seam_fixture,
+    "an actor without a mailbox counts until it is retired, tells who watches it, and "
+    "gives messages back") {
+  const auto before = system.registry().running();
+  auto body = seam::spawn_body(system);
+  CHECK(system.registry().running() == before + 1);
+  bool down = false;
+  caf::error answer;
+  {
+    caf::scoped_actor watcher{system};
+    run();
+    body->attach_functor(
+        [&](const caf::error& reason) { down = reason == caf::exit_reason::normal; });
+    request_from(watcher, body, caf::ok_atom{})
+        .receive([](int) {}, [&](caf::error& refused) { answer = std::move(refused); });
+  }
+  CHECK(answer == caf::sec::request_receiver_down);
+  CHECK(!down);
+  seam::retire(body);
+  CHECK(down);
+  CHECK(system.registry().running() == before);
+}
+
+TEST_CASE_FIXTURE(seam_fixture, "a task is run until it has had enough") {
+  int runs = 0;
+  seam::schedule(system, [&] { return ++runs < 3; });
+  CHECK(runs == 0);
+  run();
+  CHECK(runs == 3);
+}
+
+TEST_CASE_FIXTURE(seam_fixture, "a periodic actor wakes itself, too, and ends when told") {
+  int runs = 0;
+  bool destroyed = false;
+  const auto before = system.registry().running();
+  auto actor = seam::spawn_periodic(system, make_intrusive<counting_runner>(runs, destroyed, 4),
+                                    std::chrono::milliseconds{100});
+  run();
+  CHECK(runs == 0);
+  for (int i = 1; i <= 2; ++i) {
+    stepped.advance(std::chrono::milliseconds{100});
+    run();
+    CHECK(runs == i);
+  }
+  seam::wake(actor);
+  run();
+  CHECK(runs == 3);
+  stepped.advance(std::chrono::milliseconds{100});
+  run();
+  CHECK(runs == 4);
+  CHECK(destroyed);
+  stepped.advance(std::chrono::milliseconds{1000});
+  run();
+  CHECK(runs == 4);
+  CHECK(system.registry().running() == before);
+}
+
+TEST_CASE_FIXTURE(seam_fixture, "an activation that has left gives a message back to its sender") {
+  scripted_journal journal;
+  const auto engine = cairn::detail::engine::start(system, journal, {});
+  run();
+  type_host host{engine, std::make_unique<typed_model<account>>(cairn::aggregate_options{})};
+  {
+    auto over = make_intrusive<activation>(host, stream_of("a"));
+    over->request_passivation();
+    run();
+    numbered late{1};
+    request_ptr work{&late};
+    CHECK(over->post(work) == inbox::pushed::closed);
+    CHECK(work.get() == &late);
+    CHECK(over->idle() == false);
+    (void)work.release();
+  }
+  stepped.run_when_woken();
+  engine->close();
+  engine->detach();
+}
