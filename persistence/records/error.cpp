@@ -20,6 +20,7 @@ std::string_view to_string(errc code) noexcept {
     case errc::aborted: return "aborted";
     case errc::shut_down: return "shut_down";
     case errc::storage_full: return "storage_full";
+    case errc::not_owner: return "not_owner";
     case errc::outcome_unknown: return "outcome_unknown";
     case errc::not_visible: return "not_visible";
     case errc::io_failed: return "io_failed";

@@ -39,6 +39,7 @@ enum class errc : std::uint8_t {
       12, ///< An earlier command in flight on the same aggregate failed, and this one with it.
   shut_down = 13,    ///< The runtime or the journal is closing or closed.
   storage_full = 14, ///< The free-space watermark or the map's size is reached; reads go on.
+  not_owner = 15,    ///< Another process has taken over; it answers for these streams now.
 
   // The one that needs a repetition with the same command id.
   outcome_unknown = 20, ///< The commit failed: the events may or may not be durable.
