@@ -19,54 +19,72 @@ namespace cairn {
 /// with the same command id to learn which.
 enum class errc : std::uint8_t {
   // Mend the call.
-  invalid_argument =
-      1, ///< An id, a size or an option is outside its documented limit, which the text names.
-  version_conflict =
-      2, ///< The stream is not at the expected version; `error::version()` is the actual one.
-  not_found = 3, ///< What was asked for (a journal opened for reading, a version) does not exist.
-  decide_failed = 4, ///< The application's decide (or query function) threw; nothing was written.
-  evolve_failed =
-      5, ///< The application's evolve threw; `error::position()` names the event if it is durable.
-  handler_failed =
-      6, ///< The application's handler of events threw; `error::position()` names the event.
-  key_held =
-      7, ///< Another stream holds a key that was to be reserved or released; nothing was written.
+
+  /// An id, a size or an option is outside its documented limit, which the text names.
+  invalid_argument = 1,
+  /// The stream is not at the expected version; `error::version()` is the actual one.
+  version_conflict = 2,
+  /// What was asked for (a journal to read, a version) does not exist.
+  not_found = 3,
+  /// The application's decide or query function threw; nothing was written.
+  decide_failed = 4,
+  /// The application's evolve threw; `error::position()` names the event if it is durable.
+  evolve_failed = 5,
+  /// The application's handler of events threw; `error::position()` names the event.
+  handler_failed = 6,
+  /// Another stream holds a key that was to be reserved or released; nothing was written.
+  key_held = 7,
 
   // Try again later; nothing was written.
-  overloaded = 10,        ///< A bounded queue is full.
-  deadline_exceeded = 11, ///< The command's deadline passed before it was decided.
-  aborted =
-      12, ///< An earlier command in flight on the same aggregate failed, and this one with it.
-  shut_down = 13,    ///< The runtime or the journal is closing or closed.
-  storage_full = 14, ///< The free-space watermark or the map's size is reached; reads go on.
-  not_owner = 15,    ///< Another process has taken over; it answers for these streams now.
 
-  // The one that needs a repetition with the same command id.
-  outcome_unknown = 20, ///< The commit failed: the events may or may not be durable.
+  /// A bounded queue is full.
+  overloaded = 10,
+  /// The command's deadline passed before it was decided.
+  deadline_exceeded = 11,
+  /// An earlier command in flight on the same aggregate failed, and this one with it.
+  aborted = 12,
+  /// The runtime or the journal is closing or closed.
+  shut_down = 13,
+  /// The free-space watermark or the size of the map is reached; reads go on.
+  storage_full = 14,
+  /// Another process has taken over these streams and answers for them now.
+  not_owner = 15,
 
-  // The one that needs nothing but patience.
-  not_visible =
-      21, ///< The command was accepted, with `error::version()` and `error::position()`, and is
-          ///< durable; but a projection that was to show it has not. Not to be sent again.
+  // Send the command again with the same command id.
+
+  /// The commit failed: the events may or may not be durable.
+  outcome_unknown = 20,
+
+  // Accepted and durable, but not yet visible in a projection. Do not send the command again.
+
+  /// The command was accepted at `error::version()` and `error::position()`, but a projection that
+  /// was to show it in time has not.
+  not_visible = 21,
 
   // Look at the machine.
-  io_failed = 30, ///< The operating system refused; nothing was written by this call.
-  journal_stopped =
-      31, ///< An earlier commit failed; the journal writes nothing until it is reopened.
-  corrupt_record =
-      32, ///< A record fails its checksum or its structure; `error::position()` says which.
-  corrupt_journal = 33, ///< The journal's file is truncated, or its parts contradict each other.
-  incompatible_format =
-      34,            ///< The journal was written in a format that this version does not know.
-  locked = 35,       ///< Another process has the journal open for writing.
-  already_open = 36, ///< This process has the journal open already, or inherited it through fork.
-  insecure_permissions = 37, ///< Group or others may read the journal's directory or files.
-  unsupported_file_system =
-      38, ///< The directory is on a network file system, or on FUSE without the option.
-  incompatible_schema =
-      39, ///< The program's types cannot read what the journal holds; the text names the field.
-  projection_stopped =
-      40, ///< The projection has stopped at `error::position()`, and waits for a decision.
+
+  /// The operating system refused; nothing was written by this call.
+  io_failed = 30,
+  /// An earlier commit failed; the journal writes nothing until it is reopened.
+  journal_stopped = 31,
+  /// A record fails its checksum or its structure; `error::position()` says which.
+  corrupt_record = 32,
+  /// A file is truncated, or its parts contradict each other.
+  corrupt_journal = 33,
+  /// The journal was written in a format that this version does not know.
+  incompatible_format = 34,
+  /// Another process has the journal open for writing.
+  locked = 35,
+  /// This process has the journal open already, or inherited it through fork.
+  already_open = 36,
+  /// Group or others may read the journal's directory or files.
+  insecure_permissions = 37,
+  /// The directory is on a network file system, or on FUSE without the option.
+  unsupported_file_system = 38,
+  /// The program's types cannot read what the journal holds; the text names the field.
+  incompatible_schema = 39,
+  /// The projection has stopped at `error::position()` and waits for a decision.
+  projection_stopped = 40,
 };
 
 /// The code's name as it stands in the source: "version_conflict".

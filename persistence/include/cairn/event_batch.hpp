@@ -29,21 +29,21 @@ inline constexpr std::size_t max_tag_bytes = 128;
 inline constexpr std::size_t max_reservations = 16;
 inline constexpr std::size_t max_key_bytes = 255;
 
-/// That a key shall belong to one stream alone, or no longer: uniqueness across all streams.
+/// Reserves a key for one stream, or releases it. Keys are unique across all streams.
 struct reservation {
   std::string key;      ///< 1 to `max_key_bytes` bytes of UTF-8 without control characters.
-  bool release = false; ///< Gives the key up, instead of taking it.
+  bool release = false; ///< true: releases the key instead of reserving it.
 
   bool operator==(const reservation&) const = default;
 };
 
-/// What an event's record says about the event, beside the event.
+/// What an event's record holds beside the event.
 struct event_metadata {
   message_id command_id = {}; ///< The command that the event is an effect of; empty: it had no id.
   message_id correlation_id = {}; ///< The conversation the command belongs to; empty: unknown.
   message_id causation_id = {};   ///< The message that caused the command; empty: unknown.
-  /// At most `max_tags`, each 1 to `max_tag_bytes` bytes of UTF-8 without control characters. One
-  /// that is given twice counts once.
+  /// At most `max_tags`, each 1 to `max_tag_bytes` bytes of UTF-8 without control characters. A
+  /// tag that is given twice counts once.
   std::span<const std::string_view> tags = {};
   /// At most `max_reservations`. They take effect with the event, in their order.
   std::span<const reservation> reservations = {};
@@ -53,7 +53,7 @@ struct event_metadata {
 /// versions.
 ///
 /// Encoding happens where the event is made (an aggregate's thread); the journal's writer only
-/// copies the bytes and fills in what it alone knows. All records lie in one buffer, which `clear`
+/// copies the bytes and fills in the version, position, time and epoch. All records lie in one buffer, which `clear`
 /// keeps for the next use. One thread at a time.
 class event_batch {
 public:

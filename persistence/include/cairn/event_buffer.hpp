@@ -9,12 +9,12 @@
 
 namespace cairn {
 
-/// Copies of events, taken while a replay shows them, to be looked at when the replay is over.
+/// Copies of events, taken during a replay and read after it.
 ///
-/// A visitor of a replay must be quick, because the replay holds a read transaction, and an old
-/// one keeps the journal from using its pages again. Whoever may be slow, or waits for something,
-/// copies first; a copy costs less than the checksum that the replay computes. One thread at a
-/// time, but for `visit_these`.
+/// A visitor of a replay must be quick: the replay holds a read transaction, and a long one keeps
+/// the journal from reusing pages. If a visitor may be slow or may wait, it copies the events into
+/// a buffer first; a copy costs less than the checksum that the replay computes. One thread at a
+/// time, except for `visit_these`.
 class event_buffer {
 public:
   /// Appends a copy.
@@ -22,7 +22,7 @@ public:
 
   std::size_t size() const noexcept { return entries_.size(); }
   bool empty() const noexcept { return entries_.empty(); }
-  /// Of the records, all together.
+  /// Bytes of all records together.
   std::size_t bytes() const noexcept { return words_.size() * sizeof(std::uint64_t); }
 
   /// Calls `visitor` for the copies from index `first` (from 0) on, in the order of their adding.
@@ -32,7 +32,7 @@ public:
   result<std::size_t> visit_from(std::size_t first, event_visitor visitor) const;
 
   /// Calls `visitor` for the copies with these indices, in the given order. Several threads may
-  /// look at copies at the same time, while none are added. Errors: as for `visit_from`.
+  /// call it at the same time, while no copies are added. Errors: as for `visit_from`.
   result<void> visit_these(std::span<const std::uint32_t> indices, event_visitor visitor) const;
 
   /// Drops all, and keeps the memory for the next ones.

@@ -12,9 +12,8 @@ namespace cairn {
 
 /// How an LMDB journal is opened. Sizes are in bytes.
 struct lmdb_journal_options {
-  std::filesystem::path
-      directory; ///< Created (mode 0700) with the journal in it if it does not exist; one that
-                 ///< is there, is ours and empty becomes 0700.
+  /// Created with mode 0700 if it does not exist. An empty directory of one's own is made 0700.
+  std::filesystem::path directory;
 
   bool create = true; ///< false: `not_found` instead of creating.
 
@@ -27,15 +26,17 @@ struct lmdb_journal_options {
   std::size_t free_space_watermark_bytes = std::size_t{64} << 20;
 
   std::size_t max_event_bytes = default_max_event_bytes; ///< Of one record.
-  std::size_t max_commit_events = 4096; ///< A commit takes at most so many events ...
-  std::size_t max_commit_bytes = std::size_t{8}
-                                 << 20; ///< ... or bytes, but at least one operation.
-  std::size_t max_queued_bytes = std::size_t{256}
-                                 << 20; ///< Beyond it `submit` answers `overloaded`.
 
-  /// Heads, tags and reservations are flushed once for every so many events. More: fewer pages
-  /// written, more memory, a longer tail to replay on opening (at most twice as many records, plus
-  /// a few commits).
+  /// A commit takes at most this many events and bytes, but at least one operation.
+  std::size_t max_commit_events = 4096;
+  std::size_t max_commit_bytes = std::size_t{8} << 20;
+
+  /// If more bytes are queued, `submit` answers `overloaded`.
+  std::size_t max_queued_bytes = std::size_t{256} << 20;
+
+  /// Heads, tags and reservations are flushed once per this many events. A larger interval writes
+  /// fewer pages, but takes more memory, and opening replays a longer tail (at most twice as many
+  /// records, plus a few commits).
   std::size_t flush_interval_events = 262'144;
 
   std::size_t max_readers = 128; ///< Concurrent read transactions, of all processes together.
@@ -46,8 +47,8 @@ struct lmdb_journal_options {
   std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> wall_clock = {};
 };
 
-/// Opens the journal in `options.directory` for appending and reading, creating it if need be;
-/// there is at most one such opening of a directory on the machine.
+/// Opens the journal in `options.directory` for appending and reading, and creates it if it does
+/// not exist. At most one process on the machine can have it open for writing.
 ///
 /// Errors: `invalid_argument` (an option), `not_found`, `locked`, `already_open`,
 /// `insecure_permissions`, `unsupported_file_system`, `incompatible_format`, `corrupt_journal`,
@@ -73,12 +74,12 @@ struct lmdb_verification {
   bool unfinished_commit = false;
 };
 
-/// Reads the whole journal, beside a process that may be writing it, and checks what opening and
-/// replaying take on trust: that LMDB's pages, which have no checksums, form the trees that they
-/// should; that every record follows its predecessor; and that heads, reservations and tags are
-/// those of the log. Needs memory for one head a stream, one a reserved key (released ones too),
-/// and one bit a page. The pages are looked at in one read transaction, and what is made of the log
-/// in another one: a journal that is written meanwhile grows until that is done.
+/// Reads the whole journal and checks what opening and replaying trust: that LMDB's pages, which
+/// have no checksums, form correct trees; that every record follows its predecessor; and that
+/// heads, reservations and tags agree with the log. Another process may write the journal
+/// meanwhile. Needs memory for one head per stream, one per reserved key (released ones too), and
+/// one bit per page. It uses one read transaction for the pages and one for what is derived from
+/// the log, so a journal that is written meanwhile grows until it is done.
 ///
 /// Errors: as for opening; `corrupt_record` with its position or `corrupt_journal` for the first
 /// damage found. A file that is cut short or damaged while it is read can still end the process

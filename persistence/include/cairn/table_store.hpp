@@ -34,8 +34,8 @@ struct table_store_options {
 
   row_visibility visibility = row_visibility::committed;
 
-  /// With `at_once`: once so many rows (or bytes, or the rows of twice so many events) are newer in
-  /// memory than on disk, they are due to be written. Four times as many, and publishing writes.
+  /// With `at_once`: rows are due to be flushed when this many rows or bytes are unflushed, or the
+  /// rows of twice this many events. At four times that, `publish` waits for the flush.
   std::size_t flush_rows = 131'072;
   std::size_t flush_bytes = std::size_t{64} << 20;
   std::size_t flush_events = 262'144;
@@ -46,8 +46,8 @@ struct table_store_options {
   bool allow_fuse = false;       ///< Open although the directory is on a FUSE file system.
 };
 
-/// The position up to which rows are complete, and what tells whether a journal is the one that
-/// they were folded from.
+/// The position up to which rows are complete, and a fingerprint of the history that they were
+/// folded from.
 struct table_checkpoint {
   std::uint64_t position = 0;
   std::uint64_t event_mark = 0; ///< A hash of the event there; see `event_mark`.
@@ -55,8 +55,8 @@ struct table_checkpoint {
   bool operator==(const table_checkpoint&) const = default;
 };
 
-/// A hash of what makes an event itself: its place, time, writer, stream and command. Two histories
-/// that have parted give different ones.
+/// A hash of an event's position, version, time, epoch, stream and command id. It differs between
+/// two histories that have diverged.
 std::uint64_t event_mark(const event_view& event);
 
 /// What an operator decided about an event that a projection could not apply.
@@ -76,11 +76,11 @@ struct projection_decision {
   bool operator==(const projection_decision&) const = default;
 };
 
-/// Whether rows are newer in memory than on disk.
+/// Whether rows in memory are newer than on disk.
 enum class unflushed_rows : std::uint8_t {
   none,
   some,
-  due, ///< So many that they should be written now; see `table_store_options::flush_rows`.
+  due, ///< Enough to be written now; see `table_store_options::flush_rows`.
 };
 
 /// What a store reports about itself.
@@ -96,12 +96,12 @@ struct table_store_status {
 /// The rows of one projection: read by any number of threads, and of other processes, while one
 /// thread writes.
 ///
-/// Rows and checkpoint are committed together, so whatever ends the process, the rows are the fold
-/// of the events up to the checkpoint, no more and no less. The functions of the writer are for one
-/// thread at a time; all others for any.
+/// Rows and checkpoint are committed together, so after any crash the rows are the fold of the
+/// events up to the checkpoint, no more and no less. One thread at a time may call the functions of
+/// the writer; any thread may call the others.
 class table_store : public std::enable_shared_from_this<table_store> {
 public:
-  /// Opens it for writing; at most one such opening on the machine. Errors: those of
+  /// Opens it for writing; at most one process on the machine can. Errors: those of
   /// `open_lmdb_journal`; `incompatible_format` if the shape on disk is another.
   static result<std::unique_ptr<table_store>> open(table_store_options options);
 
@@ -114,10 +114,10 @@ public:
   /// The rows as of now. Errors: `shut_down`, `io_failed`, `corrupt_journal`.
   virtual result<table_view> read() const = 0;
 
-  /// Of the rows on disk; with rows in memory only, of these. Errors: as for `read`.
+  /// The checkpoint of the rows on disk; if rows are in memory only, theirs. Errors: as for `read`.
   virtual result<table_checkpoint> checkpoint() const = 0;
 
-  /// Of the rows that readers see. For a store open for reading: 0.
+  /// The position of the rows that readers see; 0 for a store that is open for reading.
   virtual std::uint64_t position() const noexcept = 0;
 
   /// The decisions, oldest first. Errors: `corrupt_journal`, `io_failed`, `shut_down`.
@@ -130,8 +130,8 @@ public:
 
   // The writer's.
 
-  /// Before the first event of a batch: what its handlers read that they have not written. Errors:
-  /// `shut_down`, `io_failed`, `corrupt_journal`.
+  /// Begins a batch: its handlers read the rows as of now. Errors: `shut_down`, `io_failed`,
+  /// `corrupt_journal`.
   virtual result<void> begin_batch() = 0;
   virtual void begin_event() = 0;
   virtual detail::row_sink& rows() noexcept = 0;
@@ -140,18 +140,18 @@ public:
   virtual std::size_t pending_rows() const noexcept = 0;
   virtual std::size_t pending_bytes() const noexcept = 0;
 
-  // Lanes: events of a batch that several threads apply at the same time. A round of them stays
-  // only if the rows are what they would be had its events been applied one after another.
+  // A round: events of a batch that several threads, its lanes, apply at the same time. Its rows
+  // are kept only if they are the rows that applying the events one after another would give.
 
   /// Begins a round, in place of `begin_event`. Each lane sees the rows as they were before the
   /// round, and what it writes itself. Errors: those of `read`; then no round has begun.
   virtual result<void> begin_round(std::size_t lanes) = 0;
-  /// What the events of one lane write to, in their order. One thread at a time for each lane, of
-  /// which there are as many as `begin_round` was given.
+  /// Where the events of one lane write, in their order; `number` is below the count given to
+  /// `begin_round`. One thread at a time for each lane.
   virtual detail::row_sink& lane(std::size_t number) noexcept = 0;
-  /// Ends the round once its threads are through. true: the batch has its rows. false: a lane has
-  /// failed, or lanes met: one has written a row that another one has written, read, or would have
-  /// found in a scan; nothing of the round stays.
+  /// Ends the round; its threads must have finished. Returns true if the batch keeps its rows.
+  /// Returns false, and drops the round's rows, if a lane failed or two lanes conflict: one wrote a
+  /// row that another wrote, read, or would have found in a scan.
   virtual bool end_round() = 0;
 
   /// Ends a batch in which nothing was written; with rows pending, a bug.
@@ -168,12 +168,11 @@ public:
   /// With `at_once`: writes the rows that are newer in memory, with their checkpoint; beside the
   /// writer's thread. Errors: as for `publish`.
   virtual result<void> flush_all() = 0;
-  /// The same in slices, with pauses that leave nine tenths of the time to others; without them
-  /// once more than twice the rows that are due have come, `flush_all` waits for it, or `hurry` is
-  /// set.
+  /// The same in slices that use at most a tenth of the time. It stops pausing once more than twice
+  /// the due rows are unflushed, while `flush_all` waits for it, or once `hurry` is set.
   virtual result<void> flush_gently(const std::atomic<bool>& hurry) = 0;
 
-  /// Records a decision durably, and the checkpoint behind the event with it. Nothing may be
+  /// Records a decision durably, together with the checkpoint behind the event. No rows may be
   /// pending. Errors: as for `publish`.
   virtual result<void> decide(const projection_decision& decision, table_checkpoint at) = 0;
 
@@ -181,11 +180,11 @@ public:
   /// for `publish`.
   virtual result<void> mark_live() = 0;
 
-  /// Nobody will open the files again: closing it flushes nothing any more. Any thread.
+  /// Says that the files will not be opened again, so that closing flushes nothing. Any thread.
   virtual void abandon() noexcept = 0;
 
-  /// Flushes and closes; every later call fails with `shut_down`. Views must be gone: it waits for
-  /// them. Without it, a store that is held by a `shared_ptr` closes with its last view. Errors: as
+  /// Flushes, waits until all views are gone, and closes; every later call fails with `shut_down`.
+  /// If it is not called, a store that is held by a `shared_ptr` closes with its last view. Errors: as
   /// for `publish`.
   virtual result<void> close() = 0;
 };

@@ -14,14 +14,14 @@ struct table_verification {
   bool unfinished_commit = false; ///< As for `lmdb_verification`.
 };
 
-/// Reads all of a projection's tables, beside a process that may be writing them, and checks what
-/// reading takes on trust: that LMDB's pages, which have no checksums, form the trees that they
-/// should, so that no row is hidden; and the checksum of every row. The tables are one read
-/// transaction: the file of a projection that goes on meanwhile grows until that is done.
+/// Reads all of a projection's tables and checks what reading trusts: that LMDB's pages, which have
+/// no checksums, form correct trees, so that no row is hidden; and the checksum of every row.
+/// Another process may write the tables meanwhile. It uses one read transaction, so their file
+/// grows until it is done.
 ///
 /// `options.directory` is where `tables.mdb` lies: below the journal's directory,
-/// `projections/<name>/<version>/<generation>`. Damaged tables can be removed, the whole directory
-/// of the projection: they are built anew from the log (and decisions are lost).
+/// `projections/<name>/<version>/<generation>`. Damaged tables can be removed with the whole
+/// directory of the projection: they are rebuilt from the log, but decisions are lost.
 ///
 /// Errors: those of `table_store::open_for_reading`; `corrupt_record` or `corrupt_journal` for the
 /// first damage found. A file that is cut short or damaged while it is read can still end the
