@@ -15,22 +15,22 @@ namespace cairn {
 
 /// How the aggregates of one type are kept. Given to `runtime::host`.
 struct aggregate_options {
-  /// How many commands with a command id each aggregate remembers, newest first out of those that
-  /// had an effect. A command repeated within the window gets the first one's reply and has no
-  /// second effect; a command repeated after that many others is judged anew. 0 switches
-  /// deduplication off. A remembered command weighs 32 bytes of memory in a resident aggregate.
+  /// Number of commands with an id that each aggregate remembers: the newest ones that had an
+  /// effect. A command repeated within the window gets the first reply again and has no second
+  /// effect; a command repeated after this many others is judged anew. 0 switches deduplication
+  /// off. A remembered command takes 32 bytes of memory in a resident aggregate.
   std::size_t deduplication_window = 128;
 
-  /// A snapshot is taken once so many events have been appended since the last one; 0: never. An
+  /// A snapshot is taken once this many events have been appended since the last one; 0: never. An
   /// aggregate may also ask for one by a predicate, `static bool wants_snapshot(const state&,
   /// std::uint64_t version)`.
   std::uint64_t snapshot_every = 500;
 
-  /// How many commands and queries one aggregate may have accepted and not yet answered. Beyond it
-  /// the caller gets `overloaded` at once.
+  /// Number of commands and queries that one aggregate may have accepted and not yet answered.
+  /// Above it the caller gets `overloaded` at once.
   std::size_t max_outstanding = 16'384;
 
-  /// An aggregate that has had no message for so long is passivated. Zero: never by time.
+  /// An aggregate that has had no message for this long is passivated. Zero: never by time.
   std::chrono::milliseconds idle_timeout = std::chrono::minutes{10};
 };
 
@@ -204,9 +204,10 @@ struct require_overloads<Aggregate, std::variant<Commands...>, std::variant<Even
 ///
 /// It returns one of `event`, one of `older_event` that has its own upcaster in turn (no circles),
 /// a variant of these, or a range of them, in their order. What was several types may become one.
-/// Whoever reads events sees the current ones, under the version and position of the older one; the
-/// journal keeps it as it is. `upcast` is pure; what it throws is reported as what evolve throws.
-/// Snapshots are not upcast: raise `state_version` if the state means something else than before.
+/// Readers of events see the current ones, under the version and position of the older one; the
+/// journal keeps the older one unchanged. `upcast` is pure; what it throws is reported as what
+/// evolve throws. Snapshots are not upcast: raise `state_version` if the state means something else
+/// than before.
 ///
 /// A missing overload does not fail this concept quietly: it is a compile error that names
 /// aggregate and alternative.

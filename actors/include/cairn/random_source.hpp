@@ -19,22 +19,21 @@ public:
     return z ^ (z >> 31);
   }
 
-  /// From 0 up to, but without, `bound`; 0 if that is 0. The bias of the remainder is below 2^-32
-  /// for bounds below 2^32.
+  /// A number in [0, `bound`); 0 if `bound` is 0. The bias is below 2^-32 for bounds below 2^32.
   std::uint64_t below(std::uint64_t bound) noexcept { return bound == 0 ? 0 : next() % bound; }
 
-  /// From `least` to `most`, both included.
+  /// A number in [`least`, `most`].
   std::uint64_t between(std::uint64_t least, std::uint64_t most) noexcept {
     const auto numbers = most - least + 1; // 0: all there are
     return numbers == 0 ? next() : least + below(numbers);
   }
 
-  /// True so often: 0 never, 1 always.
+  /// True with this probability.
   bool chance(double probability) noexcept {
     return static_cast<double>(next() >> 11) * 0x1.0p-53 < probability;
   }
 
-  /// One of the elements, which must be some.
+  /// A random element of a non-empty range.
   template <class Range>
   decltype(auto) pick(Range& from) noexcept {
     return from[static_cast<std::size_t>(below(from.size()))];

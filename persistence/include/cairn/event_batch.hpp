@@ -53,8 +53,8 @@ struct event_metadata {
 /// versions.
 ///
 /// Encoding happens where the event is made (an aggregate's thread); the journal's writer only
-/// copies the bytes and fills in the version, position, time and epoch. All records lie in one buffer, which `clear`
-/// keeps for the next use. One thread at a time.
+/// copies the bytes and fills in the version, position, time and epoch. All records lie in one
+/// buffer, which `clear` keeps for the next use. One thread at a time.
 class event_batch {
 public:
   /// `max_event_bytes`: the largest record, header included, that `add` accepts.

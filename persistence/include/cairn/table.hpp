@@ -230,12 +230,12 @@ result<void> scan_index(const row_source& rows, const table<Key, Row, Indexes...
 
 } // namespace detail
 
-/// Rows as of one position of the journal, the same for all tables of a projection, however much
-/// is written meanwhile.
+/// The rows as of one position of the journal, the same for all tables of a projection; later
+/// writes do not change it.
 ///
-/// Any thread, one at a time. It keeps what it sees from being reclaimed: take one for a look, not
-/// for keeps (see `table_store_status::oldest_reader`). It must be gone before the runtime, or the
-/// store, that it came from is closed.
+/// Any thread, one at a time. It keeps the pages that it sees from being reused, so drop it soon
+/// (see `table_store_status::oldest_reader`). It must be gone before the runtime or the store that
+/// it came from is closed.
 ///
 /// Errors of all functions: `invalid_argument` (a key longer than `max_table_key_bytes`),
 /// `corrupt_record` (a row fails its checksum or its structure), `io_failed`. What a visitor throws
@@ -299,12 +299,12 @@ private:
   std::unique_ptr<const detail::row_snapshot> rows_;
 };
 
-/// What a projection's handler writes to. It reads what it has written, and what the handlers of
-/// the events before have.
+/// What a projection's handler writes to. It sees its own writes, and those of the handlers of
+/// earlier events.
 ///
-/// No function fails: the first failure (a key that is too long, a damaged row, a row larger than
-/// 16 MiB) makes the event one that cannot be applied, whatever the handler does then, and nothing
-/// of what the handler wrote stays. Valid during the call of the handler, in its thread.
+/// No function reports an error: after the first failure (a key that is too long, a damaged row, a
+/// row larger than 16 MiB) the event counts as failed, and all writes of the handler are dropped.
+/// Valid during the call of the handler, in its thread.
 class table_writer {
 public:
   explicit table_writer(detail::row_sink& rows) noexcept : rows_{rows} {}

@@ -184,8 +184,8 @@ public:
   virtual void abandon() noexcept = 0;
 
   /// Flushes, waits until all views are gone, and closes; every later call fails with `shut_down`.
-  /// If it is not called, a store that is held by a `shared_ptr` closes with its last view. Errors: as
-  /// for `publish`.
+  /// If it is not called, a store that is held by a `shared_ptr` closes with its last view. Errors:
+  /// as for `publish`.
   virtual result<void> close() = 0;
 };
 

@@ -20,8 +20,8 @@
 
 /// Deterministic simulation: the whole runtime (directory, aggregates with their deduplication,
 /// passivation and snapshots, journal, projections) on one thread, with a clock that is only a
-/// number, and a store that fails and crashes as a seed decides. Whatever goes wrong goes wrong
-/// again with the same seed. The method is that of FoundationDB and TigerBeetle.
+/// number, and a store that fails and crashes as a seed decides. The same seed repeats the same
+/// failure. The method is that of FoundationDB and TigerBeetle.
 ///
 ///     TEST_CASE("carts survive whatever the store does") {
 ///       const auto report = cairn::simulate<shopping_cart, best_sellers>(
@@ -57,62 +57,72 @@
 /// - everything is answered, and closing comes to its end.
 namespace cairn {
 
-/// What may go wrong, and how often: probabilities, each at its every opportunity.
+/// What may go wrong, and how often: each number is a probability per opportunity, unless it says
+/// otherwise.
 struct simulated_faults {
-  double failed_commit = 0.04;    ///< Nothing of it is written, and those who wait are told so.
-  double unknown_commit = 0.04;   ///< It is written or not; no one is told. Half of them stop the
-                                  ///< journal, which has to be opened again.
-  double refused_append = 0.01;   ///< The journal's queue is full, for one append.
-  double slow_sync = 0.05;        ///< A commit takes a thousand times as long.
-  double damaged_snapshot = 0.10; ///< Of those that are read.
-  double failed_rows = 0.05;      ///< A projection's rows cannot be written at the moment.
-  double crashes = 1.0;           ///< A run, on average. Commits are atomic: the one under way
-                                  ///< survives, or not.
-  double restarts = 0.5;          ///< A run, on average: closed in an orderly way.
-  double poison_events = 0.01;    ///< A projection's handler fails for them: a few times, for some
-                                  ///< time, or for ever.
-  double interventions = 2.0; ///< A run, on average: a projection is paused, or rebuilt, or comes
-                              ///< back with a raised version after the next opening.
+  /// A commit writes nothing, and its callers are told so.
+  double failed_commit = 0.04;
+  /// A commit is written or not, and nobody is told which. Half of them stop the journal, which
+  /// must then be opened again.
+  double unknown_commit = 0.04;
+  /// The journal's queue is full, for one append.
+  double refused_append = 0.01;
+  /// A commit takes a thousand times as long.
+  double slow_sync = 0.05;
+  /// A snapshot is damaged when it is read.
+  double damaged_snapshot = 0.10;
+  /// The rows of a projection cannot be written at the moment.
+  double failed_rows = 0.05;
+  /// Crashes per run, on average. Commits are atomic: one under way survives or does not.
+  double crashes = 1.0;
+  /// Orderly restarts per run, on average.
+  double restarts = 0.5;
+  /// A projection's handler fails for an event: a few times, for some time, or for ever.
+  double poison_events = 0.01;
+  /// Interventions per run, on average: a projection is paused, or rebuilt, or returns with a
+  /// raised version after the next opening.
+  double interventions = 2.0;
 
   static constexpr simulated_faults none() noexcept { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; }
 };
 
 /// What is simulated.
 struct simulation_options {
-  std::uint64_t seed = 1; ///< Of the first run; each run takes the next.
+  std::uint64_t seed = 1; ///< Seed of the first run; each run takes the next number.
   std::uint64_t runs = 1'000;
   std::size_t clients = 3;
-  std::size_t aggregates = 3; ///< Of each type, that a client chooses from.
-  std::size_t commands = 40;  ///< A run, of all clients together; queries included.
-  double queries = 0.25;      ///< Their share.
+  std::size_t aggregates = 3; ///< Aggregates of each type that a client chooses from.
+  std::size_t commands = 40;  ///< Commands and queries per run, of all clients together.
+  double queries = 0.25;      ///< The share of queries among them.
   simulated_faults faults{};
-  /// How the aggregates are kept. Empty: each run has its own, with short times and few places, so
-  /// that there are snapshots, passivations and full windows.
+  /// How the aggregates are kept. If empty, each run draws its own, with short times and low
+  /// bounds, so that snapshots, passivations and full windows occur.
   std::optional<aggregate_options> hosting{};
-  std::size_t threads = 1; ///< Runs at a time; each run has one. The workload's functions are
-                           ///< then called by several; fewer, if there are none to be had.
+  /// Number of runs at a time, each on a thread of its own, which call the workload's functions
+  /// concurrently. Fewer if the machine has no threads to give.
+  std::size_t threads = 1;
 };
 
-/// What the clients do, and what must hold. The functions are pure, but for the numbers they draw;
-/// a run in which one throws has failed.
+/// What the clients do, and what must hold. The functions are pure except for the numbers that they
+/// draw. If one throws, the run has failed.
 template <aggregate T>
 struct workload {
-  /// What is sent next. All randomness comes from the source.
+  /// Returns the next command. All randomness must come from the source.
   std::function<typename T::command(random_source&)> command;
-  /// To whom; empty: one of so many as the options say, each as likely.
+  /// Chooses the aggregate; default: uniformly one of `simulation_options::aggregates`.
   std::function<std::string(random_source&)> id = {};
-  /// What is wrong with a state that an aggregate has come to; nothing: nothing is.
+  /// Returns a description if the state of an aggregate breaks the invariant.
   std::function<std::optional<std::string>(const typename T::state&)> invariant = {};
-  /// What is wrong with the rows of a projection, as of one position.
+  /// Returns a description if the rows of a projection, as of one position, break an invariant.
   std::function<std::optional<std::string>(std::string_view projection, const table_view&)> rows =
       {};
 };
 
-/// What has happened, in all runs together.
+/// What happened in all runs together.
 struct simulation_report {
   std::uint64_t seed = 0; ///< Of the first run.
   std::uint64_t runs = 0;
-  std::uint64_t steps = 0; ///< Decisions of the seed about who goes on.
+  std::uint64_t steps = 0; ///< How often the seed chose what runs next.
   std::chrono::nanoseconds simulated_time{0};
   std::uint64_t commands = 0; ///< Accepted or rejected.
   std::uint64_t queries = 0;  ///< Answered.
@@ -122,17 +132,17 @@ struct simulation_report {
   std::uint64_t unknown_commits = 0;
   std::uint64_t damaged_snapshots = 0;
   std::uint64_t crashes = 0;
-  std::uint64_t lost_commits = 0; ///< That were under way in a crash and did not survive it.
+  std::uint64_t lost_commits = 0; ///< Under way in a crash, and not survived.
   std::uint64_t restarts = 0;
   std::uint64_t passivations = 0;
   std::uint64_t rehydrations = 0;
   std::uint64_t poison_events = 0;
-  std::uint64_t decisions = 0; ///< To try one again, to park or to skip it.
+  std::uint64_t decisions = 0; ///< To retry, to park or to skip an event.
   std::uint64_t pauses = 0;    ///< Of projections.
   std::uint64_t rebuilds = 0;  ///< Of projections; raised versions included.
 
-  /// Of everything that happened, in its order: the same seed gives the same, in every process.
-  /// With several threads and a run that failed, it is up to the threads which others had begun.
+  /// A hash of everything that happened, in order: the same seed gives the same digest in every
+  /// process. If a run failed and there are several threads, it depends on which runs had begun.
   std::uint64_t digest = 0;
 
   /// A run that broke a promise.
