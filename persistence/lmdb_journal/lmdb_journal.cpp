@@ -20,9 +20,10 @@
 namespace cairn {
 namespace {
 
+using detail::journal_reader;
+using detail::journal_readers;
 using detail::lmdb_store;
 using detail::lmdb_writer;
-using detail::reader_pool;
 
 detail::writer_options writer_options_of(const lmdb_journal_options& options) {
   detail::writer_options own{
@@ -43,7 +44,7 @@ struct journal_parts {
       writer{store.env, store.dbs, writer_options_of(options)} {}
 
   lmdb_store store;
-  reader_pool readers;
+  journal_readers readers;
   lmdb_writer writer;
 };
 
@@ -237,8 +238,7 @@ private:
     return {};
   }
 
-  static result<stream_head> stored_head(const reader_pool::lease& reader,
-                                         const stream_id& stream) {
+  static result<stream_head> stored_head(const journal_reader& reader, const stream_id& stream) {
     stream_head head;
     if (const int rc = detail::read_head_row(reader.txn(), reader.dbs().heads, stream.name(), head))
       return detail::head_row_error(stream, rc);

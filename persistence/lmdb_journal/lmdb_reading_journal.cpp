@@ -20,8 +20,9 @@
 namespace cairn {
 namespace {
 
+using detail::journal_reader;
+using detail::journal_readers;
 using detail::lmdb_store;
-using detail::reader_pool;
 
 struct reading_parts {
   reading_parts(lmdb_store opened, const lmdb_journal_options& options)
@@ -29,7 +30,7 @@ struct reading_parts {
       tail{2 * options.flush_interval_events} {}
 
   lmdb_store store;
-  reader_pool readers;
+  journal_readers readers;
   detail::tail_overlay tail;
 };
 
@@ -195,13 +196,13 @@ private:
     return {};
   }
 
-  result<reader_pool::lease> acquire() const {
+  result<journal_reader> acquire() const {
     if (auto usable = check_usable(); !usable)
       return std::move(usable).error();
     return parts_->readers.acquire();
   }
 
-  static result<std::uint64_t> last_in(const reader_pool::lease& reader) {
+  static result<std::uint64_t> last_in(const journal_reader& reader) {
     std::uint64_t last = 0;
     if (const int rc = detail::last_log_position(reader.txn(), reader.dbs(), last))
       return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);

@@ -31,7 +31,7 @@ result<std::string> stream_at(MDB_txn* txn, const databases& dbs, std::uint64_t 
   words_view value;
   int rc = log.open(txn, dbs.log);
   if (rc == 0)
-    rc = get_record(log.get(), MDB_SET, key, value);
+    rc = get_numbered(log.get(), MDB_SET, key, value);
   if (rc == MDB_NOTFOUND)
     return error{errc::corrupt_journal,
                  "the log has no record at position " + std::to_string(position)};
@@ -58,7 +58,7 @@ result<std::uint64_t> read_tail(MDB_txn* txn, const databases& dbs, std::uint64_
   for (MDB_cursor_op operation = MDB_SET_RANGE;; operation = MDB_NEXT, ++expected) {
     std::uint64_t position = expected;
     words_view value;
-    const int rc = get_record(log.get(), operation, position, value);
+    const int rc = get_numbered(log.get(), operation, position, value);
     if (rc == MDB_NOTFOUND)
       return expected - 1;
     if (rc != 0 && rc != MDB_CORRUPTED)

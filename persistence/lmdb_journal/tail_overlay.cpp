@@ -9,7 +9,7 @@
 namespace cairn::detail {
 
 /// By the holder of the lock: so no transaction is older than what was gathered.
-result<reader_pool::lease> tail_overlay::begin(reader_pool& readers) {
+result<journal_reader> tail_overlay::begin(journal_readers& readers) {
   auto reader = readers.acquire();
   if (!reader)
     return reader;
@@ -18,7 +18,8 @@ result<reader_pool::lease> tail_overlay::begin(reader_pool& readers) {
   return reader;
 }
 
-result<tail_overlay::located> tail_overlay::locate(reader_pool& readers, const stream_id& stream) {
+result<tail_overlay::located> tail_overlay::locate(journal_readers& readers,
+                                                   const stream_id& stream) {
   const std::lock_guard lock{mutex_};
   auto reader = begin(readers);
   if (!reader)
@@ -32,7 +33,8 @@ result<tail_overlay::located> tail_overlay::locate(reader_pool& readers, const s
   return located{*std::move(reader), head};
 }
 
-result<tail_overlay::located> tail_overlay::locate_key(reader_pool& readers, std::string_view key) {
+result<tail_overlay::located> tail_overlay::locate_key(journal_readers& readers,
+                                                       std::string_view key) {
   const std::lock_guard lock{mutex_};
   auto reader = begin(readers);
   if (!reader)
@@ -47,7 +49,7 @@ result<tail_overlay::located> tail_overlay::locate_key(reader_pool& readers, std
   return located{*std::move(reader), head};
 }
 
-result<tail_overlay::located_tag> tail_overlay::locate_tagged(reader_pool& readers,
+result<tail_overlay::located_tag> tail_overlay::locate_tagged(journal_readers& readers,
                                                               std::string_view tag,
                                                               std::uint64_t from_position) {
   const std::lock_guard lock{mutex_};
@@ -62,7 +64,7 @@ result<tail_overlay::located_tag> tail_overlay::locate_tagged(reader_pool& reade
   return found;
 }
 
-result<void> tail_overlay::catch_up(const reader_pool::lease& reader) {
+result<void> tail_overlay::catch_up(const journal_reader& reader) {
   const auto from = read_checkpoints(reader.txn(), reader.dbs());
   if (!from)
     return from.error();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lmdb/reader_pool.hpp"
+#include "lmdb_journal/journal_reader.hpp"
 #include "lmdb_journal/log_tail.hpp"
 
 #include <cairn/ids.hpp>
@@ -22,26 +22,26 @@ public:
 
   /// A read transaction and the stream's newest head as of it.
   struct located {
-    reader_pool::lease reader;
+    journal_reader reader;
     stream_head head;
   };
 
   /// Errors: those of reading the tail.
-  result<located> locate(reader_pool& readers, const stream_id& stream);
+  result<located> locate(journal_readers& readers, const stream_id& stream);
 
   /// The same for the event that reserved the key last; version 0: nobody holds it.
-  result<located> locate_key(reader_pool& readers, std::string_view key);
+  result<located> locate_key(journal_readers& readers, std::string_view key);
 
   /// A read transaction, the last position as of it, and those of events with the tag that it may
   /// have no rows for.
   struct located_tag {
-    reader_pool::lease reader;
+    journal_reader reader;
     std::uint64_t last;
     std::vector<std::uint64_t> positions;
   };
 
   /// Errors: those of reading the tail.
-  result<located_tag> locate_tagged(reader_pool& readers, std::string_view tag,
+  result<located_tag> locate_tagged(journal_readers& readers, std::string_view tag,
                                     std::uint64_t from_position);
 
 private:
@@ -50,8 +50,8 @@ private:
     stream_head holder; // version 0: nobody
   };
 
-  result<reader_pool::lease> begin(reader_pool& readers);
-  result<void> catch_up(const reader_pool::lease& reader);
+  result<journal_reader> begin(journal_readers& readers);
+  result<void> catch_up(const journal_reader& reader);
   void take_in_reservations(const tail_record& record);
   void take_in_tags(const event_view& event);
 
