@@ -141,7 +141,7 @@ public:
 
   result<void> declare_schemas(const schema_declaration& used) override {
     const std::lock_guard one_at_a_time{schemas_mutex_};
-    auto words = detail::judge_schemas(*this, used);
+    auto words = detail::judge_schemas(*this, *this, used);
     if (!words)
       return std::move(words).error();
     if (words->empty())

@@ -2,6 +2,9 @@
 
 #include "lmdb_journal/databases.hpp"
 
+#include <cairn/append.hpp>
+#include <cairn/ids.hpp>
+
 #include <optional>
 #include <string_view>
 

@@ -2,6 +2,7 @@
 
 #include "records/record.hpp"
 
+#include <cairn/append.hpp>
 #include <cairn/ids.hpp>
 
 #include <cstddef>

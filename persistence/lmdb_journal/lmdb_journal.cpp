@@ -175,7 +175,7 @@ public:
     const std::lock_guard one_at_a_time{schemas_mutex_};
     if (auto usable = check_usable(); !usable) // still: `close` waits for this lock
       return usable;
-    auto words = detail::judge_schemas(*this, used);
+    auto words = detail::judge_schemas(*this, *this, used);
     if (!words)
       return std::move(words).error();
     return words->empty() ? result<void>{} : parts_->writer.append_schemas(*words);

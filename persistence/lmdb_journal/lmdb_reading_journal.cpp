@@ -124,7 +124,7 @@ public:
   }
 
   result<void> declare_schemas(const schema_declaration& used) override {
-    auto words = detail::judge_schemas(*this, used);
+    auto words = detail::judge_schemas(*this, *this, used);
     return words ? result<void>{} : std::move(words).error();
   }
 

@@ -7,6 +7,8 @@
 #include "lmdb_journal/trailing_heads.hpp"
 #include "lmdb_journal/trailing_tags.hpp"
 
+#include <cairn/journal.hpp>
+
 #include <atomic>
 #include <functional>
 #include <thread>

@@ -2,6 +2,9 @@
 
 #include "lmdb_journal/databases.hpp"
 
+#include <cairn/append.hpp>
+#include <cairn/event_view.hpp>
+
 #include <string>
 #include <string_view>
 

@@ -2,6 +2,8 @@
 
 #include "lmdb_journal/databases.hpp"
 
+#include <cairn/snapshot.hpp>
+
 namespace cairn::detail {
 
 /// A snapshot may have so many bytes; a larger one is not kept.

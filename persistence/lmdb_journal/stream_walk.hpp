@@ -2,6 +2,13 @@
 
 #include "lmdb_journal/journal_reader.hpp"
 
+#include <cairn/append.hpp>
+#include <cairn/event_view.hpp>
+#include <cairn/ids.hpp>
+
+#include <optional>
+#include <vector>
+
 namespace cairn::detail {
 
 /// Reads one stream: walks back from its head by the back pointers, then visits forward.

@@ -2,7 +2,8 @@
 
 #include "lmdb_journal/journal_reader.hpp"
 
-#include <cairn/journal.hpp>
+#include <cairn/event_batch.hpp>
+#include <cairn/event_view.hpp>
 
 #include <cstdint>
 #include <string_view>
