@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 
@@ -104,6 +105,16 @@ public:
       return detail::shut_down_error();
     const auto found = holders_.find(std::string{key});
     return found == holders_.end() ? std::optional<stream_id>{} : found->second;
+  }
+
+  result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override {
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    for (const auto& [name, head] : heads_with(prefix))
+      if (visitor(name, head) == visit::stop)
+        break;
+    return {};
   }
 
   void submit_snapshot(snapshot_draft snapshot) override {
@@ -319,6 +330,15 @@ private:
     if (found == tags_.end())
       return {};
     return {std::ranges::lower_bound(found->second, from), found->second.end()};
+  }
+
+  std::map<std::string, stream_head> heads_with(std::string_view prefix) const {
+    std::map<std::string, stream_head> found;
+    const std::lock_guard lock{mutex_};
+    for (const auto& [name, positions] : streams_)
+      if (name.starts_with(prefix))
+        found.emplace(name, stream_head{positions.size(), positions.back()});
+    return found;
   }
 
   stream_head locked_head(const stream_id& stream) const {

@@ -15,6 +15,9 @@ namespace cairn::detail {
 int read_head_row(MDB_txn* txn, MDB_dbi database, std::string_view name,
                   stream_head& head) noexcept;
 
+/// The same of a row that a cursor has found; false if it is damaged.
+bool decode_head_row(const MDB_val& key, const MDB_val& value, stream_head& head) noexcept;
+
 /// What it means to a caller that `read_head_row` failed with `rc`: `corrupt_journal` or
 /// `io_failed`.
 error head_row_error(const stream_id& stream, int rc);

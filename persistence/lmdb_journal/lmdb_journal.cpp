@@ -6,6 +6,7 @@
 #include "lmdb_journal/lmdb_writer.hpp"
 #include "lmdb_journal/schema_rows.hpp"
 #include "lmdb_journal/snapshot_rows.hpp"
+#include "lmdb_journal/stream_list.hpp"
 #include "lmdb_journal/stream_walk.hpp"
 #include "lmdb_journal/tag_rows.hpp"
 #include "records/text_check.hpp"
@@ -147,6 +148,16 @@ public:
       if (const int rc = detail::read_head_row(reader->txn(), reader->dbs().reservations, key, row))
         return detail::holder_row_error(key, rc);
     return detail::holder_at(reader->txn(), reader->dbs(), known.value_or(row));
+  }
+
+  result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override {
+    if (auto usable = check_usable(); !usable)
+      return usable;
+    auto in_memory = parts_->writer.streams(prefix); // before the transaction, as in replay
+    auto reader = parts_->readers.acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return detail::visit_head_rows(*reader, prefix, std::move(in_memory), visitor);
   }
 
   void submit_snapshot(snapshot_draft snapshot) override {

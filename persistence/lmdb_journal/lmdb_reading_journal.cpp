@@ -6,6 +6,7 @@
 #include "lmdb_journal/lmdb_store.hpp"
 #include "lmdb_journal/schema_rows.hpp"
 #include "lmdb_journal/snapshot_rows.hpp"
+#include "lmdb_journal/stream_list.hpp"
 #include "lmdb_journal/stream_walk.hpp"
 #include "lmdb_journal/tag_rows.hpp"
 #include "lmdb_journal/tail_overlay.hpp"
@@ -106,6 +107,15 @@ public:
     if (!found)
       return std::move(found).error();
     return detail::holder_at(found->reader.txn(), found->reader.dbs(), found->head);
+  }
+
+  result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override {
+    if (auto usable = check_usable(); !usable)
+      return usable;
+    auto found = parts_->tail.locate_streams(parts_->readers, prefix);
+    if (!found)
+      return std::move(found).error();
+    return detail::visit_head_rows(found->reader, prefix, std::move(found->heads), visitor);
   }
 
   void submit_snapshot(snapshot_draft) override {}

@@ -147,6 +147,15 @@ std::optional<stream_head> lmdb_writer::holder(std::string_view key) const {
   return holders_.committed(key, hash_of(key));
 }
 
+std::vector<named_head> lmdb_writer::streams(std::string_view prefix) const {
+  std::vector<named_head> found;
+  heads_.visit_committed([&](std::string_view name, stream_head head) {
+    if (head.version != 0 && name.starts_with(prefix))
+      found.push_back({std::string{name}, head});
+  });
+  return found;
+}
+
 result<void> lmdb_writer::stop() {
   queue_.close();
   if (thread_.joinable())

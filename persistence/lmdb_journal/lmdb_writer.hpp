@@ -4,6 +4,7 @@
 #include "journal/commit_signal.hpp"
 #include "lmdb/storage_watch.hpp"
 #include "lmdb_journal/log_tail.hpp"
+#include "lmdb_journal/stream_list.hpp"
 #include "lmdb_journal/trailing_heads.hpp"
 #include "lmdb_journal/trailing_tags.hpp"
 
@@ -64,6 +65,8 @@ public:
     tags_.positions(tag, from, positions);
     return positions;
   }
+  /// The heads of the streams in memory whose name begins with `prefix`; as for `tagged`.
+  std::vector<named_head> streams(std::string_view prefix) const;
   std::uint64_t last_position() const noexcept {
     return last_position_.load(std::memory_order_acquire);
   }

@@ -64,6 +64,19 @@ result<tail_overlay::located_tag> tail_overlay::locate_tagged(journal_readers& r
   return found;
 }
 
+result<tail_overlay::located_streams> tail_overlay::locate_streams(journal_readers& readers,
+                                                                   std::string_view prefix) {
+  const std::lock_guard lock{mutex_};
+  auto reader = begin(readers);
+  if (!reader)
+    return std::move(reader).error();
+  located_streams found{*std::move(reader), {}};
+  for (const auto& [name, head] : heads_)
+    if (name.starts_with(prefix))
+      found.heads.push_back({name, head});
+  return found;
+}
+
 result<void> tail_overlay::catch_up(const journal_reader& reader) {
   const auto from = read_checkpoints(reader.txn(), reader.dbs());
   if (!from)

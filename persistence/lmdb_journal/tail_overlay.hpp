@@ -2,6 +2,7 @@
 
 #include "lmdb_journal/journal_reader.hpp"
 #include "lmdb_journal/log_tail.hpp"
+#include "lmdb_journal/stream_list.hpp"
 
 #include <cairn/ids.hpp>
 
@@ -43,6 +44,16 @@ public:
   /// Errors: those of reading the tail.
   result<located_tag> locate_tagged(journal_readers& readers, std::string_view tag,
                                     std::uint64_t from_position);
+
+  /// A read transaction, and the heads of streams whose name begins with `prefix` for which it may
+  /// have no row, or an older one.
+  struct located_streams {
+    journal_reader reader;
+    std::vector<named_head> heads;
+  };
+
+  /// Errors: those of reading the tail.
+  result<located_streams> locate_streams(journal_readers& readers, std::string_view prefix);
 
 private:
   struct key_change {

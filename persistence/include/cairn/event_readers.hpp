@@ -78,7 +78,10 @@ protected:
   ~log_reader() = default;
 };
 
-/// Finds events by what they contain. All functions may be called from any thread.
+/// Receives the name of a stream (`type/id`), valid only during the call, and its head.
+using stream_visitor = function_ref<visit(std::string_view name, stream_head head)>;
+
+/// Finds events and streams by what they contain. All functions may be called from any thread.
 class event_index {
 public:
   /// Calls `visitor` for the events with this tag from `from_position` (at least 1) on, in the
@@ -96,6 +99,16 @@ public:
   /// Errors: `invalid_argument` (no key can be like this), `io_failed`, `corrupt_record`,
   /// `corrupt_journal`, `shut_down`.
   virtual result<std::optional<stream_id>> holder_of(std::string_view key) const = 0;
+
+  /// Calls `visitor` with all streams whose name begins with `prefix` (empty: with all streams), in
+  /// the order of names, each once, with a head that is at least as new as at the call. A stream
+  /// that gets its first event during the call may be missing. Does not read the log: costs a row
+  /// for each stream. A journal on disk needs memory for the names of the streams whose heads have
+  /// not been flushed; it renews its read transaction as a replay does.
+  ///
+  /// Errors: `corrupt_journal` (a head is damaged: the streams before it have been visited),
+  /// `corrupt_record`, `io_failed`, `shut_down`. What the visitor throws passes through.
+  virtual result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const = 0;
 
 protected:
   ~event_index() = default;
