@@ -82,7 +82,7 @@ public:
   result<stream_head> head(const stream_id& stream) const override {
     if (auto usable = check_usable(); !usable)
       return std::move(usable).error();
-    if (const auto known = parts_->writer.head(stream))
+    if (const auto known = parts_->writer.tail().head(stream))
       return *known;
     auto reader = parts_->readers.acquire();
     if (!reader)
@@ -97,7 +97,7 @@ public:
       return std::move(usable).error();
     // First the table, then the transaction: an entry leaves the table only after its row is
     // committed, so what is missing here is there.
-    const auto known = parts_->writer.head(stream);
+    const auto known = parts_->writer.tail().head(stream);
     auto reader = parts_->readers.acquire();
     if (!reader)
       return std::move(reader).error();
@@ -127,7 +127,8 @@ public:
     if (auto checked = detail::check_tag(tag); !checked)
       return std::move(checked).error();
     const std::uint64_t last = last_position();
-    const auto in_memory = parts_->writer.tagged(tag, from_position); // before the transaction
+    const auto in_memory =
+        parts_->writer.tail().tagged(tag, from_position); // before the transaction
     auto reader = parts_->readers.acquire();
     if (!reader)
       return std::move(reader).error();
@@ -139,7 +140,7 @@ public:
       return std::move(usable).error();
     if (auto checked = detail::check_key(key); !checked)
       return std::move(checked).error();
-    auto known = parts_->writer.holder(key); // before the transaction, as in replay
+    auto known = parts_->writer.tail().holder(key); // before the transaction, as in replay
     auto reader = parts_->readers.acquire();
     if (!reader)
       return std::move(reader).error();
@@ -153,7 +154,7 @@ public:
   result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override {
     if (auto usable = check_usable(); !usable)
       return usable;
-    auto in_memory = parts_->writer.streams(prefix); // before the transaction, as in replay
+    auto in_memory = parts_->writer.tail().streams(prefix); // before the transaction, as in replay
     auto reader = parts_->readers.acquire();
     if (!reader)
       return std::move(reader).error();

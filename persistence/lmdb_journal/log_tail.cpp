@@ -1,5 +1,7 @@
 #include "lmdb_journal/log_tail.hpp"
 
+#include "records/text_check.hpp"
+
 #include <string>
 
 namespace cairn::detail {
@@ -72,6 +74,26 @@ result<std::uint64_t> read_tail(MDB_txn* txn, const databases& dbs, std::uint64_
     if (auto visited = visit_record(position, value, visitor); !visited)
       return std::move(visited).error();
   }
+}
+
+result<std::uint64_t> gather_tail(MDB_txn* txn, const databases& dbs, const checkpoints& rows,
+                                  std::uint64_t after, tail_sink& into) {
+  return read_tail(txn, dbs, after, [&](const tail_record& record) {
+    if (record.position > rows.heads && !into.add_head(record))
+      return false;
+    if (record.position > rows.reservations)
+      for (const auto wanted : record.event.reservations())
+        if (const std::string_view key{wanted.getKey().begin(), wanted.getKey().size()};
+            fits_as_key(key))
+          into.add_holder(key, record.position,
+                          wanted.getRelease() ? stream_head{} : record.head());
+    if (record.position > rows.tags)
+      for (const auto tag : record.event.tags())
+        if (const std::string_view text{tag.begin(), tag.size()}; fits_as_tag(text))
+          into.add_tag(text, record.position);
+    into.added(record.position);
+    return true;
+  });
 }
 
 } // namespace cairn::detail

@@ -90,18 +90,8 @@ result<void> tail_overlay::catch_up(const journal_reader& reader) {
   }
   if (caught_up_to_ == 0)
     gathered_from_ = from->lowest();
-  const auto take_in = [&](const tail_record& record) {
-    if (record.position > from->heads)
-      heads_.insert_or_assign(std::string{record.stream}, record.head());
-    if (record.position > from->reservations)
-      take_in_reservations(record);
-    if (record.position > from->tags)
-      take_in_tags(record.event);
-    caught_up_to_ = record.position; // one by one: what comes next may be damaged
-    return true;
-  };
   const std::uint64_t known_up_to = std::max(caught_up_to_, from->lowest());
-  auto last = read_tail(reader.txn(), reader.dbs(), known_up_to, take_in);
+  auto last = gather_tail(reader.txn(), reader.dbs(), *from, known_up_to, *this);
   if (!last)
     return std::move(last).error();
   caught_up_to_ = *last;
@@ -109,21 +99,21 @@ result<void> tail_overlay::catch_up(const journal_reader& reader) {
   return {};
 }
 
-void tail_overlay::take_in_reservations(const tail_record& record) {
-  for (const auto wanted : record.event.reservations())
-    holders_.insert_or_assign(
-        std::string{wanted.getKey().begin(), wanted.getKey().size()},
-        key_change{record.position, wanted.getRelease() ? stream_head{} : record.head()});
+bool tail_overlay::add_head(const tail_record& record) {
+  heads_.insert_or_assign(std::string{record.stream}, record.head());
+  return true;
 }
 
-void tail_overlay::take_in_tags(const event_view& event) {
-  for (const auto tag : event.tags()) {
-    auto& positions = tags_[std::string{tag.begin(), tag.size()}];
-    if (!positions.empty() && positions.back() == event.position())
-      continue; // twice in a record, which older versions let pass
-    positions.push_back(event.position());
-    ++tagged_;
-  }
+void tail_overlay::add_holder(std::string_view key, std::uint64_t position, stream_head holder) {
+  holders_.insert_or_assign(std::string{key}, key_change{position, holder});
+}
+
+void tail_overlay::add_tag(std::string_view tag, std::uint64_t position) {
+  auto& positions = tags_[std::string{tag}];
+  if (!positions.empty() && positions.back() == position)
+    return; // twice in a record, which older versions let pass
+  positions.push_back(position);
+  ++tagged_;
 }
 
 } // namespace cairn::detail

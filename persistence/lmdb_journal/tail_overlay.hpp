@@ -15,7 +15,7 @@ namespace cairn::detail {
 
 /// The heads, reservations and tags that the rows on disk lack, for a process that only reads: what
 /// the writing process holds in memory, gathered again from the tail of the log. Any thread.
-class tail_overlay {
+class tail_overlay final : private tail_sink {
 public:
   /// More streams, keys and tagged events than `prune_at` start the gathering afresh from the
   /// newest checkpoint, if it has moved.
@@ -63,8 +63,11 @@ private:
 
   result<journal_reader> begin(journal_readers& readers);
   result<void> catch_up(const journal_reader& reader);
-  void take_in_reservations(const tail_record& record);
-  void take_in_tags(const event_view& event);
+  bool add_head(const tail_record& record) override;
+  void add_holder(std::string_view key, std::uint64_t position, stream_head holder) override;
+  void add_tag(std::string_view tag, std::uint64_t position) override;
+  /// One by one: what comes next may be damaged.
+  void added(std::uint64_t position) override { caught_up_to_ = position; }
 
   const std::size_t prune_at_;
   std::mutex mutex_;
