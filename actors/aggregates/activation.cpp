@@ -190,7 +190,8 @@ void activation::drop_state() noexcept {
 std::optional<error> activation::rehydrate() {
   engine_.counts().rehydrations.fetch_add(1, std::memory_order_relaxed);
   drop_state();
-  auto rebuilt = detail::rehydrate(engine_.events(), host_.model(), stream_, window_);
+  auto rebuilt =
+      detail::rehydrate(engine_.events(), engine_.events(), host_.model(), stream_, window_);
   if (!rebuilt)
     return std::move(rebuilt).error();
   if (rebuilt->ignored_snapshot)

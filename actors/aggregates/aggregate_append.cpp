@@ -111,7 +111,8 @@ std::optional<error> aggregate_append::failure() const {
 }
 
 /// Everything submitted before this append is durable by now, and nothing after it has landed.
-result<stream_head> aggregate_append::head_of(const answer& waiting, const journal& log) const {
+result<stream_head> aggregate_append::head_of(const answer& waiting,
+                                              const stream_reader& log) const {
   const auto version = waiting.at.version;
   if (version == 0 || waiting.at.position != 0)
     return waiting.at;
@@ -137,7 +138,7 @@ result<stream_head> aggregate_append::head_of(const answer& waiting, const journ
       .with_position(looked ? 0 : looked.error().position());
 }
 
-void aggregate_append::deliver(answer& waiting, const journal& log) const {
+void aggregate_append::deliver(answer& waiting, const stream_reader& log) const {
   if (waiting.what == kind::conflict) {
     const auto actual = waiting.at.version;
     return waiting.work->fail(

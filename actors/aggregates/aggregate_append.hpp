@@ -77,8 +77,8 @@ public:
 private:
   void reject_refused() noexcept;
   std::optional<error> failure() const;
-  void deliver(answer& waiting, const journal& log) const;
-  result<stream_head> head_of(const answer& waiting, const journal& log) const;
+  void deliver(answer& waiting, const stream_reader& log) const;
+  result<stream_head> head_of(const answer& waiting, const stream_reader& log) const;
 };
 
 } // namespace cairn::detail

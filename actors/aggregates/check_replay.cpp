@@ -43,20 +43,15 @@ public:
 
 private:
   result<void> list_streams(checked_types& types) {
-    std::set<std::string, std::less<>> others;
-    auto read = events_.replay_all(1, [&](const event_view& event) {
-      const auto name = event.stream();
+    const auto listed = events_.visit_streams({}, [&](std::string_view name, stream_head) {
       const auto found = types.find(name.substr(0, name.find('/')));
       if (found != types.end())
         found->second.streams.emplace(name);
       else
-        others.emplace(name);
+        ++found_.other_streams;
       return visit::go_on;
     });
-    if (!read)
-      return std::move(read).error();
-    found_.other_streams = others.size();
-    return {};
+    return listed;
   }
 
   void check(const aggregate_model& model, const std::string& name, std::uint64_t all) {

@@ -61,7 +61,7 @@ private:
     if (!inside)
       return is_closed();
     deduplication_window window{0};
-    auto now = rehydrate(journal_, *model_, *stream, window);
+    auto now = rehydrate(journal_, journal_, *model_, *stream, window);
     if (!now)
       return std::move(now).error();
     event_batch none;

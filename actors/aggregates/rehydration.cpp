@@ -9,10 +9,10 @@
 namespace cairn::detail {
 namespace {
 
-result<void> load_snapshot(const journal& events, const aggregate_model& model,
+result<void> load_snapshot(const snapshot_store& snapshots, const aggregate_model& model,
                            const stream_id& stream, deduplication_window& window,
                            rehydrated& into) {
-  const auto loaded = events.load_snapshot(stream, [&](const snapshot_view& kept) {
+  const auto loaded = snapshots.load_snapshot(stream, [&](const snapshot_view& kept) {
     if (kept.record.getFingerprint() != model.fingerprint) {
       into.ignored_snapshot = true;
       return;
@@ -39,11 +39,12 @@ result<void> load_snapshot(const journal& events, const aggregate_model& model,
 
 } // namespace
 
-result<rehydrated> rehydrate(const journal& events, const aggregate_model& model,
-                             const stream_id& stream, deduplication_window& window) {
+result<rehydrated> rehydrate(const stream_reader& events, const snapshot_store& snapshots,
+                             const aggregate_model& model, const stream_id& stream,
+                             deduplication_window& window) {
   rehydrated rebuilt{.state = model.make_state(), .at = {}};
   window.clear();
-  if (auto loaded = load_snapshot(events, model, stream, window, rebuilt); !loaded)
+  if (auto loaded = load_snapshot(snapshots, model, stream, window, rebuilt); !loaded)
     return std::move(loaded).error();
   std::optional<error> failure;
   try {

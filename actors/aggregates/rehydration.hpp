@@ -17,9 +17,10 @@ struct rehydrated {
 };
 
 /// Rebuilds an aggregate from its snapshot and the events after it, and fills `window` with its
-/// recent commands. Errors: those of `journal::load_snapshot` and `journal::replay`,
+/// recent commands. Errors: those of `snapshot_store::load_snapshot` and `stream_reader::replay`,
 /// `evolve_failed`.
-result<rehydrated> rehydrate(const journal& events, const aggregate_model& model,
-                             const stream_id& stream, deduplication_window& window);
+result<rehydrated> rehydrate(const stream_reader& events, const snapshot_store& snapshots,
+                             const aggregate_model& model, const stream_id& stream,
+                             deduplication_window& window);
 
 } // namespace cairn::detail

@@ -33,7 +33,7 @@ error describe(const upcast_failure& failure, std::string_view stream, std::uint
       .with_position(position);
 }
 
-result<std::uint64_t> replay_known(const journal& events, const stream_id& stream,
+result<std::uint64_t> replay_known(const stream_reader& events, const stream_id& stream,
                                    std::uint64_t from_version, std::uint64_t to_version,
                                    event_visitor visitor) {
   std::uint64_t position = 0;

@@ -19,7 +19,7 @@ bool may_pass(errc code) noexcept {
 
 } // namespace
 
-fold_runner::fold_runner(const projection_model& model, const journal& log,
+fold_runner::fold_runner(const projection_model& model, const log_reader& log,
                          std::shared_ptr<table_store> store, std::uint32_t version,
                          const projection_options& options, bool follows,
                          const fold_driving& driving, listener moved)

@@ -24,9 +24,10 @@ public:
 
   /// `follows` false: of an older version, whose rows stay as they are. `driving` must live as
   /// long.
-  fold_runner(const projection_model& model, const journal& log, std::shared_ptr<table_store> store,
-              std::uint32_t version, const projection_options& options, bool follows,
-              const fold_driving& driving, listener moved);
+  fold_runner(const projection_model& model, const log_reader& log,
+              std::shared_ptr<table_store> store, std::uint32_t version,
+              const projection_options& options, bool follows, const fold_driving& driving,
+              listener moved);
   ~fold_runner() { stop(); }
   fold_runner(const fold_runner&) = delete;
   fold_runner& operator=(const fold_runner&) = delete;
@@ -109,7 +110,7 @@ private:
   void interrupt();
 
   projection_fold fold_;
-  const journal& log_;
+  const log_reader& log_;
   const std::uint32_t version_;
   const projection_options options_;
   const bool follows_;

@@ -15,7 +15,7 @@ error shut_down() {
 
 } // namespace
 
-hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
+hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, const log_reader& log,
                                      std::unique_ptr<table_shelf> shelf, projection_options options,
                                      const fold_driving& driving,
                                      std::function<void(time_point)> arm)
@@ -25,7 +25,7 @@ hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, co
 // --- Opening -------------------------------------------------------------------------------------
 
 result<std::shared_ptr<hosted_projection>>
-hosted_projection::open(std::unique_ptr<projection_model> model, const journal& log,
+hosted_projection::open(std::unique_ptr<projection_model> model, const log_reader& log,
                         const std::filesystem::path& root, projection_options options,
                         const fold_driving& driving, std::function<void(time_point)> arm) {
   if (options.attempts == 0 || options.max_batch_events == 0)

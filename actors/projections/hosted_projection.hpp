@@ -25,7 +25,7 @@ public:
   /// memory. `driving` must live as long. `arm` is called with the deadline of each `when_visible`
   /// that has one. Errors: those of `runtime::project`.
   static result<std::shared_ptr<hosted_projection>>
-  open(std::unique_ptr<projection_model> model, const journal& log,
+  open(std::unique_ptr<projection_model> model, const log_reader& log,
        const std::filesystem::path& root, projection_options options, const fold_driving& driving,
        std::function<void(time_point)> arm);
   ~hosted_projection() override { (void)close(); }
@@ -64,7 +64,7 @@ public:
 private:
   using runner_ptr = std::shared_ptr<fold_runner>;
 
-  hosted_projection(std::unique_ptr<projection_model> model, const journal& log,
+  hosted_projection(std::unique_ptr<projection_model> model, const log_reader& log,
                     std::unique_ptr<table_shelf> shelf, projection_options options,
                     const fold_driving& driving, std::function<void(time_point)> arm);
 
@@ -85,7 +85,7 @@ private:
   std::vector<runner_ptr> runners() const;
 
   const std::unique_ptr<projection_model> model_;
-  const journal& log_;
+  const log_reader& log_;
   const std::unique_ptr<table_shelf> shelf_;
   const projection_options options_;
   const fold_driving& driving_;

@@ -30,7 +30,7 @@ struct failed_event {
 /// Folds the log into a store of tables, batch by batch, each event once. One thread at a time.
 class projection_fold {
 public:
-  projection_fold(const projection_model& model, const journal& log,
+  projection_fold(const projection_model& model, const log_reader& log,
                   std::shared_ptr<table_store> store, const projection_options& options,
                   const fold_driving& driving)
     : model_{model}, log_{log}, store_{std::move(store)}, options_{options}, driving_{driving},
@@ -81,7 +81,7 @@ private:
   bool apply_copies(std::uint64_t last, batch& into, const IsFull& is_full);
 
   const projection_model& model_;
-  const journal& log_;
+  const log_reader& log_;
   std::shared_ptr<table_store> store_;
   const projection_options options_;
   const fold_driving& driving_;

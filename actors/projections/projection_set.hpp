@@ -18,7 +18,7 @@ namespace cairn::detail {
 class projection_set final : public commit_listener {
 public:
   /// `root`: the directory of all of them; empty: in memory. `log` must outlive `close`.
-  projection_set(const journal& log, std::filesystem::path root, fold_driving driving = {})
+  projection_set(const log_reader& log, std::filesystem::path root, fold_driving driving = {})
     : log_{log}, root_{std::move(root)}, driving_{std::move(driving)} {}
   ~projection_set() { (void)close(); }
   projection_set(const projection_set&) = delete;
@@ -46,7 +46,7 @@ private:
   void watch_deadlines();
   std::vector<hosted_ptr> all() const;
 
-  const journal& log_;
+  const log_reader& log_;
   const std::filesystem::path root_;
   const fold_driving driving_;
 

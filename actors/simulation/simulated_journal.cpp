@@ -233,6 +233,13 @@ result<std::optional<stream_id>> simulated_journal::holder_of(std::string_view k
   return durable_.holder_of(key);
 }
 
+result<void> simulated_journal::visit_streams(std::string_view prefix,
+                                              stream_visitor visitor) const {
+  if (closed_)
+    return gone();
+  return durable_.visit_streams(prefix, visitor);
+}
+
 void simulated_journal::submit_snapshot(snapshot_draft snapshot) {
   if (!closed_)
     drafts_.push_back(std::move(snapshot));

@@ -46,6 +46,7 @@ public:
   result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
                                    event_visitor visitor) const override;
   result<std::optional<stream_id>> holder_of(std::string_view key) const override;
+  result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override;
   void submit_snapshot(snapshot_draft snapshot) override;
   result<bool> load_snapshot(const stream_id& stream,
                              function_ref<void(const snapshot_view&)> visitor) const override;

@@ -35,12 +35,12 @@ struct of_aggregate_type {
 /// Looks further in the log from where it is.
 class log_follower : public event_source {
 public:
-  log_follower(const journal& events, std::uint64_t after, batch_limits limits)
-    : journal_{events}, limits_{limits}, position_{after} {}
+  log_follower(const log_reader& log, std::uint64_t after, batch_limits limits)
+    : log_{log}, limits_{limits}, position_{after} {}
 
   result<void> wait(std::chrono::steady_clock::time_point deadline,
                     const std::stop_token& interrupt) const final {
-    if (auto waited = journal_.wait_beyond(position_, deadline, interrupt); !waited)
+    if (auto waited = log_.wait_beyond(position_, deadline, interrupt); !waited)
       return std::move(waited).error();
     return {};
   }
@@ -48,7 +48,7 @@ public:
   std::uint64_t position() const noexcept final { return position_; }
 
 protected:
-  const journal& journal_;
+  const log_reader& log_;
   const batch_limits limits_;
   std::uint64_t position_;
 };
@@ -57,8 +57,8 @@ protected:
 template <class Filter>
 class log_source final : public log_follower {
 public:
-  log_source(const journal& events, Filter filter, std::uint64_t after, batch_limits limits)
-    : log_follower{events, after, limits}, filter_{std::move(filter)} {}
+  log_source(const log_reader& log, Filter filter, std::uint64_t after, batch_limits limits)
+    : log_follower{log, after, limits}, filter_{std::move(filter)} {}
 
   result<void> fill(event_buffer& into, const std::stop_token& interrupt) override {
     std::uint64_t scanned = 0;
@@ -70,7 +70,7 @@ public:
       const bool enough = limits_.reached(into) || scanned >= longest_scan;
       return enough || interrupt.stop_requested() ? visit::stop : visit::go_on;
     };
-    if (auto looked = journal_.replay_all(position_ + 1, pick); !looked)
+    if (auto looked = log_.replay_all(position_ + 1, pick); !looked)
       return std::move(looked).error();
     return {};
   }
@@ -82,8 +82,9 @@ private:
 /// Asks the index of tags.
 class tag_source final : public log_follower {
 public:
-  tag_source(const journal& events, std::string tag, std::uint64_t after, batch_limits limits)
-    : log_follower{events, after, limits}, tag_{std::move(tag)} {}
+  tag_source(const log_reader& log, const event_index& index, std::string tag, std::uint64_t after,
+             batch_limits limits)
+    : log_follower{log, after, limits}, index_{index}, tag_{std::move(tag)} {}
 
   result<void> fill(event_buffer& into, const std::stop_token& interrupt) override {
     const auto take = [&](const event_view& event) {
@@ -91,7 +92,7 @@ public:
       position_ = event.position();
       return limits_.reached(into) || interrupt.stop_requested() ? visit::stop : visit::go_on;
     };
-    auto searched = journal_.replay_tag(tag_, position_ + 1, take);
+    auto searched = index_.replay_tag(tag_, position_ + 1, take);
     if (!searched)
       return std::move(searched).error();
     position_ = *searched;
@@ -99,6 +100,7 @@ public:
   }
 
 private:
+  const event_index& index_;
   const std::string tag_;
 };
 
@@ -107,9 +109,9 @@ private:
 /// 8 bytes an event.
 class stream_source final : public event_source {
 public:
-  stream_source(const journal& events, stream_id stream, std::uint64_t next_version,
-                std::uint64_t after, batch_limits limits)
-    : journal_{events}, stream_{std::move(stream)}, limits_{limits},
+  stream_source(const log_reader& log, const stream_reader& events, stream_id stream,
+                std::uint64_t next_version, std::uint64_t after, batch_limits limits)
+    : log_{log}, events_{events}, stream_{std::move(stream)}, limits_{limits},
       next_version_{next_version}, position_{after}, looked_up_to_{after} {}
 
   result<void> fill(event_buffer& into, const std::stop_token& interrupt) override {
@@ -120,7 +122,7 @@ public:
                     const std::stop_token& interrupt) const override {
     if (!remembered_.empty())
       return {};
-    if (auto waited = journal_.wait_beyond(looked_up_to_, deadline, interrupt); !waited)
+    if (auto waited = log_.wait_beyond(looked_up_to_, deadline, interrupt); !waited)
       return std::move(waited).error();
     return {};
   }
@@ -129,8 +131,8 @@ public:
 
 private:
   result<void> walk(event_buffer& into, const std::stop_token& interrupt) {
-    const std::uint64_t durable = journal_.last_position(); // before the head: it may only be newer
-    const auto head = journal_.head(stream_);
+    const std::uint64_t durable = log_.last_position(); // before the head: it may only be newer
+    const auto head = events_.head(stream_);
     if (!head)
       return head.error();
     if (head->version >= next_version_) {
@@ -146,7 +148,7 @@ private:
         }
         return interrupt.stop_requested() ? visit::stop : visit::go_on;
       };
-      if (auto walked = journal_.replay(stream_, next_version_, head->version, take); !walked)
+      if (auto walked = events_.replay(stream_, next_version_, head->version, take); !walked)
         return std::move(walked).error();
     }
     looked_up_to_ = std::max(looked_up_to_, durable);
@@ -166,7 +168,7 @@ private:
                                && remembered_[next_remembered_] == position_ + 1;
         return neighbour && !limits_.reached(into) ? visit::go_on : visit::stop;
       };
-      if (auto fetched = journal_.replay_all(remembered_[next_remembered_], take); !fetched)
+      if (auto fetched = log_.replay_all(remembered_[next_remembered_], take); !fetched)
         return std::move(fetched).error();
     }
     if (next_remembered_ == remembered_.size()) {
@@ -176,7 +178,8 @@ private:
     return {};
   }
 
-  const journal& journal_;
+  const log_reader& log_;
+  const stream_reader& events_;
   const stream_id stream_;
   const batch_limits limits_;
   std::uint64_t next_version_;
@@ -217,7 +220,7 @@ struct source_maker {
     if (auto asked = events.replay_tag(tag.name, after + 1, nothing); !asked)
       return std::move(asked).error();
     return std::unique_ptr<event_source>{
-        std::make_unique<tag_source>(events, tag.name, after, limits)};
+        std::make_unique<tag_source>(events, events, tag.name, after, limits)};
   }
 
   made_source operator()(const event_selection::one_stream& one) const {
@@ -228,7 +231,7 @@ struct source_maker {
     // appended since `after` was read is new also to one who starts now.
     const bool all_before = head->position <= after;
     return std::unique_ptr<event_source>{std::make_unique<stream_source>(
-        events, one.id, all_before ? head->version + 1 : 1, after, limits)};
+        events, events, one.id, all_before ? head->version + 1 : 1, after, limits)};
   }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cairn/journal.hpp>
+#include <cairn/append.hpp>
 
 #include <memory>
 #include <optional>

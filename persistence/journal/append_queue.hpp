@@ -1,6 +1,7 @@
 #pragma once
 
-#include <cairn/journal.hpp>
+#include <cairn/append.hpp>
+#include <cairn/snapshot.hpp>
 
 #include <atomic>
 #include <chrono>

@@ -2,6 +2,7 @@
 
 #include "journal/append_outcomes.hpp"
 #include "journal/commit_signal.hpp"
+#include "journal/sequencer.hpp"
 #include "records/record.hpp"
 #include "records/text_check.hpp"
 #include "schema_history/schema_history.hpp"
@@ -10,6 +11,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 
@@ -29,9 +31,12 @@ public:
 
   void submit(std::unique_ptr<append_operation> operation) override {
     const std::lock_guard one_at_a_time{submit_mutex_}; // completions keep the order of positions
-    auto outcome = apply(*operation);
+    if (auto objection = apply(*operation))
+      return detail::complete(std::move(operation), *std::move(objection));
     appended_.announce();
-    detail::complete(std::move(operation), std::move(outcome));
+    std::vector<std::unique_ptr<append_operation>> one;
+    one.push_back(std::move(operation));
+    detail::complete_all(std::move(one));
   }
 
   result<stream_head> head(const stream_id& stream) const override {
@@ -106,6 +111,16 @@ public:
     return found == holders_.end() ? std::optional<stream_id>{} : found->second;
   }
 
+  result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override {
+    const running_replay running{*this};
+    if (!running)
+      return detail::shut_down_error();
+    for (const auto& [name, head] : heads_with(prefix))
+      if (visitor(name, head) == visit::stop)
+        break;
+    return {};
+  }
+
   void submit_snapshot(snapshot_draft snapshot) override {
     const std::lock_guard lock{mutex_};
     if (closed_ || snapshot.at.version > head_of(snapshot.stream).version)
@@ -141,7 +156,7 @@ public:
 
   result<void> declare_schemas(const schema_declaration& used) override {
     const std::lock_guard one_at_a_time{schemas_mutex_};
-    auto words = detail::judge_schemas(*this, used);
+    auto words = detail::judge_schemas(*this, *this, used);
     if (!words)
       return std::move(words).error();
     if (words->empty())
@@ -230,61 +245,64 @@ private:
     bool granted_;
   };
 
-  result<commit> apply(append_operation& operation) {
+  /// What the sequencer writes, straight into memory: nothing here can fail.
+  class appending {
+  public:
+    explicit appending(memory_journal& into) : into_{into} {}
+
+    int find_head(const stream_id& stream, stream_head& head, std::optional<error>&) {
+      head = into_.head_of(stream);
+      return 0;
+    }
+
+    int find_holder(const std::string& key, std::string& holder, std::optional<error>&) {
+      if (const auto found = into_.holders_.find(key); found != into_.holders_.end())
+        holder = found->second.name();
+      return 0;
+    }
+
+    int put(std::uint64_t position, std::span<const capnp::word> record) {
+      CAIRN_ASSERT(position == into_.records_.size() + 1);
+      std::vector<std::uint64_t> words(record.size());
+      std::memcpy(words.data(), record.data(), record.size_bytes());
+      into_.appended_bytes_ += record.size_bytes();
+      into_.records_.push_back(std::move(words));
+      return 0;
+    }
+
+    int landed(const append_operation& operation, stream_head) {
+      const commit& at = **operation.outcome;
+      auto& positions = into_.streams_[operation.stream->name()];
+      for (std::uint64_t i = 0; i < at.count; ++i)
+        positions.push_back(at.first_position + i);
+      for (const auto& [wanted, record] : operation.events.reservations()) {
+        if (wanted.release)
+          into_.holders_.erase(wanted.key);
+        else
+          into_.holders_.insert_or_assign(wanted.key, *operation.stream);
+      }
+      for (const auto& [tag, record] : operation.events.tags())
+        into_.tags_[tag].push_back(at.first_position + record);
+      ++into_.commits_;
+      return 0;
+    }
+
+  private:
+    memory_journal& into_;
+  };
+
+  /// Sets the operation's outcome; or says why it is not even looked at.
+  std::optional<error> apply(append_operation& operation) {
     if (auto checked = detail::check_sizes(operation, options_.max_event_bytes); !checked)
       return std::move(checked).error();
     const auto now = options_.wall_clock().time_since_epoch();
     const std::lock_guard lock{mutex_};
     if (closed_)
       return detail::shut_down_error();
-    if (operation.events.empty())
-      return commit{};
-    const stream_head before = head_of(*operation.stream);
-    if (auto objection = detail::objection_to(operation, before.version))
-      return *std::move(objection);
-    if (auto objection = held_elsewhere(operation))
-      return *std::move(objection);
-    const commit landed{records_.size() + 1, before.version + 1, operation.events.size()};
-    auto& positions = streams_[operation.stream->name()];
-    for (std::size_t i = 0; i < operation.events.size(); ++i) {
-      const detail::event_header header{.seal = {},
-                                        .version = positions.size() + 1,
-                                        .previous = positions.empty() ? 0 : positions.back(),
-                                        .recorded_at_ns = static_cast<std::uint64_t>(now.count()),
-                                        .epoch = epoch};
-      append_record(header, operation.events.record(i));
-      positions.push_back(records_.size());
-    }
-    for (const auto& [wanted, record] : operation.events.reservations()) {
-      if (wanted.release)
-        holders_.erase(wanted.key);
-      else
-        holders_.insert_or_assign(wanted.key, *operation.stream);
-    }
-    for (const auto& [tag, record] : operation.events.tags())
-      tags_[tag].push_back(landed.first_position + record);
-    ++commits_;
-    return landed;
-  }
-
-  std::optional<error> held_elsewhere(append_operation& operation) const {
-    const auto reservations = operation.events.reservations();
-    for (std::size_t i = 0; i < reservations.size(); ++i) {
-      const auto found = holders_.find(reservations[i].wanted.key);
-      if (found != holders_.end() && found->second != *operation.stream)
-        return detail::held_elsewhere(operation, i, found->second.name());
-    }
+    appending into{*this};
+    sequencer_.begin(records_.size(), static_cast<std::uint64_t>(now.count()), epoch);
+    sequencer_.append(operation, into);
     return std::nullopt;
-  }
-
-  void append_record(const detail::event_header& header, std::span<const capnp::word> record) {
-    std::vector<std::uint64_t> words(record.size());
-    std::memcpy(words.data(), record.data(), record.size_bytes());
-    std::memcpy(words.data(), &header, sizeof(header));
-    const std::uint64_t position = records_.size() + 1;
-    detail::seal_value(detail::key_bytes(position), words.data(), record.size_bytes());
-    appended_bytes_ += record.size_bytes();
-    records_.push_back(std::move(words));
   }
 
   result<visit> show(std::uint64_t position, event_visitor visitor) const {
@@ -321,6 +339,15 @@ private:
     return {std::ranges::lower_bound(found->second, from), found->second.end()};
   }
 
+  std::map<std::string, stream_head> heads_with(std::string_view prefix) const {
+    std::map<std::string, stream_head> found;
+    const std::lock_guard lock{mutex_};
+    for (const auto& [name, positions] : streams_)
+      if (name.starts_with(prefix))
+        found.emplace(name, stream_head{positions.size(), positions.back()});
+    return found;
+  }
+
   stream_head locked_head(const stream_id& stream) const {
     const std::lock_guard lock{mutex_};
     return head_of(stream);
@@ -348,6 +375,7 @@ private:
   std::mutex submit_mutex_;  // taken before mutex_
   std::mutex schemas_mutex_; // taken before mutex_
   mutable std::mutex mutex_;
+  detail::sequencer sequencer_;
   mutable std::condition_variable no_replays_;
   mutable detail::commit_signal appended_;
   mutable std::size_t replays_ = 0;

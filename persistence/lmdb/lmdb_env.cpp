@@ -1,9 +1,5 @@
 #include "lmdb/lmdb_env.hpp"
 
-#include "lmdb/meta_record.hpp"
-
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -17,14 +13,6 @@
 namespace cairn::detail {
 namespace {
 
-constexpr const char* log_name = "log";
-constexpr const char* heads_name = "heads";
-constexpr const char* meta_name = "meta";
-constexpr const char* snapshots_name = "snapshots";
-constexpr const char* schemas_name = "schemas";
-constexpr const char* tags_name = "tags";
-constexpr const char* reservations_name = "reservations";
-
 constexpr unsigned safe_flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
 constexpr mdb_mode_t private_mode = 0600;
 constexpr MDB_dbi most_databases = 16; // more than there are: another version may have added some
@@ -37,22 +25,6 @@ void report_broken_invariant(MDB_env*, const char* message) noexcept {
 bool means_damage(int rc) noexcept {
   return rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND
          || rc == MDB_VERSION_MISMATCH;
-}
-
-/// Opens what the first version of the format did not have.
-int open_added(MDB_txn* txn, unsigned flags, databases& opened) noexcept {
-  const auto open = [&](const char* name, unsigned kind, MDB_dbi& database) {
-    const int rc = mdb_dbi_open(txn, name, flags | kind, &database);
-    if (rc != MDB_NOTFOUND)
-      return rc;
-    database = absent_database;
-    return 0;
-  };
-  if (const int rc = open(schemas_name, MDB_INTEGERKEY, opened.schemas))
-    return rc;
-  if (const int rc = open(tags_name, 0, opened.tags))
-    return rc;
-  return open(reservations_name, 0, opened.reservations);
 }
 
 int configure(MDB_env* env, const env_options& options) noexcept {
@@ -115,73 +87,6 @@ int lmdb_env::check_readers() const noexcept {
   return dead;
 }
 
-result<void> create_env_file(const env_options& options, function_ref<int(const lmdb_env&)> fill) {
-  env_options draft = options;
-  draft.file += ".new";
-  std::filesystem::path draft_lock = draft.file;
-  draft_lock += "-lock";
-  std::error_code failure;
-  std::filesystem::remove(draft.file, failure); // left by a crash while creating
-  std::filesystem::remove(draft_lock, failure);
-  {
-    auto env = lmdb_env::open(draft);
-    if (!env)
-      return std::move(env).error();
-    if (const int rc = fill(*env))
-      return lmdb_error(errc::io_failed, "cannot write " + draft.file.string(), rc);
-    if (const int rc = mdb_env_sync(env->get(), 1))
-      return lmdb_error(errc::io_failed, "cannot sync " + draft.file.string(), rc);
-  }
-  std::filesystem::remove(draft_lock, failure);
-  std::filesystem::rename(draft.file, options.file, failure);
-  if (failure)
-    return error{errc::io_failed,
-                 "cannot name the new " + options.file.string() + ": " + failure.message()};
-  return {};
-}
-
-int open_databases(MDB_txn* txn, bool create, databases& opened) noexcept {
-  const unsigned flags = create ? MDB_CREATE : 0U;
-  if (const int rc = mdb_dbi_open(txn, meta_name, flags, &opened.meta))
-    return rc;
-  if (const int rc = mdb_dbi_open(txn, log_name, flags | MDB_INTEGERKEY, &opened.log))
-    return rc;
-  if (const int rc = mdb_dbi_open(txn, heads_name, flags, &opened.heads))
-    return rc;
-  if (const int rc = mdb_dbi_open(txn, snapshots_name, flags, &opened.snapshots))
-    return rc;
-  return open_added(txn, flags, opened);
-}
-
-int add_absent_databases(MDB_txn* txn, databases& opened) noexcept {
-  return open_added(txn, MDB_CREATE, opened);
-}
-
-int find_misnamed_database(MDB_txn* txn, const databases& opened, std::string& name) {
-  constexpr std::array<std::string_view, 7> known{
-      log_name, heads_name, meta_name, snapshots_name, schemas_name, tags_name, reservations_name};
-  const std::array added{opened.schemas, opened.tags, opened.reservations};
-  if (std::ranges::find(added, absent_database) == added.end())
-    return 0;
-  MDB_dbi names = 0;
-  if (const int rc = mdb_dbi_open(txn, nullptr, 0, &names))
-    return rc;
-  cursor at;
-  if (const int rc = at.open(txn, names))
-    return rc;
-  MDB_val key{};
-  MDB_val record{};
-  int rc = 0;
-  while ((rc = mdb_cursor_get(at.get(), &key, &record, MDB_NEXT)) == 0) {
-    const std::string_view found{static_cast<const char*>(key.mv_data), key.mv_size};
-    if (std::ranges::find(known, found) == known.end()) {
-      name = found;
-      return 0;
-    }
-  }
-  return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
 bool as_words(const MDB_val& value, words_view& words) noexcept {
   constexpr std::size_t word = sizeof(std::uint64_t);
   if (value.mv_size % word != 0 || reinterpret_cast<std::uintptr_t>(value.mv_data) % word != 0)
@@ -199,27 +104,17 @@ int get_words(MDB_txn* txn, MDB_dbi database, std::span<const std::byte> key,
   return as_words(found, value) ? 0 : MDB_CORRUPTED;
 }
 
-int get_record(MDB_cursor* log, MDB_cursor_op operation, std::uint64_t& position,
-               words_view& value) noexcept {
-  MDB_val key{sizeof(position), &position};
+int get_numbered(MDB_cursor* rows, MDB_cursor_op operation, std::uint64_t& number,
+                 words_view& value) noexcept {
+  MDB_val key{sizeof(number), &number};
   MDB_val found{};
-  if (const int rc = mdb_cursor_get(log, &key, &found, operation))
+  if (const int rc = mdb_cursor_get(rows, &key, &found, operation))
     return rc;
-  if (key.mv_size != sizeof(position))
+  if (key.mv_size != sizeof(number))
     return MDB_CORRUPTED;
-  if (key.mv_data != &position)
-    std::memcpy(&position, key.mv_data, sizeof(position));
+  if (key.mv_data != &number)
+    std::memcpy(&number, key.mv_data, sizeof(number));
   return as_words(found, value) ? 0 : MDB_CORRUPTED;
-}
-
-int last_log_position(MDB_txn* txn, const databases& dbs, std::uint64_t& position) noexcept {
-  cursor log;
-  if (const int rc = log.open(txn, dbs.log))
-    return rc;
-  words_view ignored;
-  position = 0;
-  const int rc = get_record(log.get(), MDB_LAST, position, ignored);
-  return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 } // namespace cairn::detail

@@ -45,9 +45,4 @@ int write_meta(MDB_txn* txn, MDB_dbi meta, const meta_key& key, Record record) n
   return mdb_put(txn, meta, &lmdb_key, &value, 0);
 }
 
-/// Makes the LMDB file `options.file`, which must not exist, with what `fill` writes into it and
-/// commits. A crash leaves either no file of that name or a whole one; the caller syncs the
-/// directory. `fill` returns LMDB's code. Errors: `io_failed`.
-result<void> create_env_file(const env_options& options, function_ref<int(const lmdb_env&)> fill);
-
 } // namespace cairn::detail

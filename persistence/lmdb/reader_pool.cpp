@@ -18,12 +18,9 @@ std::int64_t now_ms() noexcept {
 
 } // namespace
 
-reader_pool::reader_pool(const lmdb_env& env, const databases& dbs, std::size_t max_readers,
+reader_pool::reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers,
                          std::chrono::milliseconds patience)
-  : env_{env}, dbs_{dbs}, scanned_{dbs.log}, max_readers_{max_readers}, patience_{patience} {}
-
-reader_pool::reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers)
-  : env_{env}, dbs_{}, scanned_{scanned}, max_readers_{max_readers} {}
+  : env_{env}, scanned_{scanned}, max_readers_{max_readers}, patience_{patience} {}
 
 bool reader_pool::lease::due() const noexcept {
   return now_ms() - slot_->since_ms.load(std::memory_order_relaxed) >= longest_reader_ms;

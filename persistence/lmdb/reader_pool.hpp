@@ -24,12 +24,13 @@ class reader_pool {
   };
 
 public:
-  /// `max_readers`: as given to the environment. `patience`: how long somebody waits for others to
-  /// give their transactions back; it may be the waiting thread itself that holds one.
-  reader_pool(const lmdb_env& env, const databases& dbs, std::size_t max_readers,
-              std::chrono::milliseconds patience = std::chrono::seconds{10});
-  /// Of another file than a journal, with a cursor on its database `scanned`.
-  reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers);
+  static constexpr std::chrono::milliseconds usual_patience{10'000};
+
+  /// Each transaction comes with a cursor on the database `scanned`. `max_readers`: as given to the
+  /// environment. `patience`: how long a thread waits for others to give their transactions back;
+  /// it may be the waiting thread itself that holds one.
+  reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers,
+              std::chrono::milliseconds patience = usual_patience);
   ~reader_pool() { close(); }
   reader_pool(const reader_pool&) = delete;
   reader_pool& operator=(const reader_pool&) = delete;
@@ -48,10 +49,6 @@ public:
 
     MDB_txn* txn() const noexcept { return slot_->txn; }
     MDB_cursor* cursor() const noexcept { return slot_->cursor; }
-
-    // Of a journal's reader.
-    MDB_cursor* log() const noexcept { return cursor(); }
-    const databases& dbs() const noexcept { return pool_->dbs_; }
 
     /// Whether it has been held for so long that it must be renewed (50 ms).
     bool due() const noexcept;
@@ -86,10 +83,9 @@ private:
   result<void> adopt_grown_map();
 
   const lmdb_env& env_;
-  const databases dbs_;
   const MDB_dbi scanned_;
   const std::size_t max_readers_;
-  const std::chrono::milliseconds patience_ = std::chrono::seconds{10};
+  const std::chrono::milliseconds patience_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -7,6 +7,18 @@
 #include <string>
 
 namespace cairn::detail {
+namespace {
+
+bool decode(std::span<const std::byte> key, words_view value, stream_head& head) noexcept {
+  if (!is_intact(key, value, words_of<head_record>))
+    return false;
+  head_record row;
+  std::memcpy(&row, value.data(), sizeof(row));
+  head = {row.version, row.position};
+  return true;
+}
+
+} // namespace
 
 int read_head_row(MDB_txn* txn, MDB_dbi database, std::string_view name,
                   stream_head& head) noexcept {
@@ -20,12 +32,13 @@ int read_head_row(MDB_txn* txn, MDB_dbi database, std::string_view name,
     return 0;
   if (rc != 0)
     return rc;
-  if (!is_intact(key.bytes(), value, words_of<head_record>))
-    return MDB_CORRUPTED;
-  head_record row;
-  std::memcpy(&row, value.data(), sizeof(row));
-  head = {row.version, row.position};
-  return 0;
+  return decode(key.bytes(), value, head) ? 0 : MDB_CORRUPTED;
+}
+
+bool decode_head_row(const MDB_val& key, const MDB_val& value, stream_head& head) noexcept {
+  words_view words;
+  return as_words(value, words)
+         && decode({static_cast<const std::byte*>(key.mv_data), key.mv_size}, words, head);
 }
 
 error head_row_error(const stream_id& stream, int rc) {

@@ -1,6 +1,9 @@
 #pragma once
 
-#include "lmdb/lmdb_env.hpp"
+#include "lmdb_journal/databases.hpp"
+
+#include <cairn/append.hpp>
+#include <cairn/ids.hpp>
 
 #include <optional>
 #include <string_view>
@@ -11,6 +14,9 @@ namespace cairn::detail {
 /// MDB_CORRUPTED if it is damaged.
 int read_head_row(MDB_txn* txn, MDB_dbi database, std::string_view name,
                   stream_head& head) noexcept;
+
+/// The same of a row that a cursor has found; false if it is damaged.
+bool decode_head_row(const MDB_val& key, const MDB_val& value, stream_head& head) noexcept;
 
 /// What it means to a caller that `read_head_row` failed with `rc`: `corrupt_journal` or
 /// `io_failed`.

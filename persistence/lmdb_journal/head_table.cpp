@@ -35,6 +35,16 @@ std::optional<stream_head> head_table::committed(std::string_view name, std::uin
   return std::nullopt;
 }
 
+void head_table::visit_committed(function_ref<void(std::string_view, stream_head)> visitor) const {
+  constexpr std::uint64_t buckets_at_once = 1024;
+  for (std::uint64_t first = 0; first <= mask_; first += buckets_at_once) {
+    const std::lock_guard lock{mutex_};
+    for (std::uint64_t i = first; i <= mask_ && i < first + buckets_at_once; ++i)
+      for (const head_entry* entry = buckets_[i]; entry; entry = entry->next_in_bucket)
+        visitor(entry->name(), entry->committed);
+  }
+}
+
 head_entry* head_table::find(std::string_view name, std::uint64_t hash) const noexcept {
   for (head_entry* entry = bucket_of(hash); entry; entry = entry->next_in_bucket)
     if (entry->hash == hash && entry->name() == name)

@@ -2,6 +2,8 @@
 
 #include "records/record.hpp"
 
+#include <cairn/append.hpp>
+#include <cairn/function_ref.hpp>
 #include <cairn/ids.hpp>
 
 #include <cstddef>
@@ -69,6 +71,11 @@ public:
 
   /// The newest durable head, if the table knows the stream.
   std::optional<stream_head> committed(std::string_view name, std::uint64_t hash) const;
+
+  /// Calls `visitor` with the name and the newest durable head of each stream in the table. Takes
+  /// the lock for a part of the table at a time: a stream that comes in meanwhile may be missing,
+  /// and one that leaves has its head on disk. `visitor` must be short.
+  void visit_committed(function_ref<void(std::string_view, stream_head)> visitor) const;
 
   // The writer's thread (or before it starts).
 

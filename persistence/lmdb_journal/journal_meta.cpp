@@ -13,23 +13,6 @@ const meta_key heads_key = key_named("heads");
 const meta_key tags_key = key_named("tags");
 const meta_key reservations_key = key_named("reserved");
 
-int write_new_journal(const lmdb_env& env, message_id id) noexcept {
-  transaction txn;
-  databases dbs;
-  if (const int rc = txn.begin(env, 0))
-    return rc;
-  if (const int rc = open_databases(txn.get(), true, dbs))
-    return rc;
-  const format_record format{{}, journal_magic, journal_format_version, id.high(), id.low()};
-  if (const int rc = write_meta(txn.get(), dbs.meta, format_key, format))
-    return rc;
-  if (const int rc = write_owner_epoch(txn.get(), dbs, 0))
-    return rc;
-  if (const int rc = write_checkpoints(txn.get(), dbs, 0))
-    return rc;
-  return txn.commit();
-}
-
 } // namespace
 
 result<format_record> read_format(MDB_txn* txn, const databases& dbs) {
@@ -95,8 +78,21 @@ int write_checkpoints(MDB_txn* txn, const databases& dbs, std::uint64_t position
   return 0;
 }
 
-result<void> create_journal_file(const env_options& options, message_id id) {
-  return create_env_file(options, [&](const lmdb_env& env) { return write_new_journal(env, id); });
+int write_new_journal(const lmdb_env& env, message_id id) noexcept {
+  transaction txn;
+  databases dbs;
+  if (const int rc = txn.begin(env, 0))
+    return rc;
+  if (const int rc = open_databases(txn.get(), true, dbs))
+    return rc;
+  const format_record format{{}, journal_magic, journal_format_version, id.high(), id.low()};
+  if (const int rc = write_meta(txn.get(), dbs.meta, format_key, format))
+    return rc;
+  if (const int rc = write_owner_epoch(txn.get(), dbs, 0))
+    return rc;
+  if (const int rc = write_checkpoints(txn.get(), dbs, 0))
+    return rc;
+  return txn.commit();
 }
 
 } // namespace cairn::detail

@@ -1,12 +1,12 @@
 #pragma once
 
-#include "lmdb/lmdb_env.hpp"
+#include "lmdb_journal/databases.hpp"
 
 #include <cairn/ids.hpp>
 
 #include <algorithm>
 
-/// What the database `meta` holds, and the creation of a journal's file; specified in FORMAT.md.
+/// What the database `meta` holds, and what a new journal consists of; specified in FORMAT.md.
 namespace cairn::detail {
 
 inline constexpr std::uint64_t journal_magic = 0x4c4e4a4e52494143; // "CAIRNJNL" in the file
@@ -53,9 +53,7 @@ int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) n
 /// All of them.
 int write_checkpoints(MDB_txn* txn, const databases& dbs, std::uint64_t position) noexcept;
 
-/// Makes an empty journal with this id at `options.file`, which must not exist. A crash leaves
-/// either no file of that name or a whole journal; the caller syncs the directory. Errors:
-/// `io_failed`.
-result<void> create_journal_file(const env_options& options, message_id id);
+/// Writes what an empty journal with this id consists of into a new file. Returns LMDB's code.
+int write_new_journal(const lmdb_env& env, message_id id) noexcept;
 
 } // namespace cairn::detail

@@ -6,6 +6,7 @@
 #include "lmdb_journal/lmdb_writer.hpp"
 #include "lmdb_journal/schema_rows.hpp"
 #include "lmdb_journal/snapshot_rows.hpp"
+#include "lmdb_journal/stream_list.hpp"
 #include "lmdb_journal/stream_walk.hpp"
 #include "lmdb_journal/tag_rows.hpp"
 #include "records/text_check.hpp"
@@ -20,9 +21,10 @@
 namespace cairn {
 namespace {
 
+using detail::journal_reader;
+using detail::journal_readers;
 using detail::lmdb_store;
 using detail::lmdb_writer;
-using detail::reader_pool;
 
 detail::writer_options writer_options_of(const lmdb_journal_options& options) {
   detail::writer_options own{
@@ -43,7 +45,7 @@ struct journal_parts {
       writer{store.env, store.dbs, writer_options_of(options)} {}
 
   lmdb_store store;
-  reader_pool readers;
+  journal_readers readers;
   lmdb_writer writer;
 };
 
@@ -80,7 +82,7 @@ public:
   result<stream_head> head(const stream_id& stream) const override {
     if (auto usable = check_usable(); !usable)
       return std::move(usable).error();
-    if (const auto known = parts_->writer.head(stream))
+    if (const auto known = parts_->writer.tail().head(stream))
       return *known;
     auto reader = parts_->readers.acquire();
     if (!reader)
@@ -95,7 +97,7 @@ public:
       return std::move(usable).error();
     // First the table, then the transaction: an entry leaves the table only after its row is
     // committed, so what is missing here is there.
-    const auto known = parts_->writer.head(stream);
+    const auto known = parts_->writer.tail().head(stream);
     auto reader = parts_->readers.acquire();
     if (!reader)
       return std::move(reader).error();
@@ -125,7 +127,8 @@ public:
     if (auto checked = detail::check_tag(tag); !checked)
       return std::move(checked).error();
     const std::uint64_t last = last_position();
-    const auto in_memory = parts_->writer.tagged(tag, from_position); // before the transaction
+    const auto in_memory =
+        parts_->writer.tail().tagged(tag, from_position); // before the transaction
     auto reader = parts_->readers.acquire();
     if (!reader)
       return std::move(reader).error();
@@ -137,7 +140,7 @@ public:
       return std::move(usable).error();
     if (auto checked = detail::check_key(key); !checked)
       return std::move(checked).error();
-    auto known = parts_->writer.holder(key); // before the transaction, as in replay
+    auto known = parts_->writer.tail().holder(key); // before the transaction, as in replay
     auto reader = parts_->readers.acquire();
     if (!reader)
       return std::move(reader).error();
@@ -146,6 +149,16 @@ public:
       if (const int rc = detail::read_head_row(reader->txn(), reader->dbs().reservations, key, row))
         return detail::holder_row_error(key, rc);
     return detail::holder_at(reader->txn(), reader->dbs(), known.value_or(row));
+  }
+
+  result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override {
+    if (auto usable = check_usable(); !usable)
+      return usable;
+    auto in_memory = parts_->writer.tail().streams(prefix); // before the transaction, as in replay
+    auto reader = parts_->readers.acquire();
+    if (!reader)
+      return std::move(reader).error();
+    return detail::visit_head_rows(*reader, prefix, std::move(in_memory), visitor);
   }
 
   void submit_snapshot(snapshot_draft snapshot) override {
@@ -174,7 +187,7 @@ public:
     const std::lock_guard one_at_a_time{schemas_mutex_};
     if (auto usable = check_usable(); !usable) // still: `close` waits for this lock
       return usable;
-    auto words = detail::judge_schemas(*this, used);
+    auto words = detail::judge_schemas(*this, *this, used);
     if (!words)
       return std::move(words).error();
     return words->empty() ? result<void>{} : parts_->writer.append_schemas(*words);
@@ -237,8 +250,7 @@ private:
     return {};
   }
 
-  static result<stream_head> stored_head(const reader_pool::lease& reader,
-                                         const stream_id& stream) {
+  static result<stream_head> stored_head(const journal_reader& reader, const stream_id& stream) {
     stream_head head;
     if (const int rc = detail::read_head_row(reader.txn(), reader.dbs().heads, stream.name(), head))
       return detail::head_row_error(stream, rc);

@@ -6,6 +6,7 @@
 #include "lmdb_journal/lmdb_store.hpp"
 #include "lmdb_journal/schema_rows.hpp"
 #include "lmdb_journal/snapshot_rows.hpp"
+#include "lmdb_journal/stream_list.hpp"
 #include "lmdb_journal/stream_walk.hpp"
 #include "lmdb_journal/tag_rows.hpp"
 #include "lmdb_journal/tail_overlay.hpp"
@@ -20,8 +21,9 @@
 namespace cairn {
 namespace {
 
+using detail::journal_reader;
+using detail::journal_readers;
 using detail::lmdb_store;
-using detail::reader_pool;
 
 struct reading_parts {
   reading_parts(lmdb_store opened, const lmdb_journal_options& options)
@@ -29,7 +31,7 @@ struct reading_parts {
       tail{2 * options.flush_interval_events} {}
 
   lmdb_store store;
-  reader_pool readers;
+  journal_readers readers;
   detail::tail_overlay tail;
 };
 
@@ -107,6 +109,15 @@ public:
     return detail::holder_at(found->reader.txn(), found->reader.dbs(), found->head);
   }
 
+  result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override {
+    if (auto usable = check_usable(); !usable)
+      return usable;
+    auto found = parts_->tail.locate_streams(parts_->readers, prefix);
+    if (!found)
+      return std::move(found).error();
+    return detail::visit_head_rows(found->reader, prefix, std::move(found->heads), visitor);
+  }
+
   void submit_snapshot(snapshot_draft) override {}
 
   result<bool> load_snapshot(const stream_id& stream,
@@ -123,7 +134,7 @@ public:
   }
 
   result<void> declare_schemas(const schema_declaration& used) override {
-    auto words = detail::judge_schemas(*this, used);
+    auto words = detail::judge_schemas(*this, *this, used);
     return words ? result<void>{} : std::move(words).error();
   }
 
@@ -195,13 +206,13 @@ private:
     return {};
   }
 
-  result<reader_pool::lease> acquire() const {
+  result<journal_reader> acquire() const {
     if (auto usable = check_usable(); !usable)
       return std::move(usable).error();
     return parts_->readers.acquire();
   }
 
-  static result<std::uint64_t> last_in(const reader_pool::lease& reader) {
+  static result<std::uint64_t> last_in(const journal_reader& reader) {
     std::uint64_t last = 0;
     if (const int rc = detail::last_log_position(reader.txn(), reader.dbs(), last))
       return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);

@@ -2,30 +2,13 @@
 
 #include "lmdb_journal/journal_meta.hpp"
 
-#include <algorithm>
 #include <string>
-
-#include <unistd.h>
-
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
 
 namespace cairn::detail {
 namespace {
 
 constexpr std::size_t least_map_bytes = std::size_t{1} << 20;
 constexpr std::size_t most_event_bytes = std::size_t{256} << 20;
-
-std::size_t map_bytes_here(std::size_t wanted) noexcept {
-#ifdef RUNNING_ON_VALGRIND
-  constexpr std::size_t most_under_valgrind = std::size_t{1} << 30;
-  if (RUNNING_ON_VALGRIND)
-    return std::min(wanted, most_under_valgrind);
-#endif
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  return (wanted + page - 1) / page * page;
-}
 
 result<void> check_options(const lmdb_journal_options& options) {
   const auto refuse = [](std::string text) {
@@ -42,15 +25,6 @@ result<void> check_options(const lmdb_journal_options& options) {
   if (options.max_readers == 0 || options.max_readers > 65'536)
     return refuse("max_readers must be from 1 to 65536");
   return {};
-}
-
-result<page_verdict> look_at_pages(const lmdb_env& env, const store_options& how) {
-  if (auto whole = env.check_file_size(); !whole)
-    return std::move(whole).error();
-  env.check_readers();
-  if (!how.check_pages)
-    return page_verdict::sound;
-  return check_pages(env, [](std::uint64_t, std::string_view) {});
 }
 
 result<databases> open_and_check(const lmdb_env& env, bool read_only) {
@@ -85,39 +59,21 @@ result<databases> open_and_check(const lmdb_env& env, bool read_only) {
 result<lmdb_store> open_store(const lmdb_journal_options& options, const store_options& how) {
   if (auto checked = check_options(options); !checked)
     return std::move(checked).error();
-  const bool create = options.create && !how.read_only;
-  auto guard = directory_guard::enter({.directory = options.directory,
-                                       .create = create,
-                                       .allow_fuse = options.allow_fuse,
-                                       .exclusive = !how.read_only});
-  if (!guard)
-    return std::move(guard).error();
-  const env_options env_opts{.file = guard->file(),
-                             .map_bytes = map_bytes_here(options.map_bytes),
-                             .max_readers = options.max_readers,
-                             .read_only = how.read_only};
-  if (!guard->has_file()) {
-    if (!create)
-      return error{errc::not_found, "there is no journal in " + options.directory.string()};
-    if (auto created = create_journal_file(env_opts, how.new_id); !created)
-      return std::move(created).error();
-    if (auto synced = guard->sync(); !synced)
-      return std::move(synced).error();
-  }
-  if (auto admitted = guard->admit_file(); !admitted)
-    return std::move(admitted).error();
-  if (auto checked = check_root_pages(env_opts.file); !checked)
-    return std::move(checked).error();
-  auto env = lmdb_env::open(env_opts);
-  if (!env)
-    return std::move(env).error();
-  auto verdict = look_at_pages(*env, how);
-  if (!verdict)
-    return std::move(verdict).error();
-  auto dbs = open_and_check(*env, how.read_only);
+  auto file = open_file({.directory = options.directory,
+                         .absence = "there is no journal",
+                         .create = options.create,
+                         .allow_fuse = options.allow_fuse,
+                         .read_only = how.read_only,
+                         .check_pages = how.check_pages,
+                         .map_bytes = options.map_bytes,
+                         .max_readers = options.max_readers},
+                        [&](const lmdb_env& env) { return write_new_journal(env, how.new_id); });
+  if (!file)
+    return std::move(file).error();
+  auto dbs = open_and_check(file->env, how.read_only);
   if (!dbs)
     return std::move(dbs).error();
-  return lmdb_store{*std::move(guard), *std::move(env), *dbs, *verdict};
+  return lmdb_store{*std::move(file), *dbs};
 }
 
 } // namespace cairn::detail

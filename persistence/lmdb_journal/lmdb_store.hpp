@@ -1,20 +1,16 @@
 #pragma once
 
-#include "lmdb/directory_guard.hpp"
-#include "lmdb/lmdb_env.hpp"
-#include "lmdb/page_check.hpp"
+#include "lmdb/lmdb_file.hpp"
+#include "lmdb_journal/databases.hpp"
 
 #include <cairn/ids.hpp>
 #include <cairn/lmdb_journal.hpp>
 
 namespace cairn::detail {
 
-/// An open journal's directory, environment and databases.
-struct lmdb_store {
-  directory_guard guard;
-  lmdb_env env;
+/// An open journal's file and databases.
+struct lmdb_store : lmdb_file {
   databases dbs;
-  page_verdict pages; ///< `sound` if they were not looked at.
 };
 
 struct store_options {

@@ -1,8 +1,8 @@
 #include <cairn/lmdb_journal.hpp>
 
-#include "lmdb/reader_pool.hpp"
 #include "lmdb_journal/head_rows.hpp"
 #include "lmdb_journal/journal_meta.hpp"
+#include "lmdb_journal/journal_reader.hpp"
 #include "lmdb_journal/lmdb_store.hpp"
 #include "lmdb_journal/schema_rows.hpp"
 #include "lmdb_journal/stream_walk.hpp"
@@ -21,7 +21,8 @@
 namespace cairn {
 namespace {
 
-using detail::reader_pool;
+using detail::journal_reader;
+using detail::journal_readers;
 using detail::words_view;
 
 /// Where a stream begins and ends in the log.
@@ -56,7 +57,7 @@ error contradiction(std::string text) {
 /// log's end: a row is then what the log made it, or what it was at a moment since the checkpoint.
 class verification {
 public:
-  explicit verification(reader_pool& readers) : readers_{readers} {}
+  explicit verification(journal_readers& readers) : readers_{readers} {}
 
   result<lmdb_verification> run() {
     auto reader = readers_.acquire();
@@ -83,7 +84,7 @@ public:
 private:
   /// Takes in the whole log as of the transaction in which `reader` is then: reading renews it, and
   /// somebody may be writing, so what has come meanwhile is read as well, until nothing has.
-  result<void> read_log(reader_pool::lease& reader) {
+  result<void> read_log(journal_reader& reader) {
     const auto checkpoints = detail::read_checkpoints(reader.txn(), reader.dbs());
     if (!checkpoints)
       return checkpoints.error();
@@ -140,7 +141,7 @@ private:
   }
 
   /// A row may trail the log, but not behind the checkpoint, and it must lie on its stream.
-  result<void> check_heads(const reader_pool::lease& reader, std::uint64_t checkpoint) {
+  result<void> check_heads(const journal_reader& reader, std::uint64_t checkpoint) {
     for (const auto& [name, extent] : streams_) {
       stream_head row;
       const int rc = detail::read_head_row(reader.txn(), reader.dbs().heads, name, row);
@@ -163,7 +164,7 @@ private:
   }
 
   /// A row that was not found is of no stream.
-  result<void> check_row_count(const reader_pool::lease& reader) const {
+  result<void> check_row_count(const journal_reader& reader) const {
     MDB_stat rows{};
     mdb_stat(reader.txn(), reader.dbs().heads, &rows);
     if (rows.ms_entries != heads_found_)
@@ -172,7 +173,7 @@ private:
     return {};
   }
 
-  result<void> check_snapshots(const reader_pool::lease& reader) {
+  result<void> check_snapshots(const journal_reader& reader) {
     detail::cursor rows;
     if (const int rc = rows.open(reader.txn(), reader.dbs().snapshots))
       return detail::lmdb_error(errc::io_failed, "cannot read the snapshots", rc);
@@ -194,7 +195,7 @@ private:
 
   /// A key that was last changed before the checkpoint has the row that the change left; other rows
   /// may be those of any moment since then.
-  result<void> check_reservations(const reader_pool::lease& reader, std::uint64_t checkpoint) {
+  result<void> check_reservations(const journal_reader& reader, std::uint64_t checkpoint) {
     for (const auto& [key, last] : keys_) {
       stream_head row;
       if (const int rc = detail::read_head_row(reader.txn(), reader.dbs().reservations, key, row))
@@ -216,7 +217,7 @@ private:
   }
 
   /// As of a checkpoint the rows are exactly those of the log before it; later ones may be there.
-  result<void> check_tags(const reader_pool::lease& reader) {
+  result<void> check_tags(const journal_reader& reader) {
     if (reader.dbs().tags == detail::absent_database)
       return {};
     detail::cursor rows;
@@ -244,7 +245,7 @@ private:
     return {};
   }
 
-  result<void> check_schemas(const reader_pool::lease& reader) {
+  result<void> check_schemas(const journal_reader& reader) {
     detail::schema_history history;
     auto read = detail::visit_schema_rows(
         reader.txn(), reader.dbs(), [&](const schema_generation& next) { history.add(next); });
@@ -261,7 +262,7 @@ private:
     return found != streams_.end() && header.version <= found->second.head.version;
   }
 
-  reader_pool& readers_;
+  journal_readers& readers_;
   std::unordered_map<std::string, stream_extent> streams_;
   std::unordered_map<std::string, last_change> keys_;
   std::uint64_t held_rows_ = 0;
@@ -277,7 +278,7 @@ result<lmdb_verification> verify_lmdb_journal(lmdb_journal_options options) {
   auto store = detail::open_store(options, {.read_only = true, .check_pages = true});
   if (!store)
     return std::move(store).error();
-  reader_pool readers{store->env, store->dbs, options.max_readers};
+  journal_readers readers{store->env, store->dbs, options.max_readers};
   auto found = verification{readers}.run();
   if (found)
     found->unfinished_commit = store->pages == detail::page_verdict::unfinished_commit;

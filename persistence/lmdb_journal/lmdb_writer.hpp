@@ -2,10 +2,11 @@
 
 #include "journal/append_queue.hpp"
 #include "journal/commit_signal.hpp"
+#include "journal/sequencer.hpp"
 #include "lmdb/storage_watch.hpp"
-#include "lmdb_journal/log_tail.hpp"
-#include "lmdb_journal/trailing_heads.hpp"
-#include "lmdb_journal/trailing_tags.hpp"
+#include "lmdb_journal/tail_index.hpp"
+
+#include <cairn/journal.hpp>
 
 #include <atomic>
 #include <functional>
@@ -48,20 +49,8 @@ public:
   /// `journal_stopped`.
   result<void> append_schemas(std::span<const std::uint64_t> message);
 
-  /// As of the last durable commit. `nullopt`: look into the database, in a transaction that begins
-  /// afterwards.
-  std::optional<stream_head> head(const stream_id& stream) const {
-    return heads_.committed(stream.name(), stream.hash());
-  }
-  /// The event that reserved the key last, version 0 if nobody holds it; `nullopt`: as for `head`.
-  std::optional<stream_head> holder(std::string_view key) const;
-  /// The positions of events with the tag that no row says yet, as of the last durable commit. Look
-  /// for the others in a transaction that begins afterwards.
-  std::vector<std::uint64_t> tagged(std::string_view tag, std::uint64_t from) const {
-    std::vector<std::uint64_t> positions;
-    tags_.positions(tag, from, positions);
-    return positions;
-  }
+  /// What rows on disk may lack, as of the last durable commit.
+  const tail_index& tail() const noexcept { return tail_; }
   std::uint64_t last_position() const noexcept {
     return last_position_.load(std::memory_order_acquire);
   }
@@ -74,29 +63,19 @@ private:
 
   result<void> take_over();
   result<void> replay_tail();
-  bool take_in_head(const tail_record& record);
-  void take_in_reservations(const tail_record& record);
   void run();
   void commit(append_batch& batch);
-  bool commit_appends(append_batch& batch, trailing trail);
+  bool commit_appends(append_batch& batch, std::uint64_t time_ns, trailing trail);
   int fill_transaction(MDB_txn* txn, append_batch& batch, trailing trail);
   int append_all(MDB_txn* txn, append_batch& batch);
   void prefetch(const std::vector<std::unique_ptr<append_operation>>& operations,
                 std::size_t current) const noexcept;
-  int append_one(MDB_txn* txn, MDB_cursor* log, append_operation& operation);
-  int put(MDB_cursor* log, std::span<capnp::word> record, const event_header& header);
-  int find_head(MDB_txn* txn, const stream_id& stream, head_entry*& entry);
-  int find_holder(MDB_txn* txn, std::string_view key, head_entry*& entry);
-  int check_reservations(MDB_txn* txn, append_operation& operation,
-                         std::optional<error>& objection);
-  int reserve(MDB_txn* txn, const append_operation& operation);
   int write_snapshots(MDB_txn* txn, const append_batch& batch);
   std::optional<error> objection_of_storage(append_batch& batch);
   int check_owner(MDB_txn* txn);
   error why_aborted(int rc, std::string_view what) const;
   std::uint64_t now_ns() const;
   void publish(const append_batch& batch);
-  void roll_back() noexcept;
   void abandon(append_batch& batch, int rc);
   void commit_failed(append_batch& batch, int rc);
   void stop_writing(error why);
@@ -107,12 +86,7 @@ private:
   const databases dbs_;
   const writer_options options_;
   append_queue queue_;
-  head_table heads_;
-  trailing_heads head_rows_;
-  head_table holders_; // by key
-  trailing_heads holder_rows_;
-  trailing_tags tags_;
-  trailing_flush flush_;
+  tail_index tail_;
   std::optional<storage_watch> storage_;
 
   // From the beginning of a write transaction until it is known whether another may follow: LMDB
@@ -122,8 +96,7 @@ private:
 
   // The thread's own.
   std::uint64_t epoch_ = 0;
-  std::uint64_t next_position_ = 1; // in the commit that is being written
-  std::uint64_t commit_time_ns_ = 0;
+  sequencer sequencer_;
 
   commit_signal committed_;
   std::atomic<std::uint64_t> last_position_ = 0;

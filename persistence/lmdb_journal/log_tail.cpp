@@ -1,5 +1,7 @@
 #include "lmdb_journal/log_tail.hpp"
 
+#include "records/text_check.hpp"
+
 #include <string>
 
 namespace cairn::detail {
@@ -31,7 +33,7 @@ result<std::string> stream_at(MDB_txn* txn, const databases& dbs, std::uint64_t 
   words_view value;
   int rc = log.open(txn, dbs.log);
   if (rc == 0)
-    rc = get_record(log.get(), MDB_SET, key, value);
+    rc = get_numbered(log.get(), MDB_SET, key, value);
   if (rc == MDB_NOTFOUND)
     return error{errc::corrupt_journal,
                  "the log has no record at position " + std::to_string(position)};
@@ -58,7 +60,7 @@ result<std::uint64_t> read_tail(MDB_txn* txn, const databases& dbs, std::uint64_
   for (MDB_cursor_op operation = MDB_SET_RANGE;; operation = MDB_NEXT, ++expected) {
     std::uint64_t position = expected;
     words_view value;
-    const int rc = get_record(log.get(), operation, position, value);
+    const int rc = get_numbered(log.get(), operation, position, value);
     if (rc == MDB_NOTFOUND)
       return expected - 1;
     if (rc != 0 && rc != MDB_CORRUPTED)
@@ -72,6 +74,26 @@ result<std::uint64_t> read_tail(MDB_txn* txn, const databases& dbs, std::uint64_
     if (auto visited = visit_record(position, value, visitor); !visited)
       return std::move(visited).error();
   }
+}
+
+result<std::uint64_t> gather_tail(MDB_txn* txn, const databases& dbs, const checkpoints& rows,
+                                  std::uint64_t after, tail_sink& into) {
+  return read_tail(txn, dbs, after, [&](const tail_record& record) {
+    if (record.position > rows.heads && !into.add_head(record))
+      return false;
+    if (record.position > rows.reservations)
+      for (const auto wanted : record.event.reservations())
+        if (const std::string_view key{wanted.getKey().begin(), wanted.getKey().size()};
+            fits_as_key(key))
+          into.add_holder(key, record.position,
+                          wanted.getRelease() ? stream_head{} : record.head());
+    if (record.position > rows.tags)
+      for (const auto tag : record.event.tags())
+        if (const std::string_view text{tag.begin(), tag.size()}; fits_as_tag(text))
+          into.add_tag(text, record.position);
+    into.added(record.position);
+    return true;
+  });
 }
 
 } // namespace cairn::detail

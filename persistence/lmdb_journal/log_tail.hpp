@@ -1,6 +1,10 @@
 #pragma once
 
-#include "lmdb/lmdb_env.hpp"
+#include "lmdb_journal/databases.hpp"
+#include "lmdb_journal/journal_meta.hpp"
+
+#include <cairn/append.hpp>
+#include <cairn/event_view.hpp>
 
 #include <string>
 #include <string_view>
@@ -22,6 +26,28 @@ struct tail_record {
 /// `corrupt_record`, `corrupt_journal` (a gap, or a record that continues nothing), `io_failed`.
 result<std::uint64_t> read_tail(MDB_txn* txn, const databases& dbs, std::uint64_t after,
                                 function_ref<bool(const tail_record&)> visitor);
+
+/// Takes in what the rows that trail the log lack.
+class tail_sink {
+public:
+  /// The record is its stream's newest. False: it does not continue what is known of its stream.
+  virtual bool add_head(const tail_record& record) = 0;
+  /// The event at `position` reserved the key, and is its `holder` now; or it released the key, and
+  /// `holder` is version 0.
+  virtual void add_holder(std::string_view key, std::uint64_t position, stream_head holder) = 0;
+  virtual void add_tag(std::string_view tag, std::uint64_t position) = 0;
+  /// All that the record at `position` holds has been added.
+  virtual void added(std::uint64_t position) { (void)position; }
+
+protected:
+  ~tail_sink() = default;
+};
+
+/// Adds to `into` what the records after position `after` hold beyond the checkpoint of each
+/// database, and returns the last position. Keys and tags that none can be, which older versions
+/// let pass, are left out. Errors: as for `read_tail`.
+result<std::uint64_t> gather_tail(MDB_txn* txn, const databases& dbs, const checkpoints& rows,
+                                  std::uint64_t after, tail_sink& into);
 
 /// The name of the stream of the event at `position`. Errors: `corrupt_record`, `corrupt_journal`,
 /// `io_failed`.

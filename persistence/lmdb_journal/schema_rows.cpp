@@ -40,7 +40,7 @@ result<void> visit_schema_rows(MDB_txn* txn, const databases& dbs,
   for (std::uint64_t expected = 1;; ++expected) {
     std::uint64_t number = expected;
     words_view value;
-    const int rc = get_record(rows.get(), MDB_NEXT, number, value);
+    const int rc = get_numbered(rows.get(), MDB_NEXT, number, value);
     if (rc == MDB_NOTFOUND)
       return {};
     if (rc == MDB_CORRUPTED || (rc == 0 && number != expected))
@@ -59,7 +59,8 @@ int append_schema_row(MDB_txn* txn, const databases& dbs, std::uint64_t recorded
     return rc;
   std::uint64_t number = 0;
   words_view last;
-  if (const int rc = get_record(rows.get(), MDB_LAST, number, last); rc != 0 && rc != MDB_NOTFOUND)
+  if (const int rc = get_numbered(rows.get(), MDB_LAST, number, last);
+      rc != 0 && rc != MDB_NOTFOUND)
     return rc;
   ++number;
   MDB_val key{sizeof(number), &number};

@@ -1,6 +1,8 @@
 #pragma once
 
-#include "lmdb/lmdb_env.hpp"
+#include "lmdb_journal/databases.hpp"
+
+#include <cairn/snapshot.hpp>
 
 namespace cairn::detail {
 

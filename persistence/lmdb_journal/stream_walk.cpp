@@ -34,7 +34,7 @@ bool is_intact_event(std::uint64_t position, words_view value) noexcept {
 
 } // namespace
 
-stream_walk::stream_walk(reader_pool::lease& reader, const stream_id& stream)
+stream_walk::stream_walk(journal_reader& reader, const stream_id& stream)
   : reader_{reader}, stream_{stream} {}
 
 stream_walk::~stream_walk() = default;
@@ -184,7 +184,7 @@ result<words_view> stream_walk::fetch(std::uint64_t position) {
   const bool adjacent = cursor_at_ != 0 && position == cursor_at_ + 1;
   std::uint64_t key = position;
   words_view value;
-  const int rc = get_record(reader_.log(), adjacent ? MDB_NEXT : MDB_SET, key, value);
+  const int rc = get_numbered(reader_.log(), adjacent ? MDB_NEXT : MDB_SET, key, value);
   cursor_at_ = rc == 0 ? position : 0;
   if (rc == MDB_NOTFOUND || (rc == 0 && key != position))
     return broken_chain(stream_, position);
@@ -205,11 +205,10 @@ result<void> stream_walk::renew_if_due() {
   return reader_.renew();
 }
 
-result<visit> show_record(reader_pool::lease& reader, std::uint64_t position,
-                          event_visitor visitor) {
+result<visit> show_record(journal_reader& reader, std::uint64_t position, event_visitor visitor) {
   std::uint64_t key = position;
   words_view value;
-  const int rc = get_record(reader.log(), MDB_SET, key, value);
+  const int rc = get_numbered(reader.log(), MDB_SET, key, value);
   if (rc == MDB_NOTFOUND)
     return error{errc::corrupt_journal,
                  "the log has no record at position " + std::to_string(position)};
@@ -220,7 +219,7 @@ result<visit> show_record(reader_pool::lease& reader, std::uint64_t position,
   return show(position, value, nullptr, visitor);
 }
 
-result<std::uint64_t> replay_log(reader_pool::lease& reader, std::uint64_t from_position,
+result<std::uint64_t> replay_log(journal_reader& reader, std::uint64_t from_position,
                                  std::uint64_t last_position, event_visitor visitor) {
   MDB_cursor_op operation = MDB_SET;
   for (std::uint64_t next = from_position; next <= last_position; ++next) {
@@ -231,7 +230,7 @@ result<std::uint64_t> replay_log(reader_pool::lease& reader, std::uint64_t from_
     }
     std::uint64_t position = next;
     words_view value;
-    const int rc = get_record(reader.log(), operation, position, value);
+    const int rc = get_numbered(reader.log(), operation, position, value);
     if (rc == MDB_NOTFOUND || (rc == 0 && position != next))
       return error{errc::corrupt_journal,
                    "the log has no record at position " + std::to_string(next)};

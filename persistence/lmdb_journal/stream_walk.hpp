@@ -1,6 +1,13 @@
 #pragma once
 
-#include "lmdb/reader_pool.hpp"
+#include "lmdb_journal/journal_reader.hpp"
+
+#include <cairn/append.hpp>
+#include <cairn/event_view.hpp>
+#include <cairn/ids.hpp>
+
+#include <optional>
+#include <vector>
 
 namespace cairn::detail {
 
@@ -12,7 +19,7 @@ namespace cairn::detail {
 /// up again on the way forward, as long as the read transaction was not renewed.
 class stream_walk {
 public:
-  stream_walk(reader_pool::lease& reader, const stream_id& stream);
+  stream_walk(journal_reader& reader, const stream_id& stream);
   ~stream_walk();
   stream_walk(const stream_walk&) = delete;
   stream_walk& operator=(const stream_walk&) = delete;
@@ -40,7 +47,7 @@ private:
   result<words_view> fetch(std::uint64_t position);
   result<void> renew_if_due();
 
-  reader_pool::lease& reader_;
+  journal_reader& reader_;
   const stream_id& stream_;
   std::vector<run> runs_; // newest first
   std::uint32_t generation_ = 0;
@@ -49,11 +56,10 @@ private:
 };
 
 /// `journal::replay_all` up to `last_position`.
-result<std::uint64_t> replay_log(reader_pool::lease& reader, std::uint64_t from_position,
+result<std::uint64_t> replay_log(journal_reader& reader, std::uint64_t from_position,
                                  std::uint64_t last_position, event_visitor visitor);
 
 /// Visits the one record at `position`.
-result<visit> show_record(reader_pool::lease& reader, std::uint64_t position,
-                          event_visitor visitor);
+result<visit> show_record(journal_reader& reader, std::uint64_t position, event_visitor visitor);
 
 } // namespace cairn::detail

@@ -33,7 +33,7 @@ std::uint64_t position_in(const MDB_val& key, const tag_key& wanted) noexcept {
 
 /// Appends the positions of up to `rows_at_once` rows of the tag, from `from` on. False: those were
 /// the last.
-result<bool> read_rows(const reader_pool::lease& reader, std::string_view tag, std::uint64_t from,
+result<bool> read_rows(const journal_reader& reader, std::string_view tag, std::uint64_t from,
                        std::vector<std::uint64_t>& positions) {
   if (reader.dbs().tags == absent_database)
     return false;
@@ -70,7 +70,7 @@ bool has_tag(const event_view& event, std::string_view tag) {
 
 /// Visits the records, and checks that they are what the index says. Returns where the visitor
 /// stopped, or 0.
-result<std::uint64_t> show_all(reader_pool::lease& reader, std::string_view tag,
+result<std::uint64_t> show_all(journal_reader& reader, std::string_view tag,
                                const std::vector<std::uint64_t>& positions, event_visitor visitor) {
   for (const std::uint64_t position : positions) {
     if (reader.due())
@@ -120,7 +120,7 @@ int write_tag_row(MDB_cursor* rows, std::string_view tag, std::uint64_t position
   return mdb_cursor_put(rows, &lmdb_key, &value, 0);
 }
 
-result<std::uint64_t> replay_tagged(reader_pool::lease& reader, std::string_view tag,
+result<std::uint64_t> replay_tagged(journal_reader& reader, std::string_view tag,
                                     std::uint64_t from_position, std::uint64_t last_position,
                                     const std::vector<std::uint64_t>& in_memory,
                                     event_visitor visitor) {

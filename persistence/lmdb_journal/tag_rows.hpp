@@ -1,8 +1,9 @@
 #pragma once
 
-#include "lmdb/reader_pool.hpp"
+#include "lmdb_journal/journal_reader.hpp"
 
-#include <cairn/journal.hpp>
+#include <cairn/event_batch.hpp>
+#include <cairn/event_view.hpp>
 
 #include <cstdint>
 #include <string_view>
@@ -36,7 +37,7 @@ int write_tag_row(MDB_cursor* rows, std::string_view tag, std::uint64_t position
 
 /// `journal::replay_tag` up to `last_position`. `in_memory`: the positions that had no row when
 /// they were gathered, before the reader began, in ascending order.
-result<std::uint64_t> replay_tagged(reader_pool::lease& reader, std::string_view tag,
+result<std::uint64_t> replay_tagged(journal_reader& reader, std::string_view tag,
                                     std::uint64_t from_position, std::uint64_t last_position,
                                     const std::vector<std::uint64_t>& in_memory,
                                     event_visitor visitor);

@@ -9,7 +9,7 @@
 namespace cairn::detail {
 
 /// By the holder of the lock: so no transaction is older than what was gathered.
-result<reader_pool::lease> tail_overlay::begin(reader_pool& readers) {
+result<journal_reader> tail_overlay::begin(journal_readers& readers) {
   auto reader = readers.acquire();
   if (!reader)
     return reader;
@@ -18,7 +18,8 @@ result<reader_pool::lease> tail_overlay::begin(reader_pool& readers) {
   return reader;
 }
 
-result<tail_overlay::located> tail_overlay::locate(reader_pool& readers, const stream_id& stream) {
+result<tail_overlay::located> tail_overlay::locate(journal_readers& readers,
+                                                   const stream_id& stream) {
   const std::lock_guard lock{mutex_};
   auto reader = begin(readers);
   if (!reader)
@@ -32,7 +33,8 @@ result<tail_overlay::located> tail_overlay::locate(reader_pool& readers, const s
   return located{*std::move(reader), head};
 }
 
-result<tail_overlay::located> tail_overlay::locate_key(reader_pool& readers, std::string_view key) {
+result<tail_overlay::located> tail_overlay::locate_key(journal_readers& readers,
+                                                       std::string_view key) {
   const std::lock_guard lock{mutex_};
   auto reader = begin(readers);
   if (!reader)
@@ -47,7 +49,7 @@ result<tail_overlay::located> tail_overlay::locate_key(reader_pool& readers, std
   return located{*std::move(reader), head};
 }
 
-result<tail_overlay::located_tag> tail_overlay::locate_tagged(reader_pool& readers,
+result<tail_overlay::located_tag> tail_overlay::locate_tagged(journal_readers& readers,
                                                               std::string_view tag,
                                                               std::uint64_t from_position) {
   const std::lock_guard lock{mutex_};
@@ -62,7 +64,20 @@ result<tail_overlay::located_tag> tail_overlay::locate_tagged(reader_pool& reade
   return found;
 }
 
-result<void> tail_overlay::catch_up(const reader_pool::lease& reader) {
+result<tail_overlay::located_streams> tail_overlay::locate_streams(journal_readers& readers,
+                                                                   std::string_view prefix) {
+  const std::lock_guard lock{mutex_};
+  auto reader = begin(readers);
+  if (!reader)
+    return std::move(reader).error();
+  located_streams found{*std::move(reader), {}};
+  for (const auto& [name, head] : heads_)
+    if (name.starts_with(prefix))
+      found.heads.push_back({name, head});
+  return found;
+}
+
+result<void> tail_overlay::catch_up(const journal_reader& reader) {
   const auto from = read_checkpoints(reader.txn(), reader.dbs());
   if (!from)
     return from.error();
@@ -75,18 +90,8 @@ result<void> tail_overlay::catch_up(const reader_pool::lease& reader) {
   }
   if (caught_up_to_ == 0)
     gathered_from_ = from->lowest();
-  const auto take_in = [&](const tail_record& record) {
-    if (record.position > from->heads)
-      heads_.insert_or_assign(std::string{record.stream}, record.head());
-    if (record.position > from->reservations)
-      take_in_reservations(record);
-    if (record.position > from->tags)
-      take_in_tags(record.event);
-    caught_up_to_ = record.position; // one by one: what comes next may be damaged
-    return true;
-  };
   const std::uint64_t known_up_to = std::max(caught_up_to_, from->lowest());
-  auto last = read_tail(reader.txn(), reader.dbs(), known_up_to, take_in);
+  auto last = gather_tail(reader.txn(), reader.dbs(), *from, known_up_to, *this);
   if (!last)
     return std::move(last).error();
   caught_up_to_ = *last;
@@ -94,21 +99,21 @@ result<void> tail_overlay::catch_up(const reader_pool::lease& reader) {
   return {};
 }
 
-void tail_overlay::take_in_reservations(const tail_record& record) {
-  for (const auto wanted : record.event.reservations())
-    holders_.insert_or_assign(
-        std::string{wanted.getKey().begin(), wanted.getKey().size()},
-        key_change{record.position, wanted.getRelease() ? stream_head{} : record.head()});
+bool tail_overlay::add_head(const tail_record& record) {
+  heads_.insert_or_assign(std::string{record.stream}, record.head());
+  return true;
 }
 
-void tail_overlay::take_in_tags(const event_view& event) {
-  for (const auto tag : event.tags()) {
-    auto& positions = tags_[std::string{tag.begin(), tag.size()}];
-    if (!positions.empty() && positions.back() == event.position())
-      continue; // twice in a record, which older versions let pass
-    positions.push_back(event.position());
-    ++tagged_;
-  }
+void tail_overlay::add_holder(std::string_view key, std::uint64_t position, stream_head holder) {
+  holders_.insert_or_assign(std::string{key}, key_change{position, holder});
+}
+
+void tail_overlay::add_tag(std::string_view tag, std::uint64_t position) {
+  auto& positions = tags_[std::string{tag}];
+  if (!positions.empty() && positions.back() == position)
+    return; // twice in a record, which older versions let pass
+  positions.push_back(position);
+  ++tagged_;
 }
 
 } // namespace cairn::detail

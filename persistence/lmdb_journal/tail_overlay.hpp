@@ -1,7 +1,8 @@
 #pragma once
 
-#include "lmdb/reader_pool.hpp"
+#include "lmdb_journal/journal_reader.hpp"
 #include "lmdb_journal/log_tail.hpp"
+#include "lmdb_journal/stream_list.hpp"
 
 #include <cairn/ids.hpp>
 
@@ -14,7 +15,7 @@ namespace cairn::detail {
 
 /// The heads, reservations and tags that the rows on disk lack, for a process that only reads: what
 /// the writing process holds in memory, gathered again from the tail of the log. Any thread.
-class tail_overlay {
+class tail_overlay final : private tail_sink {
 public:
   /// More streams, keys and tagged events than `prune_at` start the gathering afresh from the
   /// newest checkpoint, if it has moved.
@@ -22,27 +23,37 @@ public:
 
   /// A read transaction and the stream's newest head as of it.
   struct located {
-    reader_pool::lease reader;
+    journal_reader reader;
     stream_head head;
   };
 
   /// Errors: those of reading the tail.
-  result<located> locate(reader_pool& readers, const stream_id& stream);
+  result<located> locate(journal_readers& readers, const stream_id& stream);
 
   /// The same for the event that reserved the key last; version 0: nobody holds it.
-  result<located> locate_key(reader_pool& readers, std::string_view key);
+  result<located> locate_key(journal_readers& readers, std::string_view key);
 
   /// A read transaction, the last position as of it, and those of events with the tag that it may
   /// have no rows for.
   struct located_tag {
-    reader_pool::lease reader;
+    journal_reader reader;
     std::uint64_t last;
     std::vector<std::uint64_t> positions;
   };
 
   /// Errors: those of reading the tail.
-  result<located_tag> locate_tagged(reader_pool& readers, std::string_view tag,
+  result<located_tag> locate_tagged(journal_readers& readers, std::string_view tag,
                                     std::uint64_t from_position);
+
+  /// A read transaction, and the heads of streams whose name begins with `prefix` for which it may
+  /// have no row, or an older one.
+  struct located_streams {
+    journal_reader reader;
+    std::vector<named_head> heads;
+  };
+
+  /// Errors: those of reading the tail.
+  result<located_streams> locate_streams(journal_readers& readers, std::string_view prefix);
 
 private:
   struct key_change {
@@ -50,10 +61,13 @@ private:
     stream_head holder; // version 0: nobody
   };
 
-  result<reader_pool::lease> begin(reader_pool& readers);
-  result<void> catch_up(const reader_pool::lease& reader);
-  void take_in_reservations(const tail_record& record);
-  void take_in_tags(const event_view& event);
+  result<journal_reader> begin(journal_readers& readers);
+  result<void> catch_up(const journal_reader& reader);
+  bool add_head(const tail_record& record) override;
+  void add_holder(std::string_view key, std::uint64_t position, stream_head holder) override;
+  void add_tag(std::string_view tag, std::uint64_t position) override;
+  /// One by one: what comes next may be damaged.
+  void added(std::uint64_t position) override { caught_up_to_ = position; }
 
   const std::size_t prune_at_;
   std::mutex mutex_;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lmdb/lmdb_env.hpp"
+#include "lmdb_journal/databases.hpp"
 
 #include <atomic>
 #include <cstddef>

@@ -2,6 +2,8 @@
 
 #include "records/crc32c.hpp"
 
+#include <cairn/event_batch.hpp>
+
 #include <algorithm>
 #include <string>
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <cairn/journal.hpp>
+#include <cairn/error.hpp>
+#include <cairn/event_view.hpp>
 
 #include <capnp/serialize.h>
 

@@ -79,7 +79,7 @@ schema_catalogue::schema_catalogue(schema_catalogue&&) noexcept = default;
 schema_catalogue& schema_catalogue::operator=(schema_catalogue&&) noexcept = default;
 schema_catalogue::~schema_catalogue() = default;
 
-result<schema_catalogue> schema_catalogue::load(const journal& from) {
+result<schema_catalogue> schema_catalogue::load(const schema_registry& from) {
   auto history = detail::schema_history::of(from);
   if (!history)
     return std::move(history).error();

@@ -72,7 +72,7 @@ result<void> check_owner_name(const std::string& owner) {
 }
 
 /// Whether the log holds an event of one of these types in a stream of this owner.
-result<std::optional<error>> find_event(const journal& log, const schema_history& history,
+result<std::optional<error>> find_event(const log_reader& log, const schema_history& history,
                                         const std::string& owner,
                                         const std::vector<std::uint64_t>& types) {
   std::optional<error> found;
@@ -108,7 +108,7 @@ result<std::vector<std::uint64_t>> judge_safely(const schema_history& history,
 
 } // namespace
 
-result<schema_history> schema_history::of(const journal& from) {
+result<schema_history> schema_history::of(const schema_registry& from) {
   schema_history history;
   auto visited =
       from.visit_schemas([&](const schema_generation& generation) { history.add(generation); });
@@ -207,11 +207,11 @@ result<std::vector<std::uint64_t>> schema_history::judge(const schema_declaratio
   return words;
 }
 
-result<std::vector<std::uint64_t>> judge_schemas(const journal& log,
-                                                 const schema_declaration& used) {
+result<std::vector<std::uint64_t>>
+judge_schemas(const schema_registry& known, const log_reader& log, const schema_declaration& used) {
   if (auto checked = check_owner_name(used.owner); !checked)
     return std::move(checked).error();
-  auto history = schema_history::of(log);
+  auto history = schema_history::of(known);
   if (!history)
     return std::move(history).error();
   auto words = judge_safely(*history, used);

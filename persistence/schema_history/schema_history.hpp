@@ -2,7 +2,8 @@
 
 #include "schema_history/schema_nodes.hpp"
 
-#include <cairn/journal.hpp>
+#include <cairn/event_readers.hpp>
+#include <cairn/journal_schemas.hpp>
 
 #include <cstdint>
 #include <map>
@@ -18,7 +19,7 @@ namespace cairn::detail {
 class schema_history {
 public:
   /// Takes in all generations of `from`. Errors: those of `journal::visit_schemas`.
-  static result<schema_history> of(const journal& from);
+  static result<schema_history> of(const schema_registry& from);
 
   /// Takes in the next generation. Throws `kj::Exception`.
   void add(const schema_generation& next);
@@ -56,9 +57,9 @@ private:
   std::map<std::string, owned_types> owners_;
 };
 
-/// `journal::declare_schemas` of every journal: what has to be recorded, if anything. Errors: as
-/// there.
-result<std::vector<std::uint64_t>> judge_schemas(const journal& log,
-                                                 const schema_declaration& used);
+/// `schema_registry::declare_schemas` of every journal: what has to be recorded, if anything. `log`
+/// is searched for events of types that `used` lacks. Errors: as there.
+result<std::vector<std::uint64_t>>
+judge_schemas(const schema_registry& known, const log_reader& log, const schema_declaration& used);
 
 } // namespace cairn::detail

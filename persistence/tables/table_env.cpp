@@ -12,7 +12,6 @@ namespace {
 constexpr std::uint64_t tables_magic = 0x4c4254414e524943; // "CIRNATBL" in the file
 constexpr std::uint64_t tables_format_version = 1;
 constexpr std::size_t least_map_bytes = std::size_t{1} << 20;
-constexpr std::size_t page_bytes = 4096;
 constexpr std::chrono::seconds reader_check_interval{30};
 
 const meta_key format_key = key_named("format");
@@ -78,15 +77,6 @@ result<void> check_format(MDB_txn* txn, const table_databases& dbs,
                        "version. The program's: "
                      + options.shape};
   return {};
-}
-
-result<page_verdict> look_at_pages(const lmdb_env& env, table_access how) {
-  if (auto whole = env.check_file_size(); !whole)
-    return std::move(whole).error();
-  env.check_readers();
-  if (!how.check_pages)
-    return page_verdict::sound;
-  return check_pages(env, [](std::uint64_t, std::string_view) {});
 }
 
 result<table_databases> open_and_check(const lmdb_env& env, const table_store_options& options,
@@ -174,45 +164,23 @@ result<std::unique_ptr<table_env>> table_env::open(const table_store_options& op
                                                    table_access how) {
   if (options.map_bytes < least_map_bytes || options.max_readers == 0)
     return error{errc::invalid_argument, "map_bytes is below 1 MiB, or max_readers 0"};
-  const bool create = options.create && !how.read_only;
-  auto guard = directory_guard::enter({.directory = options.directory,
-                                       .create = create,
-                                       .allow_fuse = options.allow_fuse,
-                                       .exclusive = !how.read_only,
-                                       .file = tables_file_name});
-  if (!guard)
-    return std::move(guard).error();
-  const env_options with{.file = guard->file(),
-                         .map_bytes =
-                             (options.map_bytes + page_bytes - 1) / page_bytes * page_bytes,
-                         .max_readers = options.max_readers,
-                         .read_only = how.read_only};
-  if (!guard->has_file()) {
-    if (!create)
-      return error{errc::not_found, "there are no tables in " + options.directory.string()};
-    const auto fill = [&](const lmdb_env& env) {
-      return write_new_tables(env, name_hash(options.shape));
-    };
-    if (auto created = create_env_file(with, fill); !created)
-      return std::move(created).error();
-    if (auto synced = guard->sync(); !synced)
-      return std::move(synced).error();
-  }
-  if (auto admitted = guard->admit_file(); !admitted)
-    return std::move(admitted).error();
-  if (auto checked = check_root_pages(with.file); !checked)
-    return std::move(checked).error();
-  auto env = lmdb_env::open(with);
-  if (!env)
-    return std::move(env).error();
-  auto pages = look_at_pages(*env, how);
-  if (!pages)
-    return std::move(pages).error();
-  auto dbs = open_and_check(*env, options, how.read_only);
+  auto file = open_file(
+      {.directory = options.directory,
+       .file = tables_file_name,
+       .absence = "there are no tables",
+       .create = options.create,
+       .allow_fuse = options.allow_fuse,
+       .read_only = how.read_only,
+       .check_pages = how.check_pages,
+       .map_bytes = options.map_bytes,
+       .max_readers = options.max_readers},
+      [&](const lmdb_env& env) { return write_new_tables(env, name_hash(options.shape)); });
+  if (!file)
+    return std::move(file).error();
+  auto dbs = open_and_check(file->env, options, how.read_only);
   if (!dbs)
     return std::move(dbs).error();
-  return std::unique_ptr<table_env>{
-      new table_env{*std::move(guard), *std::move(env), *pages, *dbs, options}};
+  return std::unique_ptr<table_env>{new table_env{*std::move(file), *dbs, options}};
 }
 
 result<table_checkpoint> table_env::checkpoint(MDB_txn* txn) const {
@@ -241,7 +209,7 @@ result<std::vector<projection_decision>> table_env::decisions(MDB_txn* txn) cons
     return lmdb_error(errc::io_failed, "cannot read the decisions", rc);
   for (std::uint64_t number = 0;;) {
     words_view value;
-    const int rc = get_record(at.get(), MDB_NEXT, number, value);
+    const int rc = get_numbered(at.get(), MDB_NEXT, number, value);
     if (rc == MDB_NOTFOUND)
       return found;
     if (rc != 0 && rc != MDB_CORRUPTED)

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "lmdb/directory_guard.hpp"
-#include "lmdb/page_check.hpp"
+#include "lmdb/lmdb_file.hpp"
 #include "lmdb/reader_pool.hpp"
 #include "lmdb/storage_watch.hpp"
 #include "tables/row_merge.hpp"
@@ -88,9 +87,8 @@ public:
   void close();
 
 private:
-  table_env(directory_guard guard, lmdb_env env, page_verdict pages, table_databases databases,
-            const table_store_options& options)
-    : guard_{std::move(guard)}, env_{std::move(env)}, pages_{pages},
+  table_env(lmdb_file file, const table_databases& databases, const table_store_options& options)
+    : guard_{std::move(file.guard)}, env_{std::move(file.env)}, pages_{file.pages},
       databases_{databases}, readers_{env_, databases.rows, options.max_readers},
       storage_{env_, options.directory, options.free_space_watermark_bytes} {}
 

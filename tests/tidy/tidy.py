@@ -58,7 +58,6 @@ MAX_LINES = 450
 # Longer ones, each with its own limit: to be split when they are next worked on, not to grow.
 LONG_FILES = {
     "persistence/include/cairn/table.hpp": 460,
-    "persistence/lmdb_journal/lmdb_writer.cpp": 550,
     "persistence/tables/table_store.cpp": 503,
     "tests/persistence/lmdb_journal/lmdb_damage_test.cpp": 530,
 }

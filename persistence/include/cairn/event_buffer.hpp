@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cairn/journal.hpp>
+#include <cairn/event_view.hpp>
 
 #include <cstddef>
 #include <cstdint>

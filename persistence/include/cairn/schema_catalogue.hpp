@@ -1,6 +1,7 @@
 #pragma once
 
-#include <cairn/journal.hpp>
+#include <cairn/event_view.hpp>
+#include <cairn/journal_schemas.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -16,7 +17,7 @@ namespace cairn {
 class schema_catalogue {
 public:
   /// Reads the schemas from a journal. Errors: those of `journal::visit_schemas`.
-  static result<schema_catalogue> load(const journal& from);
+  static result<schema_catalogue> load(const schema_registry& from);
 
   schema_catalogue(schema_catalogue&&) noexcept;
   schema_catalogue& operator=(schema_catalogue&&) noexcept;

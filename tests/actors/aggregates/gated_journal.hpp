@@ -68,6 +68,10 @@ public:
   cairn::result<std::optional<cairn::stream_id>> holder_of(std::string_view key) const override {
     return inner_->holder_of(key);
   }
+  cairn::result<void> visit_streams(std::string_view prefix,
+                                    cairn::stream_visitor visitor) const override {
+    return inner_->visit_streams(prefix, visitor);
+  }
   cairn::result<void> declare_schemas(const cairn::schema_declaration& used) override {
     return inner_->declare_schemas(used);
   }

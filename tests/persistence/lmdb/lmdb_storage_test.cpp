@@ -2,7 +2,7 @@
 
 #include "child_process.hpp"
 #include "journal/journal_fixture.hpp"
-#include "lmdb/reader_pool.hpp"
+#include "lmdb_journal/journal_reader.hpp"
 #include "lmdb_journal/lmdb_store.hpp"
 
 #include <array>
@@ -298,7 +298,7 @@ TEST_CASE("who reads within a read cannot follow a map that grew, is told so, an
   small.map_bytes = mib;
   const auto store = must(detail::open_store(small, {.read_only = true}));
   constexpr std::chrono::milliseconds patience{20};
-  detail::reader_pool readers{store.env, store.dbs, small.max_readers, patience};
+  detail::journal_readers readers{store.env, store.dbs, small.max_readers, patience};
   {
     const auto outer = must(readers.acquire());
     writer.write();

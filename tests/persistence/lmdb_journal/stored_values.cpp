@@ -1,7 +1,7 @@
 #include "stored_values.hpp"
 
 #include "journal/journal_fixture.hpp"
-#include "lmdb/lmdb_env.hpp"
+#include "lmdb_journal/databases.hpp"
 
 #include <array>
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cairn/detail/table_key.hpp>
+#include <cairn/event_view.hpp>
 #include <cairn/function_ref.hpp>
-#include <cairn/journal.hpp>
 #include <cairn/result.hpp>
 
 #include <capnp/any.h>

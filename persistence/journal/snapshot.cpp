@@ -1,0 +1,35 @@
+#include <cairn/snapshot.hpp>
+
+#include "records/append_message.hpp"
+
+namespace cairn {
+namespace {
+
+constexpr std::size_t usual_snapshot_words = 256;
+
+} // namespace
+
+snapshot_draft snapshot_draft::encode(const stream_id& stream, stream_head at,
+                                      std::uint64_t fingerprint,
+                                      std::span<const recent_command> recent,
+                                      function_ref<void(capnp::AnyPointer::Builder)> fill) {
+  snapshot_draft draft{stream, at, fingerprint, {}};
+  detail::append_message(draft.message, usual_snapshot_words, [&](capnp::MessageBuilder& message) {
+    auto record = message.initRoot<format::SnapshotRecord>();
+    record.setStream(capnp::Text::Reader{stream.name().data(), stream.name().size()});
+    record.setFingerprint(fingerprint);
+    if (!recent.empty()) {
+      auto commands = record.initRecentCommands(static_cast<unsigned>(recent.size()));
+      for (unsigned i = 0; i < commands.size(); ++i) {
+        commands[i].setIdHigh(recent[i].id.high());
+        commands[i].setIdLow(recent[i].id.low());
+        commands[i].setVersion(recent[i].version);
+        commands[i].setPosition(recent[i].position);
+      }
+    }
+    fill(record.getState());
+  });
+  return draft;
+}
+
+} // namespace cairn
