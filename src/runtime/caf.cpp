@@ -1,8 +1,9 @@
 #include <cairn/caf.hpp>
 
+#include "runtime/caf_adapter.hpp"
+#include "runtime/caf_executor.hpp"
+#include "runtime/caf_generation.hpp"
 #include "runtime/runtime_parts.hpp"
-#include "scheduling/caf_generation.hpp"
-#include "scheduling/caf_seam.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/response_promise.hpp>
@@ -35,7 +36,7 @@ caf::behavior gateway_actor(caf::event_based_actor* self,
         state->waiting.emplace(ticket, promise);
         // The handle keeps the gateway alive until the answer has come.
         command.send().then([me = caf::actor{self}, ticket](result<reply>&& outcome) {
-          detail::seam::send(me, ticket, caf_reply{std::move(outcome)});
+          detail::caf_adapter::send(me, ticket, caf_reply{std::move(outcome)});
         });
         return promise;
       },
@@ -52,7 +53,7 @@ caf::behavior gateway_actor(caf::event_based_actor* self,
 } // namespace
 
 result<runtime> open_in(caf::actor_system& system, runtime_options options) {
-  return runtime_access::open(std::move(options), &system);
+  return runtime_access::open(std::move(options), std::make_shared<detail::caf_executor>(system));
 }
 
 future<reply> caf_command::send() const {
@@ -78,7 +79,7 @@ void register_caf_types() {
 }
 
 caf::actor spawn_gateway(caf::actor_system& system) {
-  return detail::seam::spawn_by(system, [&]() -> caf::actor {
+  return detail::caf_adapter::spawn_by(system, [&]() -> caf::actor {
     return system.spawn(gateway_actor, std::make_shared<gateway_state>());
   });
 }
