@@ -1,4 +1,4 @@
-#include "scheduling/stepped_executor.hpp"
+#include "stepped_executor.hpp"
 
 #include <utility>
 
