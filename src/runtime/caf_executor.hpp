@@ -1,8 +1,11 @@
 #pragma once
 
+#include "runtime/caf_proxy.hpp"
 #include "scheduling/executor.hpp"
 
 #include <caf/actor_system.hpp>
+
+#include <memory>
 
 namespace cairn::detail {
 
@@ -19,6 +22,20 @@ public:
 
 private:
   caf::actor_system& system_;
+};
+
+/// The same on a system of the application's, whose actors reach the runtime by proxies. They end
+/// when it is stopped.
+class application_executor final : public caf_executor {
+public:
+  explicit application_executor(caf::actor_system& system)
+    : caf_executor{system}, proxies_{std::make_shared<caf_proxies>(system)} {}
+
+  caf_proxies& proxies() noexcept { return *proxies_; }
+  void stop() noexcept override { proxies_->end_all(); }
+
+private:
+  const std::shared_ptr<caf_proxies> proxies_;
 };
 
 } // namespace cairn::detail

@@ -32,7 +32,8 @@ struct runtime::parts {
 struct runtime_access {
   /// Opens a runtime on this executor, or, if it is null, on one of its own.
   static result<runtime> open(runtime_options options, std::shared_ptr<detail::executor> on);
-  static detail::engine& engine_of(runtime& opened) { return *opened.parts_->engine; }
+  /// Null: it is open for reading.
+  static detail::executor* executor_of(runtime& opened) { return opened.parts_->executor.get(); }
 };
 
 } // namespace cairn
