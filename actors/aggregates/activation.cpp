@@ -30,7 +30,7 @@ constexpr std::size_t activation_overhead_bytes = 768;
 
 activation::activation(type_host& host, stream_id stream)
   : host_{host}, engine_{host.owner()}, stream_{std::move(stream)},
-    self_{host.owner().runs_on().make_body()}, window_{host.model().options.deduplication_window} {
+    window_{host.model().options.deduplication_window} {
   engine_.runner_begins();
   engine_.counts().resident.fetch_add(1, std::memory_order_relaxed);
   accounted_bytes_ = activation_overhead_bytes;
@@ -38,7 +38,6 @@ activation::activation(type_host& host, stream_id stream)
 }
 
 activation::~activation() {
-  self_ = {}; // before the engine may let go of the actor system
   engine_.runner_ended();
 }
 
@@ -241,7 +240,6 @@ void activation::retire() {
   closed_ = true;
   state_.reset();
   host_.remove(*this);
-  engine_.runs_on().retire_body(self_);
   auto& counts = engine_.counts();
   counts.passivations.fetch_add(1, std::memory_order_relaxed);
   counts.resident.fetch_sub(1, std::memory_order_relaxed);

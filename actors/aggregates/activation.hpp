@@ -8,8 +8,6 @@
 #include <cairn/detail/request.hpp>
 #include <cairn/journal.hpp>
 
-#include <caf/actor.hpp>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -30,9 +28,9 @@ class type_host;
 /// append fails, all later answers in flight fail with it, the state is dropped, and the aggregate
 /// is rebuilt from the journal.
 ///
-/// `run` is called in turns that the engine's `run_queue` gives, one at a time; whose turn it is,
-/// is here called its actor. The actor of CAF (`seam::spawn_body`) is its address only. `post`,
-/// `request_passivation`, `grant_rehydration`, `leave` and `landed` come from any thread.
+/// `run` is called in turns that the engine's `run_queue` gives, one at a time; the thread that
+/// gives it a turn is called its actor here. `post`, `request_passivation`, `grant_rehydration` and
+/// `leave` may be called from any thread.
 class activation final : public queued_runner {
 public:
   activation(type_host& host, stream_id stream);
@@ -133,7 +131,6 @@ private:
   type_host& host_;
   engine& engine_;
   const stream_id stream_;
-  caf::actor self_;
 
   inbox inbox_;
   std::atomic<std::uint32_t> outstanding_{0};

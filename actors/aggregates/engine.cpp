@@ -2,7 +2,6 @@
 
 #include "aggregates/append_pool.hpp"
 #include "aggregates/type_host.hpp"
-#include "scheduling/caf_executor.hpp"
 
 #include <algorithm>
 
@@ -33,22 +32,17 @@ engine::engine(std::shared_ptr<executor> on, journal& events, engine_options opt
   : executor_{std::move(on)}, journal_{events}, options_{std::move(options)},
     admission_{options_.max_outstanding, options_.max_outstanding_bytes},
     gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)},
-    // A lane that is scheduled keeps the engine: it may look at its queue after the last activation
-    // has gone.
-    runs_{executor_->lanes(),
-          [this](std::size_t lane) {
-            executor_->schedule([self = shared_from_this(), lane] {
-              return self->runs_.work(lane, self->options_.turns_at_once);
+    // A worker that is scheduled keeps the engine: it may look at its queue after the last
+    // activation has gone.
+    runs_{executor_->workers(),
+          [this](std::size_t worker) {
+            executor_->schedule([self = shared_from_this(), worker] {
+              return self->runs_.work(worker, self->options_.turns_at_once);
             });
           }},
     subscriptions_{std::make_shared<subscription_hub>(events)} {}
 
 engine::~engine() = default;
-
-std::shared_ptr<engine> engine::start(caf::actor_system& system, journal& events,
-                                      engine_options options) {
-  return start(std::make_shared<caf_executor>(system), events, std::move(options));
-}
 
 std::shared_ptr<engine> engine::start(std::shared_ptr<executor> on, journal& events,
                                       engine_options options) {

@@ -9,8 +9,6 @@
 
 #include <cairn/journal.hpp>
 
-#include <caf/fwd.hpp>
-
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -40,7 +38,7 @@ struct engine_options {
   std::size_t max_concurrent_rehydrations = 1;
   std::size_t max_event_bytes = default_max_event_bytes;
   std::chrono::milliseconds passivation_interval{250};
-  /// Turns that a lane gives before others have the thread.
+  /// Turns that a worker gives before others have the thread.
   std::size_t turns_at_once = run_queue::most_turns;
   /// The clock of requests' deadlines and of idleness; empty: `steady_clock`.
   std::function<std::chrono::steady_clock::time_point()> now;
@@ -61,9 +59,6 @@ class engine final : public std::enable_shared_from_this<engine> {
 public:
   /// `events` must live until `detach` has returned.
   static std::shared_ptr<engine> start(std::shared_ptr<executor> on, journal& events,
-                                       engine_options options);
-  /// The same on CAF's scheduler; `system` must live as long.
-  static std::shared_ptr<engine> start(caf::actor_system& system, journal& events,
                                        engine_options options);
   ~engine();
 

@@ -2,8 +2,6 @@
 
 #include "scheduling/runner.hpp"
 
-#include <caf/actor.hpp>
-
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -11,15 +9,16 @@
 
 namespace cairn::detail {
 
-/// Where the parts of an engine get their turns: on the threads of CAF's scheduler, or, in a
-/// simulation, on the one thread that drives everything, in an order that a seed decides.
+/// Where the parts of an engine get their turns: on CAF's scheduler (`caf_executor`), on threads of
+/// our own (`thread_executor`), or, in a simulation, on the one thread that drives everything, in
+/// an order that a seed decides.
 ///
-/// Nothing of it is on the way of a single command: lanes are scheduled for bursts of them.
+/// Nothing of it is on the way of a single command: workers are scheduled for bursts of them.
 class executor {
 public:
   virtual ~executor() = default;
 
-  /// Wakes a runner, from any thread. It is let go of together with this.
+  /// Wakes a runner, from any thread. The runner is kept at least as long as this.
   class waker {
   public:
     virtual ~waker() = default;
@@ -27,7 +26,7 @@ public:
   };
 
   /// How many calls of `schedule`d work may be running at a time, at least 1.
-  virtual std::size_t lanes() const = 0;
+  virtual std::size_t workers() const = 0;
 
   /// Calls `work`, and again, after others had their turn, as long as it returns true.
   virtual void schedule(std::function<bool()> work) = 0;
@@ -39,9 +38,9 @@ public:
   virtual std::unique_ptr<waker> run_periodically(intrusive_ptr<runner> work,
                                                   std::chrono::milliseconds interval) = 0;
 
-  /// What an activation is among CAF's actors, until `retire_body`; empty: nothing.
-  virtual caf::actor make_body() = 0;
-  virtual void retire_body(const caf::actor& body) = 0;
+  /// Ends the threads that belong to the executor, if any do; nothing is run after that. Call it
+  /// once, when every runner has ended, and not from a turn. The wakers are gone by then.
+  virtual void stop() noexcept {}
 };
 
 } // namespace cairn::detail

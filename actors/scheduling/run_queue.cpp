@@ -32,9 +32,9 @@ bool queued_runner::end_turn() noexcept {
   return true;
 }
 
-run_queue::run_queue(std::size_t lanes, std::function<void(std::size_t)> schedule)
-  : schedule_{std::move(schedule)}, lanes_(lanes) {
-  for (std::size_t i = lanes; i > 0; --i)
+run_queue::run_queue(std::size_t workers, std::function<void(std::size_t)> schedule)
+  : schedule_{std::move(schedule)}, workers_(workers) {
+  for (std::size_t i = workers; i > 0; --i)
     asleep_.push_back(i - 1);
 }
 
@@ -47,14 +47,14 @@ void run_queue::wake(queued_runner& who) {
   {
     const std::lock_guard lock{mutex_};
     waiting_.push_back(handle::share(&who));
-    woken = wake_lane();
+    woken = wake_worker();
   }
   if (woken)
     schedule_(*woken);
 }
 
 bool run_queue::work(std::size_t index, std::size_t turns) noexcept {
-  auto& own = lanes_[index];
+  auto& own = workers_[index];
   for (; turns > 0; --turns) {
     auto who = next_of(own);
     while (!who) {
@@ -67,39 +67,40 @@ bool run_queue::work(std::size_t index, std::size_t turns) noexcept {
   return true;
 }
 
-run_queue::handle run_queue::next_of(lane& own) noexcept {
+run_queue::handle run_queue::next_of(worker& own) noexcept {
   const std::lock_guard lock{own.mutex};
   return own.next < own.end ? std::move(own.taken[own.next++]) : handle{};
 }
 
-/// Takes its share of those that wait, so that no lane has much while another has nothing.
-bool run_queue::take(lane& own) noexcept {
+/// Takes its share of those that wait, so that no worker has much while another has nothing.
+bool run_queue::take(worker& own) noexcept {
   std::unique_lock shared{mutex_};
   std::unique_lock lock{own.mutex};
   const auto count = std::min(
-      {waiting_.size(), most_taken, std::max<std::size_t>(1, waiting_.size() / lanes_.size())});
+      {waiting_.size(), most_taken, std::max<std::size_t>(1, waiting_.size() / workers_.size())});
   for (std::size_t i = 0; i < count; ++i) {
     own.taken[i] = std::move(waiting_.front());
     waiting_.pop_front();
   }
   own.next = 0;
   own.end = count;
-  const auto woken = waiting_.empty() ? std::nullopt : wake_lane();
+  const auto woken = waiting_.empty() ? std::nullopt : wake_worker();
   shared.unlock();
   for (unsigned step = 0; step < queued_runner::prefetch_steps; ++step)
     for (std::size_t i = 0; i < count; ++i)
-      own.taken[i]->prefetch(step); // under the lock: else another lane may take them over
+      own.taken[i]->prefetch(step); // under the lock: else another worker may take them over
   lock.unlock();
   if (woken)
     schedule_(*woken);
   return count > 0;
 }
 
-/// Takes half of what another lane has taken and not begun: that one may be held up by a slow turn.
-bool run_queue::take_over(lane& own) noexcept {
+/// Takes half of what another worker has taken and not begun: that one may be held up by a slow
+/// turn.
+bool run_queue::take_over(worker& own) noexcept {
   std::array<handle, most_taken> found;
   std::size_t count = 0;
-  for (auto& other : lanes_) {
+  for (auto& other : workers_) {
     if (&other == &own)
       continue;
     const std::lock_guard lock{other.mutex};
@@ -125,7 +126,7 @@ bool run_queue::sleeps(std::size_t index) noexcept {
   return true;
 }
 
-void run_queue::give_turn(lane& own, handle who) noexcept {
+void run_queue::give_turn(worker& own, handle who) noexcept {
   who->begin_turn();
   if (!who->run() || !who->end_turn())
     return;
@@ -134,15 +135,15 @@ void run_queue::give_turn(lane& own, handle who) noexcept {
     const std::lock_guard shared{mutex_};
     const std::lock_guard lock{own.mutex};
     waiting_.push_back(std::move(who));
-    if (own.next < own.end) // else this lane takes it next
-      woken = wake_lane();
+    if (own.next < own.end) // else this worker takes it next
+      woken = wake_worker();
   }
   if (woken)
     schedule_(*woken);
 }
 
-/// A lane to be scheduled, if one sleeps.
-std::optional<std::size_t> run_queue::wake_lane() noexcept {
+/// A worker to be scheduled, if one sleeps.
+std::optional<std::size_t> run_queue::wake_worker() noexcept {
   if (asleep_.empty())
     return std::nullopt;
   const auto woken = asleep_.back();

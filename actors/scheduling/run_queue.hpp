@@ -37,17 +37,17 @@ private:
   std::atomic<turn> turn_{turn::none};
 };
 
-/// The runners that wait for a turn, and the lanes in which they get it.
+/// The runners that wait for a turn, and the workers in which they get it.
 ///
-/// A lane is a task of CAF's scheduler. It takes a few runners at a time: waking CAF's scheduler
-/// for each would cost more than a turn does, and with several known in advance, what they touch is
+/// A worker is a task of the executor. It takes a few runners at a time: waking CAF's scheduler for
+/// each would cost more than a turn does, and with several known in advance, what they touch is
 /// fetched from memory while others run (with 100,000 aggregates nearly each is a cache miss). A
-/// runner does not wait for a slow one in the same lane: lanes take over from each other before
+/// runner does not wait for a slow one in the same worker: workers take over from each other before
 /// they sleep, and none sleeps while anything waits.
 class run_queue {
 public:
-  /// `schedule(lane)` makes a thread of the scheduler call `work(lane)` once.
-  run_queue(std::size_t lanes, std::function<void(std::size_t)> schedule);
+  /// `schedule(worker)` makes a thread of the executor call `work(worker)` once.
+  run_queue(std::size_t workers, std::function<void(std::size_t)> schedule);
   ~run_queue();
   run_queue(const run_queue&) = delete;
   run_queue& operator=(const run_queue&) = delete;
@@ -55,38 +55,38 @@ public:
   /// Gives the runner a turn soon. Any thread, also from within `run`.
   void wake(queued_runner& who);
 
-  /// Then CAF's other actors get the thread.
+  /// Then the executor's other work gets the thread.
   static constexpr std::size_t most_turns = 256;
 
-  /// What a lane's thread does: gives up to `turns` turns. True: call again, after others had the
-  /// thread; false: the lane sleeps until it is scheduled again.
-  bool work(std::size_t lane, std::size_t turns = most_turns) noexcept;
+  /// What a worker's thread does: gives up to `turns` turns. True: call again, after others had the
+  /// thread; false: the worker sleeps until it is scheduled again.
+  bool work(std::size_t worker, std::size_t turns = most_turns) noexcept;
 
 private:
   using handle = intrusive_ptr<queued_runner>;
 
   // Enough to overlap the cache misses of a turn with other turns.
   static constexpr std::size_t most_taken = 16;
-  /// What a lane has taken and not yet begun. On cache lines of its own.
-  struct alignas(64) lane {
+  /// What a worker has taken and not yet begun. On cache lines of its own.
+  struct alignas(64) worker {
     std::mutex mutex;
     std::array<handle, most_taken> taken;
     std::size_t next = 0, end = 0;
   };
 
-  handle next_of(lane& own) noexcept;
-  bool take(lane& own) noexcept;
-  bool take_over(lane& own) noexcept;
+  handle next_of(worker& own) noexcept;
+  bool take(worker& own) noexcept;
+  bool take_over(worker& own) noexcept;
   bool sleeps(std::size_t index) noexcept;
-  void give_turn(lane& own, handle who) noexcept;
-  std::optional<std::size_t> wake_lane() noexcept;
+  void give_turn(worker& own, handle who) noexcept;
+  std::optional<std::size_t> wake_worker() noexcept;
 
   const std::function<void(std::size_t)> schedule_;
-  std::vector<lane> lanes_;
+  std::vector<worker> workers_;
 
   std::mutex mutex_;
   std::deque<handle> waiting_;
-  std::vector<std::size_t> asleep_; // lanes
+  std::vector<std::size_t> asleep_; // workers
 };
 
 } // namespace cairn::detail

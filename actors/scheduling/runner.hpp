@@ -4,8 +4,8 @@
 
 namespace cairn::detail {
 
-/// What is run once for each wake-up, one call at a time: the mechanism without CAF. Who calls
-/// `run` is an actor of CAF for each message (`seam::spawn`), or a lane of a `run_queue`.
+/// What is run once for each wake-up, one call at a time. An `executor` calls `run`, or a worker of
+/// a `run_queue`.
 class runner : public ref_counted {
 public:
   /// Does what there is to do. False: it is over, and is not called again.

@@ -28,13 +28,11 @@ public:
   void wake_due();
 
   // The executor.
-  std::size_t lanes() const override { return 3; }
+  std::size_t workers() const override { return 3; }
   void schedule(std::function<bool()> work) override { ready_.push_back(std::move(work)); }
   std::unique_ptr<waker> run_when_woken(intrusive_ptr<runner> work) override;
   std::unique_ptr<waker> run_periodically(intrusive_ptr<runner> work,
                                           std::chrono::milliseconds interval) override;
-  caf::actor make_body() override { return {}; }
-  void retire_body(const caf::actor&) override {}
 
 private:
   struct task;

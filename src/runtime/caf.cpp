@@ -1,74 +1,79 @@
 #include <cairn/caf.hpp>
 
+#include "aggregates/type_host.hpp"
+#include "runtime/caf_delivery.hpp"
+#include "runtime/caf_executor.hpp"
+#include "runtime/caf_proxy.hpp"
 #include "runtime/runtime_parts.hpp"
-#include "scheduling/caf_generation.hpp"
-#include "scheduling/caf_seam.hpp"
 
-#include <caf/event_based_actor.hpp>
-#include <caf/response_promise.hpp>
+#include <caf/make_message.hpp>
+#include <caf/sec.hpp>
 
-#include <cstdint>
-#include <memory>
-#include <unordered_map>
 #include <utility>
 
 #if CAF_MAJOR_VERSION >= 1
 #include <caf/init_global_meta_objects.hpp>
+#else
+#include <caf/atom.hpp>
 #endif
 
 namespace cairn {
+namespace detail {
 namespace {
 
-struct gateway_state {
-  // A promise belongs to the actor's thread, an outcome comes in another: it travels back as a
-  // message.
-  std::unordered_map<std::uint64_t, caf::response_promise> waiting;
-  std::uint64_t last = 0;
+/// What `actor_of` gives: turns a message into a request of the runtime, and the outcome into the
+/// answer.
+class aggregate_handle final : public caf_proxy {
+public:
+  aggregate_handle(caf::actor_config& config, std::shared_ptr<caf_proxies> all, caf_ask ask)
+    : caf_proxy{config, std::move(all)}, ask_{std::move(ask)} {}
+
+  const char* name() const override { return "cairn.aggregate"; }
+
+private:
+  void receive(caf::mailbox_element& what) override {
+    caf_sender sender{what};
+    auto asked = what.content().match_elements<caf_command>()
+                     ? ask_(what.content().get_as<caf_command>(0))
+                     : std::nullopt;
+    if (!asked)
+      return sender.refuse(caf::make_error(caf::sec::unexpected_message));
+    std::move(*asked).then([sender](result<reply>&& outcome) mutable {
+      if (outcome)
+        sender.answer(caf::make_message(caf_reply{*std::move(outcome)}));
+      else
+        sender.refuse(caf_error_of(outcome.error()));
+    });
+  }
+
+  const caf_ask ask_;
 };
 
-caf::behavior gateway_actor(caf::event_based_actor* self,
-                            const std::shared_ptr<gateway_state>& state) {
-  return {
-      [self, state](const caf_command& command) {
-        const auto ticket = ++state->last;
-        auto promise = self->make_response_promise();
-        state->waiting.emplace(ticket, promise);
-        // The handle keeps the gateway alive until the answer has come.
-        command.send().then([me = caf::actor{self}, ticket](result<reply>&& outcome) {
-          detail::seam::send(me, ticket, caf_reply{std::move(outcome)});
-        });
-        return promise;
-      },
-      [state](std::uint64_t ticket, const caf_reply& answer) {
-        const auto found = state->waiting.find(ticket);
-        if (found == state->waiting.end())
-          return;
-        found->second.deliver(answer);
-        state->waiting.erase(found);
-      },
-  };
+error not_in_a_system() {
+  return {errc::invalid_argument,
+          "the runtime was not opened by cairn::open_in, or is open for reading: it has no actor "
+          "system of the application's"};
 }
 
 } // namespace
 
+result<caf::actor> spawn_handle(aggregate_host& host, std::string_view id, caf_ask ask) {
+  if (auto valid = stream_id::make(host.model().type_name, id); !valid)
+    return std::move(valid).error();
+  auto* const hosted = dynamic_cast<type_host*>(&host);
+  auto* const on =
+      hosted ? dynamic_cast<application_executor*>(&hosted->owner().runs_on()) : nullptr;
+  if (!on)
+    return not_in_a_system();
+  return on->proxies().spawn<aggregate_handle>(std::move(ask));
+}
+
+} // namespace detail
+
 result<runtime> open_in(caf::actor_system& system, runtime_options options) {
-  return runtime_access::open(std::move(options), &system);
+  return runtime_access::open(std::move(options),
+                              std::make_shared<detail::application_executor>(system));
 }
-
-future<reply> caf_command::send() const {
-  if (!errand_ || errand_->sent.exchange(true)) {
-    return future<reply>::settled(
-        error{errc::invalid_argument, "this caf_command is empty, or was sent before"});
-  }
-  auto once = std::exchange(errand_->ask, {}); // what it holds goes now, whoever has copies
-  return once();
-}
-
-caf_reply::caf_reply()
-  : caf_reply{result<reply>{error{errc::aborted, "an empty caf_reply: no command was asked"}}} {}
-
-caf_reply::caf_reply(result<reply> outcome)
-  : outcome_{std::make_shared<const result<reply>>(std::move(outcome))} {}
 
 void register_caf_types() {
 #if CAF_MAJOR_VERSION >= 1
@@ -77,10 +82,95 @@ void register_caf_types() {
 #endif
 }
 
-caf::actor spawn_gateway(caf::actor_system& system) {
-  return detail::seam::spawn_by(system, [&]() -> caf::actor {
-    return system.spawn(gateway_actor, std::make_shared<gateway_state>());
-  });
+caf::error caf_error_of(const error& failure) {
+  auto context = caf::make_message(failure.message(), failure.version(), failure.position());
+#if CAF_MAJOR_VERSION >= 1
+  return {failure.code(), std::move(context)};
+#else
+  return {static_cast<std::uint8_t>(failure.code()), caf::atom("cairn"), std::move(context)};
+#endif
+}
+
+std::optional<error> error_of(const caf::error& problem) {
+#if CAF_MAJOR_VERSION >= 1
+  const bool ours = problem && problem.category() == caf::type_id_v<errc>;
+#else
+  const bool ours = problem && problem.category() == caf::atom("cairn");
+#endif
+  if (!ours)
+    return std::nullopt;
+  const auto code = static_cast<errc>(problem.code());
+  const auto& context = problem.context();
+  if (!context.match_elements<std::string, std::uint64_t, std::uint64_t>())
+    return error{code, {}};
+  return error{code, context.get_as<std::string>(0)}
+      .with_version(context.get_as<std::uint64_t>(1))
+      .with_position(context.get_as<std::uint64_t>(2));
+}
+
+#if CAF_MAJOR_VERSION >= 1
+
+bool from_string(std::string_view name, errc& code) noexcept {
+  for (int number = 1; number < 256; ++number) {
+    const auto known = static_cast<errc>(number);
+    if (to_string(known) == name)
+      return code = known, true;
+  }
+  return false;
+}
+
+#endif
+
+result<caf_subscription> subscribe_actor(runtime& of, const event_selection& selection,
+                                         caf::actor to, const caf_delivery_options& options) {
+  auto* const on = dynamic_cast<detail::application_executor*>(runtime_access::executor_of(of));
+  if (!on)
+    return detail::not_in_a_system();
+  if (!to)
+    return error{errc::invalid_argument, "events go to an actor, and there is none"};
+  if (options.max_unacknowledged == 0)
+    return error{errc::invalid_argument, "caf_delivery_options::max_unacknowledged must not be 0"};
+  auto feed = of.follow(selection, options.events);
+  if (!feed)
+    return std::move(feed).error();
+  auto started = detail::caf_delivery::start(*std::move(feed), std::move(to),
+                                             options.max_unacknowledged, on->proxies());
+  if (!started)
+    return std::move(started).error();
+  return caf_subscription{*std::move(started)};
+}
+
+caf_subscription::caf_subscription(std::shared_ptr<detail::caf_delivery> made) noexcept
+  : delivery_{std::move(made)} {}
+caf_subscription::caf_subscription(caf_subscription&&) noexcept = default;
+
+caf_subscription& caf_subscription::operator=(caf_subscription&& other) noexcept {
+  if (this != &other) {
+    close();
+    delivery_ = std::move(other.delivery_);
+  }
+  return *this;
+}
+
+caf_subscription::~caf_subscription() {
+  close();
+}
+
+void caf_subscription::close() noexcept {
+  if (delivery_)
+    delivery_->close();
+}
+
+bool caf_subscription::active() const noexcept {
+  return delivery_ && delivery_->active();
+}
+
+std::uint64_t caf_subscription::position() const noexcept {
+  return delivery_ ? delivery_->position() : 0;
+}
+
+result<void> caf_subscription::wait() const {
+  return delivery_ ? delivery_->wait() : result<void>{};
 }
 
 } // namespace cairn

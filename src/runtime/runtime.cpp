@@ -2,6 +2,7 @@
 
 #include <cairn/memory_journal.hpp>
 
+#include "runtime/own_executor.hpp"
 #include "runtime/runtime_parts.hpp"
 
 #include <algorithm>
@@ -68,7 +69,8 @@ std::unique_ptr<detail::projection_set> make_projections(const journal& events,
 
 } // namespace
 
-result<runtime> runtime_access::open(runtime_options options, caf::actor_system* system) {
+result<runtime> runtime_access::open(runtime_options options,
+                                     std::shared_ptr<detail::executor> on) {
   if (auto checked = check(options); !checked)
     return std::move(checked).error();
   auto events = open_journal(options);
@@ -77,12 +79,14 @@ result<runtime> runtime_access::open(runtime_options options, caf::actor_system*
   auto parts = std::make_unique<runtime::parts>();
   parts->events = *std::move(events);
   parts->projections = make_projections(*parts->events, options);
-  if (!system) {
-    if (auto enough = detail::seam::owned_system::check_threads(thread_count(options)); !enough)
-      return std::move(enough).error();
-    system = &parts->own_system.emplace(thread_count(options)).get();
+  if (!on) {
+    auto own = detail::start_own_executor(thread_count(options));
+    if (!own)
+      return std::move(own).error();
+    on = *std::move(own);
   }
-  parts->engine = detail::engine::start(*system, *parts->events, engine_options_of(options));
+  parts->executor = on;
+  parts->engine = detail::engine::start(std::move(on), *parts->events, engine_options_of(options));
   parts->engine->tell(parts->projections.get());
   return runtime{std::move(parts)};
 }
@@ -186,7 +190,7 @@ result<void> runtime::close() {
   auto flushed = parts_->projections->close();
   auto closed = parts_->events->close();
   parts_->engine->detach();
-  parts_->own_system.reset();
+  parts_->executor->stop();
   return closed ? std::move(flushed) : std::move(closed);
 }
 

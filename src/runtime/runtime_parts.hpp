@@ -5,7 +5,7 @@
 #include "aggregates/engine.hpp"
 #include "aggregates/reading_hosts.hpp"
 #include "projections/projection_set.hpp"
-#include "scheduling/caf_seam.hpp"
+#include "scheduling/executor.hpp"
 
 #include <memory>
 #include <mutex>
@@ -17,9 +17,9 @@ namespace cairn {
 struct runtime::parts {
   std::unique_ptr<cairn::journal> events;
   std::unique_ptr<detail::projection_set> projections;
-  std::optional<detail::seam::owned_system> own_system; ///< Empty if the application's is used.
-  std::shared_ptr<detail::engine> engine;               ///< Null: open for reading.
-  std::optional<detail::reading_hosts> reading;         ///< Empty: open for writing.
+  std::shared_ptr<detail::executor> executor;   ///< Null: open for reading.
+  std::shared_ptr<detail::engine> engine;       ///< Null: open for reading.
+  std::optional<detail::reading_hosts> reading; ///< Empty: open for writing.
   std::mutex closing; ///< Held while closing, so that everyone who closes waits for the end of it.
   bool closed = false;
 
@@ -30,9 +30,10 @@ struct runtime::parts {
 
 /// For the other ways of opening a runtime.
 struct runtime_access {
-  /// Opens a runtime in `system`, or in a system of its own if that is null.
-  static result<runtime> open(runtime_options options, caf::actor_system* system);
-  static detail::engine& engine_of(runtime& opened) { return *opened.parts_->engine; }
+  /// Opens a runtime on this executor, or, if it is null, on one of its own.
+  static result<runtime> open(runtime_options options, std::shared_ptr<detail::executor> on);
+  /// Null: it is open for reading.
+  static detail::executor* executor_of(runtime& opened) { return opened.parts_->executor.get(); }
 };
 
 } // namespace cairn

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <caf/actor.hpp>
-#include <caf/actor_system.hpp>
 #include <caf/config.hpp>
-#include <caf/error.hpp>
 
-#include <string>
+#if CAF_MAJOR_VERSION >= 1
+#include <caf/anon_mail.hpp>
+#else
+#include <caf/send.hpp>
+#endif
+
 #include <utility>
 
 namespace test {
@@ -20,12 +23,13 @@ auto request_from(Self& self, const caf::actor& to, Parts&&... parts) {
 #endif
 }
 
-inline std::string render(const caf::actor_system& system, const caf::error& problem) {
+/// The same without an answer, and without a sender.
+template <class... Parts>
+void tell(const caf::actor& to, Parts&&... parts) {
 #if CAF_MAJOR_VERSION >= 1
-  (void)system;
-  return to_string(problem);
+  caf::anon_mail(std::forward<Parts>(parts)...).send(to);
 #else
-  return system.render(problem);
+  caf::anon_send(to, std::forward<Parts>(parts)...);
 #endif
 }
 

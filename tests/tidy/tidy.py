@@ -18,7 +18,7 @@ IGNORED = {".git", ".cache", "build", "vcpkg_installed", "compile_commands.json"
 
 # Who may include what. Public headers may include none of it; <cairn/caf.hpp> is the one exception.
 RESTRICTED = {
-    r"caf/": {"actors", "src", "tests"},
+    r"caf/": {"src", "tests"},
     r"lmdb\.h$": {"persistence", "tests"},
     r"libpq-fe\.h$": {"persistence", "tests"},
     r"librdkafka/": {"src", "tests"},

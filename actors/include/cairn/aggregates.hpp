@@ -48,6 +48,9 @@ struct ask_options {
 
 namespace detail {
 
+/// For other ways to reach the aggregates of a handle.
+struct aggregates_access;
+
 /// `overloaded` if too many wait already for the rows that `options` names.
 std::optional<error> objection_to_waiting(const ask_options& options);
 
@@ -203,6 +206,8 @@ public:
   static constexpr std::uint64_t max_version = std::numeric_limits<std::uint64_t>::max();
 
 private:
+  friend struct detail::aggregates_access;
+
   /// Folds the events up to `version`, as long as they are `wanted`.
   template <class Wanted>
   result<past_state> fold(std::string_view id, std::uint64_t version, Wanted wanted) const {

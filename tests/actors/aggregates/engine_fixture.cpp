@@ -2,8 +2,8 @@
 
 #include "aggregates/engine.hpp"
 #include "aggregates/type_host.hpp"
-#include "scheduling/caf_seam.hpp"
-#include "scheduling/stepped_system.hpp"
+#include "scheduling/stepped_executor.hpp"
+#include "scheduling/thread_executor.hpp"
 
 #include <variant>
 
@@ -40,11 +40,11 @@ struct test_engine::parts {
   explicit parts(cairn::journal& events, const engine_setup& setup) {
     auto options = options_of(setup);
     options.now = [this] { return now; };
-    engine = cairn::detail::engine::start(system.get(), events, std::move(options));
-    system.run();
+    engine = cairn::detail::engine::start(executor, events, std::move(options));
+    executor->run();
   }
 
-  stepped_system system;
+  const std::shared_ptr<stepped_executor> executor = std::make_shared<stepped_executor>();
   std::chrono::steady_clock::time_point now{std::chrono::hours{1}};
   std::shared_ptr<cairn::detail::engine> engine;
   bool closed = false;
@@ -64,24 +64,24 @@ test_engine::host(std::unique_ptr<cairn::detail::aggregate_model> model) {
 }
 
 void test_engine::run() {
-  parts_->system.run();
+  parts_->executor->run();
 }
 
 bool test_engine::run_once() {
-  return parts_->system.run_once();
+  return parts_->executor->run_once();
 }
 
 void test_engine::pass(std::chrono::milliseconds time) {
   parts_->now += time;
   for (std::size_t round = 0; round < cairn::detail::type_host::shard_count; ++round) {
-    parts_->system.advance(parts_->engine->options().passivation_interval);
+    parts_->executor->advance(parts_->engine->options().passivation_interval);
     run();
   }
 }
 
 void test_engine::pass_time_only(std::chrono::milliseconds time) {
   parts_->now += time;
-  parts_->system.advance(parts_->engine->options().passivation_interval);
+  parts_->executor->advance(parts_->engine->options().passivation_interval);
 }
 
 std::chrono::steady_clock::time_point test_engine::now() const {
@@ -96,12 +96,13 @@ void test_engine::close() {
   if (std::exchange(parts_->closed, true))
     return;
   run();
-  parts_->system.run_when_woken();
+  parts_->executor->run_when_woken();
   parts_->engine->close();
 }
 
 struct threaded_engine::parts {
-  cairn::detail::seam::owned_system system{4};
+  const std::shared_ptr<cairn::detail::thread_executor> threads =
+      cairn::detail::thread_executor::start(4).value();
   std::shared_ptr<cairn::detail::engine> engine;
 };
 
@@ -110,12 +111,13 @@ threaded_engine::threaded_engine(cairn::journal& events, const engine_setup& set
   : parts_{std::make_unique<parts>()} {
   auto options = options_of(setup);
   options.passivation_interval = passivation_interval;
-  parts_->engine = cairn::detail::engine::start(parts_->system.get(), events, std::move(options));
+  parts_->engine = cairn::detail::engine::start(parts_->threads, events, std::move(options));
 }
 
 threaded_engine::~threaded_engine() {
   close();
   parts_->engine->detach();
+  parts_->threads->stop();
 }
 
 cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>

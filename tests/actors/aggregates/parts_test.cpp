@@ -1,6 +1,5 @@
 // The parts of an activation, each alone.
 
-#include "caf_request.hpp"
 #include "engine_fixture.hpp"
 
 #include "aggregates/activation.hpp"
@@ -8,14 +7,7 @@
 #include "aggregates/engine.hpp"
 #include "aggregates/inbox.hpp"
 #include "aggregates/type_host.hpp"
-#include "scheduling/caf_seam.hpp"
-#include "scheduling/stepped_system.hpp"
-
-#include <caf/actor_registry.hpp>
-#include <caf/actor_system.hpp>
-#include <caf/exit_reason.hpp>
-#include <caf/scoped_actor.hpp>
-#include <caf/sec.hpp>
+#include "scheduling/stepped_executor.hpp"
 
 #include <atomic>
 #include <memory>
@@ -122,117 +114,16 @@ TEST_CASE(
   CHECK(restored.entries().size() == 2);
 }
 
-namespace {
-
-struct counting_runner final : runner {
-  counting_runner(int& runs, bool& destroyed, int last)
-    : runs_{runs}, destroyed_{destroyed}, last_{last} {}
-  ~counting_runner() override { destroyed_ = true; }
-  bool run() noexcept override { return ++runs_ < last_; }
-
-private:
-  int& runs_;
-  bool& destroyed_;
-  int last_;
-};
-
-struct seam_fixture {
-  stepped_system stepped;
-  caf::actor_system& system = stepped.get();
-
-  void run() { stepped.run(); }
-};
-
-} // namespace
-
-TEST_CASE_FIXTURE(
-    seam_fixture,
-    "an actor runs once for each wake-up, ends when told, and lets go of its runner") {
-  int runs = 0;
-  bool destroyed = false;
-  const auto before = system.registry().running();
-  auto actor = seam::spawn(system, make_intrusive<counting_runner>(runs, destroyed, 3));
-  run();
-  CHECK(runs == 0); // it sleeps until it is woken
-  seam::wake(actor);
-  run();
-  CHECK(runs == 1);
-  seam::wake(actor);
-  seam::wake(actor);
-  seam::wake(actor); // beyond its end
-  run();
-  CHECK(runs == 3);
-  CHECK(destroyed); // although the handle is still here
-  CHECK(system.registry().running() == before);
-}
-
-TEST_CASE_FIXTURE(
-    seam_fixture,
-    "an actor without a mailbox counts until it is retired, tells who watches it, and "
-    "gives messages back") {
-  const auto before = system.registry().running();
-  auto body = seam::spawn_body(system);
-  CHECK(system.registry().running() == before + 1);
-  bool down = false;
-  caf::error answer;
-  {
-    caf::scoped_actor watcher{system};
-    run();
-    body->attach_functor(
-        [&](const caf::error& reason) { down = reason == caf::exit_reason::normal; });
-    request_from(watcher, body, caf::ok_atom{})
-        .receive([](int) {}, [&](caf::error& refused) { answer = std::move(refused); });
-  }
-  CHECK(answer == caf::sec::request_receiver_down);
-  CHECK(!down);
-  seam::retire(body);
-  CHECK(down);
-  CHECK(system.registry().running() == before);
-}
-
-TEST_CASE_FIXTURE(seam_fixture, "a task is run until it has had enough") {
-  int runs = 0;
-  seam::schedule(system, [&] { return ++runs < 3; });
-  CHECK(runs == 0);
-  run();
-  CHECK(runs == 3);
-}
-
-TEST_CASE_FIXTURE(seam_fixture, "a periodic actor wakes itself, too, and ends when told") {
-  int runs = 0;
-  bool destroyed = false;
-  const auto before = system.registry().running();
-  auto actor = seam::spawn_periodic(system, make_intrusive<counting_runner>(runs, destroyed, 4),
-                                    std::chrono::milliseconds{100});
-  run();
-  CHECK(runs == 0);
-  for (int i = 1; i <= 2; ++i) {
-    stepped.advance(std::chrono::milliseconds{100});
-    run();
-    CHECK(runs == i);
-  }
-  seam::wake(actor);
-  run();
-  CHECK(runs == 3);
-  stepped.advance(std::chrono::milliseconds{100});
-  run();
-  CHECK(runs == 4);
-  CHECK(destroyed);
-  stepped.advance(std::chrono::milliseconds{1000});
-  run();
-  CHECK(runs == 4);
-  CHECK(system.registry().running() == before);
-}
-
-TEST_CASE_FIXTURE(seam_fixture, "an activation that has left gives a message back to its sender") {
+TEST_CASE("an activation that has left gives a message back to its sender") {
+  const auto stepped = std::make_shared<stepped_executor>();
   scripted_journal journal;
-  const auto engine = cairn::detail::engine::start(system, journal, {});
-  run();
+  const auto engine = cairn::detail::engine::start(stepped, journal, {});
+  stepped->run();
   type_host host{engine, std::make_unique<typed_model<account>>(cairn::aggregate_options{})};
   {
     auto over = make_intrusive<activation>(host, stream_of("a"));
     over->request_passivation();
-    run();
+    stepped->run();
     numbered late{1};
     request_ptr work{&late};
     CHECK(over->post(work) == inbox::pushed::closed);
@@ -240,7 +131,7 @@ TEST_CASE_FIXTURE(seam_fixture, "an activation that has left gives a message bac
     CHECK(over->idle() == false);
     (void)work.release();
   }
-  stepped.run_when_woken();
+  stepped->run_when_woken();
   engine->close();
   engine->detach();
 }

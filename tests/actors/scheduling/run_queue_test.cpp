@@ -1,6 +1,7 @@
-// The queue that gives aggregates their turns, without CAF: its lanes are threads here.
+// The queue that gives aggregates their turns.
 
 #include "scheduling/run_queue.hpp"
+#include "scheduling/thread_executor.hpp"
 
 #include <doctest/doctest.h>
 
@@ -35,17 +36,17 @@ intrusive_ptr<scripted> runner_of(std::function<bool()> turn) {
   return make_intrusive<scripted>(std::move(turn));
 }
 
-/// Lanes that the test itself drives.
+/// Workers that the test itself drives.
 struct by_hand {
-  explicit by_hand(std::size_t lanes)
-    : queue{lanes, [this](std::size_t lane) { scheduled.push_back(lane); }} {}
+  explicit by_hand(std::size_t workers)
+    : queue{workers, [this](std::size_t worker) { scheduled.push_back(worker); }} {}
 
-  /// One call of `work` for the lane that was scheduled first.
+  /// One call of `work` for the worker that was scheduled first.
   void work_once() {
-    const auto lane = scheduled.front();
+    const auto worker = scheduled.front();
     scheduled.pop_front();
-    if (queue.work(lane))
-      scheduled.push_back(lane);
+    if (queue.work(worker))
+      scheduled.push_back(worker);
   }
   void work_all() {
     while (!scheduled.empty())
@@ -56,131 +57,98 @@ struct by_hand {
   run_queue queue;
 };
 
-/// Lanes on threads that live as long as this.
+/// Workers on threads that live as long as this.
 class on_threads {
 public:
-  explicit on_threads(std::size_t lanes)
-    : queue{lanes, [this](std::size_t lane) { schedule(lane); }} {
-    for (std::size_t i = 0; i < lanes; ++i)
-      threads_.emplace_back([this] { serve(); });
-  }
-  ~on_threads() {
-    {
-      const std::lock_guard lock{mutex_};
-      ended_ = true;
-    }
-    changed_.notify_all();
-    for (auto& thread : threads_)
-      thread.join();
-  }
+  explicit on_threads(std::size_t workers)
+    : threads_{thread_executor::start(workers).value()}, queue{workers, [this](std::size_t worker) {
+                                                                 threads_->schedule([this, worker] {
+                                                                   return queue.work(worker);
+                                                                 });
+                                                               }} {}
+  ~on_threads() { threads_->stop(); }
 
 private:
-  void schedule(std::size_t lane) {
-    const std::lock_guard lock{mutex_};
-    scheduled_.push_back(lane);
-    changed_.notify_one();
-  }
-
-  void serve() {
-    for (;;) {
-      std::unique_lock lock{mutex_};
-      changed_.wait(lock, [this] { return ended_ || !scheduled_.empty(); });
-      if (scheduled_.empty())
-        return;
-      const auto lane = scheduled_.front();
-      scheduled_.pop_front();
-      lock.unlock();
-      if (queue.work(lane))
-        schedule(lane);
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::size_t> scheduled_;
-  bool ended_ = false;
+  const std::shared_ptr<thread_executor> threads_;
 
 public:
   run_queue queue;
-
-private:
-  std::vector<std::thread> threads_;
 };
 
 } // namespace
 
 TEST_CASE("runners get their turns in the order in which they were woken, one for each wake-up "
           "that met no other") {
-  by_hand lanes{1};
+  by_hand workers{1};
   std::string order;
   const auto a = runner_of([&] { return order += 'a', true; });
   const auto b = runner_of([&] { return order += 'b', true; });
-  lanes.queue.wake(*a);
-  lanes.queue.wake(*b);
-  lanes.queue.wake(*a); // it waits already
-  CHECK(lanes.scheduled.size() == 1);
-  lanes.work_all();
+  workers.queue.wake(*a);
+  workers.queue.wake(*b);
+  workers.queue.wake(*a); // it waits already
+  CHECK(workers.scheduled.size() == 1);
+  workers.work_all();
   CHECK(order == "ab");
-  lanes.queue.wake(*a);
-  lanes.work_all();
+  workers.queue.wake(*a);
+  workers.work_all();
   CHECK(order == "aba");
 }
 
 TEST_CASE("a runner that is woken during its turn gets another one, after those that wait") {
-  by_hand lanes{1};
+  by_hand workers{1};
   std::string order;
   intrusive_ptr<scripted> a;
   a = runner_of([&] {
     order += 'a';
     if (order.size() < 3)
-      lanes.queue.wake(*a);
+      workers.queue.wake(*a);
     return true;
   });
   const auto b = runner_of([&] { return order += 'b', true; });
-  lanes.queue.wake(*a);
-  lanes.queue.wake(*b);
-  lanes.work_all();
+  workers.queue.wake(*a);
+  workers.queue.wake(*b);
+  workers.work_all();
   CHECK(order == "aba");
   a = {};
 }
 
 TEST_CASE("the queue keeps a runner that waits, and lets go of it after its turn") {
-  by_hand lanes{2};
+  by_hand workers{2};
   const auto alive = std::make_shared<int>(0);
   const std::weak_ptr<int> seen = alive;
   {
     auto kept = alive;
     const auto a = runner_of([kept] { return ++*kept, true; });
-    lanes.queue.wake(*a);
+    workers.queue.wake(*a);
   }
   CHECK(alive.use_count() == 2);
-  lanes.work_all();
+  workers.work_all();
   CHECK(alive.use_count() == 1);
   CHECK(*alive == 1);
 }
 
-TEST_CASE("a lane gives the thread back now and then, also if its runners never rest") {
-  by_hand lanes{1};
+TEST_CASE("a worker gives the thread back now and then, also if its runners never rest") {
+  by_hand workers{1};
   int turns = 0;
   bool rests = false;
   intrusive_ptr<scripted> restless;
   restless = runner_of([&] {
     ++turns;
     if (!rests)
-      lanes.queue.wake(*restless);
+      workers.queue.wake(*restless);
     return true;
   });
-  lanes.queue.wake(*restless);
-  lanes.work_once();
-  CHECK(lanes.scheduled.size() == 1); // it wants to go on
+  workers.queue.wake(*restless);
+  workers.work_once();
+  CHECK(workers.scheduled.size() == 1); // it wants to go on
   CHECK(turns > 1);
   rests = true;
-  lanes.work_all();
+  workers.work_all();
   restless = {};
 }
 
-TEST_CASE("a runner does not wait for a slow one while another lane has nothing to do") {
-  on_threads lanes{2};
+TEST_CASE("a runner does not wait for a slow one while another worker has nothing to do") {
+  on_threads workers{2};
   std::mutex mutex;
   std::condition_variable changed;
   int done = 0;
@@ -202,9 +170,9 @@ TEST_CASE("a runner does not wait for a slow one while another lane has nothing 
   }
   {
     const std::lock_guard hold{mutex}; // so that all are there before the first has gone on
-    lanes.queue.wake(*slow);
+    workers.queue.wake(*slow);
     for (const auto& each : quick)
-      lanes.queue.wake(*each);
+      workers.queue.wake(*each);
   }
   std::unique_lock lock{mutex};
   changed.wait(lock, [&] { return done == others; });
@@ -223,7 +191,7 @@ TEST_CASE("no wake-up is lost and no runner has two turns at once, whoever wakes
   std::atomic<int> overlaps{0};
   std::mutex mutex;
   std::condition_variable changed;
-  on_threads lanes{3};
+  on_threads workers{3};
   for (auto& each : all) {
     each.runner = runner_of([&] {
       overlaps += each.runs.exchange(true) ? 1 : 0;
@@ -242,7 +210,7 @@ TEST_CASE("no wake-up is lost and no runner has two turns at once, whoever wakes
       for (int i = 0; i < wakes; ++i) {
         auto& each = all[static_cast<std::size_t>(i * 7 + t) % runners];
         ++each.owed;
-        lanes.queue.wake(*each.runner);
+        workers.queue.wake(*each.runner);
       }
     });
   }

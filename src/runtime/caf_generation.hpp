@@ -15,7 +15,7 @@
 #endif
 
 /// What CAF 0.17.6 and 1.x call by different names, where something is sent or scheduled.
-namespace cairn::detail::seam {
+namespace cairn::detail::caf_adapter {
 
 #if CAF_MAJOR_VERSION >= 1
 using execution_context = caf::scheduler;
@@ -43,4 +43,4 @@ void send_later(Self* self, std::chrono::milliseconds delay, Part part) {
 #endif
 }
 
-} // namespace cairn::detail::seam
+} // namespace cairn::detail::caf_adapter

@@ -15,7 +15,7 @@
 /// Everything that differs between CAF's generations, and all of CAF that Cairn needs. Cairn's own
 /// messages are wake-ups without content: what is to be done waits in queues of our own, whose
 /// bounds CAF's mailboxes lack.
-namespace cairn::detail::seam {
+namespace cairn::detail::caf_adapter {
 
 /// An actor that calls `work->run()` for each wake-up until it returns false. It is not scheduled
 /// before the first.
@@ -28,12 +28,6 @@ caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
 /// Returns what `make` spawns in `system`. As with the functions above, nothing of the system stays
 /// behind in the calling thread.
 caf::actor spawn_by(caf::actor_system& system, const std::function<caf::actor()>& make);
-
-/// An actor without a mailbox of CAF's: it has an address, may be monitored, is counted by its
-/// system, and refuses messages. What it does comes through queues of ours, in turns that
-/// `schedule` gives. It lives until `retire`.
-caf::actor spawn_body(caf::actor_system& system);
-void retire(const caf::actor& body);
 
 /// Threads of CAF's scheduler, at least 1.
 std::size_t thread_count(const caf::actor_system& system);
@@ -63,4 +57,4 @@ private:
   std::unique_ptr<parts> parts_;
 };
 
-} // namespace cairn::detail::seam
+} // namespace cairn::detail::caf_adapter

@@ -1,18 +1,13 @@
-#include "scheduling/caf_seam.hpp"
+#include "runtime/caf_adapter.hpp"
 
-#include "scheduling/caf_generation.hpp"
+#include "runtime/caf_generation.hpp"
 #include "support/start_thread.hpp"
 
-#include <caf/actor_config.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/behavior.hpp>
 #include <caf/event_based_actor.hpp>
-#include <caf/exit_reason.hpp>
 #include <caf/logger.hpp>
-#include <caf/mailbox_element.hpp>
-#include <caf/make_actor.hpp>
 #include <caf/resumable.hpp>
-#include <caf/sec.hpp>
 
 #include <future>
 #include <thread>
@@ -22,11 +17,10 @@
 #if CAF_MAJOR_VERSION >= 1
 #include <caf/init_global_meta_objects.hpp>
 #else
-#include <caf/monitorable_actor.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 #endif
 
-namespace cairn::detail::seam {
+namespace cairn::detail::caf_adapter {
 namespace {
 
 // A wake-up is one of CAF's own atoms: no type of ours ever needs to be registered for it.
@@ -51,45 +45,6 @@ caf::behavior run_on_tick(caf::event_based_actor* self, const intrusive_ptr<runn
               self->quit();
           }};
 }
-
-#if CAF_MAJOR_VERSION >= 1
-
-class body final : public caf::abstract_actor {
-public:
-  explicit body(caf::actor_config& config) : abstract_actor{config} {}
-
-  const char* name() const override { return "cairn.aggregate"; }
-  void setup_metrics() {}
-
-  bool enqueue(caf::mailbox_element_ptr what, execution_context* context) override {
-    if (what->mid.is_request() && what->sender) {
-      what->sender->enqueue(
-          caf::make_mailbox_element(nullptr, what->mid.response_id(),
-                                    caf::make_error(caf::sec::request_receiver_down)),
-          context);
-    }
-    return false;
-  }
-
-private:
-  void force_close_mailbox() override {}
-};
-
-#else
-
-class body final : public caf::monitorable_actor {
-public:
-  explicit body(caf::actor_config& config) : monitorable_actor{config} {}
-
-  const char* name() const override { return "cairn.aggregate"; }
-
-  using monitorable_actor::enqueue;
-  void enqueue(caf::mailbox_element_ptr what, execution_context*) override {
-    bounce(what, caf::sec::unexpected_message);
-  }
-};
-
-#endif
 
 class task final : public caf::ref_counted, public caf::resumable {
 public:
@@ -132,58 +87,43 @@ void restore_logger([[maybe_unused]] caf::logger* before) {
 /// system. A system of 0.17.6 waits in its destructor until no thread holds one: closing a runtime
 /// would hang as long as a client's thread lives. One of 1.x leaves the thread with a logger of a
 /// system that is gone. This lets go of it, except in the system's own threads.
-class guest_of {
+class logger_guard {
 public:
-  explicit guest_of(caf::actor_system& system) noexcept
-    : before_{caf::logger::current_logger()}, at_home_{before_ == &system.logger()} {}
-  ~guest_of() {
-    if (!at_home_)
+  explicit logger_guard(caf::actor_system& system) noexcept
+    : before_{caf::logger::current_logger()}, in_own_thread_{before_ == &system.logger()} {}
+  ~logger_guard() {
+    if (!in_own_thread_)
       restore_logger(before_);
   }
-  guest_of(const guest_of&) = delete;
-  guest_of& operator=(const guest_of&) = delete;
+  logger_guard(const logger_guard&) = delete;
+  logger_guard& operator=(const logger_guard&) = delete;
 
 private:
   caf::logger* const before_;
-  const bool at_home_;
+  const bool in_own_thread_;
 };
 
 } // namespace
 
 caf::actor spawn(caf::actor_system& system, intrusive_ptr<runner> work) {
-  const guest_of visit{system};
+  const logger_guard guard{system};
   return system.spawn<caf::lazy_init>(run_on_wake, std::move(work));
 }
 
 caf::actor spawn_periodic(caf::actor_system& system, intrusive_ptr<runner> work,
                           std::chrono::milliseconds interval) {
-  const guest_of visit{system};
+  const logger_guard guard{system};
   return system.spawn(run_on_tick, std::move(work), interval);
 }
 
 caf::actor spawn_by(caf::actor_system& system, const std::function<caf::actor()>& make) {
-  const guest_of visit{system};
+  const logger_guard guard{system};
   return make();
-}
-
-caf::actor spawn_body(caf::actor_system& system) {
-  const guest_of visit{system};
-  caf::actor_config config;
-  auto made =
-      caf::make_actor<body, caf::actor>(system.next_actor_id(), system.node(), &system, config);
-  caf::actor_cast<caf::abstract_actor*>(made)->register_at_system();
-  return made;
-}
-
-void retire(const caf::actor& target) {
-  auto& ending = static_cast<body&>(*caf::actor_cast<caf::abstract_actor*>(target));
-  ending.cleanup(caf::exit_reason::normal, nullptr);
-  ending.unregister_from_system();
 }
 
 std::size_t thread_count(const caf::actor_system& system) {
 #if CAF_MAJOR_VERSION >= 1
-  // What CAF's schedulers read. Their default is a little finer, and this only sizes our lanes.
+  // What CAF's schedulers read. Their default is a little finer, and this only sizes our workers.
   const std::size_t by_default = std::max<std::size_t>(4, std::thread::hardware_concurrency());
   const auto count = caf::get_or(system.config(), "caf.scheduler.max-threads", by_default);
 #else
@@ -250,11 +190,11 @@ result<void> owned_system::check_threads(std::size_t threads) {
 owned_system::owned_system(std::size_t threads) {
   auto* const before = caf::logger::current_logger();
   parts_ = std::make_unique<parts>(threads);
-  restore_logger(before); // see guest_of
+  restore_logger(before); // see logger_guard
 }
 owned_system::~owned_system() = default;
 caf::actor_system& owned_system::get() noexcept {
   return parts_->system;
 }
 
-} // namespace cairn::detail::seam
+} // namespace cairn::detail::caf_adapter
