@@ -29,7 +29,8 @@ private:
 
 } // namespace
 
-engine::engine(std::shared_ptr<executor> on, journal& events, engine_options options)
+engine::engine(std::shared_ptr<executor> on, journal& events, engine_options options,
+               subscribe_function subscribe)
   : executor_{std::move(on)}, journal_{events}, options_{std::move(options)},
     admission_{options_.max_outstanding, options_.max_outstanding_bytes},
     gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)},
@@ -41,19 +42,21 @@ engine::engine(std::shared_ptr<executor> on, journal& events, engine_options opt
               return self->runs_.work(lane, self->options_.turns_at_once);
             });
           }},
-    subscriptions_{std::make_shared<subscription_hub>(events)} {}
+    subscribe_{std::move(subscribe)} {}
 
 engine::~engine() = default;
 
 std::shared_ptr<engine> engine::start(caf::actor_system& system, journal& events,
-                                      engine_options options) {
-  return start(std::make_shared<caf_executor>(system), events, std::move(options));
+                                      engine_options options, subscribe_function subscribe) {
+  return start(std::make_shared<caf_executor>(system), events, std::move(options),
+               std::move(subscribe));
 }
 
 std::shared_ptr<engine> engine::start(std::shared_ptr<executor> on, journal& events,
-                                      engine_options options) {
+                                      engine_options options, subscribe_function subscribe) {
   auto& runs_on = *on;
-  std::shared_ptr<engine> made{new engine{std::move(on), events, std::move(options)}};
+  std::shared_ptr<engine> made{
+      new engine{std::move(on), events, std::move(options), std::move(subscribe)}};
   made->completer_ = make_intrusive<completer>(*made);
   made->appends_ = std::make_unique<append_pool>(*made->completer_, made->options_.max_event_bytes);
   made->runner_begins();
@@ -95,7 +98,6 @@ result<std::shared_ptr<aggregate_host>> engine::host(std::unique_ptr<aggregate_m
 }
 
 void engine::refuse_requests() {
-  subscriptions_->close(); // first: a handler may be waiting for an answer
   admission_.close();
 }
 

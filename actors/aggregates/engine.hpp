@@ -3,9 +3,9 @@
 #include "aggregates/admission.hpp"
 #include "aggregates/completer.hpp"
 #include "aggregates/rehydration_gate.hpp"
+#include "aggregates/subscribe_function.hpp"
 #include "scheduling/executor.hpp"
 #include "scheduling/run_queue.hpp"
-#include "subscriptions/subscription_hub.hpp"
 
 #include <cairn/journal.hpp>
 
@@ -61,10 +61,10 @@ class engine final : public std::enable_shared_from_this<engine> {
 public:
   /// `events` must live until `detach` has returned.
   static std::shared_ptr<engine> start(std::shared_ptr<executor> on, journal& events,
-                                       engine_options options);
+                                       engine_options options, subscribe_function subscribe);
   /// The same on CAF's scheduler; `system` must live as long.
   static std::shared_ptr<engine> start(caf::actor_system& system, journal& events,
-                                       engine_options options);
+                                       engine_options options, subscribe_function subscribe);
   ~engine();
 
   /// The aggregates of one type. Asking again for the same C++ type gives the same host and keeps
@@ -72,14 +72,14 @@ public:
   /// Errors: those of `journal::declare_schemas`.
   result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
 
-  /// Ends what follows the journal, refuses new requests, waits until every accepted one is
-  /// answered, and lets all aggregates leave memory. The journal stays open; it is to be closed
-  /// next, and then `detach` called.
+  /// Refuses new requests, waits until every accepted one is answered, and lets all aggregates
+  /// leave memory. Subscriptions are to be ended before: their handlers may be waiting for answers.
+  /// The journal stays open; it is to be closed next, and then `detach` called.
   void close();
 
   // The steps of `close`, for who must not wait: each when what the one before began is over.
 
-  /// Ends what follows the journal and refuses new requests. Over when `admitted().drained()`.
+  /// Refuses new requests. Over when `admitted().drained()`.
   void refuse_requests();
   /// Lets all aggregates leave memory. Over when `all_gone()`.
   void let_go();
@@ -102,7 +102,7 @@ public:
   engine_counts& counts() noexcept { return counts_; }
   append_pool& appends() noexcept { return *appends_; }
   run_queue& runs() noexcept { return runs_; }
-  subscription_hub& subscriptions() noexcept { return *subscriptions_; }
+  const subscribe_function& subscribe() const noexcept { return subscribe_; }
   bool closing() const noexcept { return closing_.load(); }
   std::chrono::steady_clock::time_point now() const {
     return options_.now ? options_.now() : std::chrono::steady_clock::now();
@@ -122,7 +122,8 @@ public:
   void passivate_some() noexcept;
 
 private:
-  engine(std::shared_ptr<executor> on, journal& events, engine_options options);
+  engine(std::shared_ptr<executor> on, journal& events, engine_options options,
+         subscribe_function subscribe);
 
   std::size_t excess() const noexcept;
   std::vector<std::shared_ptr<type_host>> all_hosts() const;
@@ -144,7 +145,7 @@ private:
   std::map<std::string, std::shared_ptr<type_host>, std::less<>> hosts_;
 
   run_queue runs_;
-  const std::shared_ptr<subscription_hub> subscriptions_;
+  const subscribe_function subscribe_;
   intrusive_ptr<completer> completer_;
   std::unique_ptr<append_pool> appends_;
   std::unique_ptr<executor::waker> passivation_;

@@ -25,10 +25,15 @@ simulated_process::simulated_process(simulation_context& run, const simulated_do
             .attempts = 3,
             .pause_between_attempts =
                 [this](std::chrono::milliseconds time) { wait_between_attempts(time); }})},
-    executor_{std::make_shared<simulated_executor>(run)} {
+    executor_{std::make_shared<simulated_executor>(run)},
+    subscriptions_{std::make_shared<subscription_hub>(*log_)} {
   auto options = setup_.engine;
   options.now = [this] { return run_.clock.steady(); };
-  engine_ = engine::start(executor_, *log_, std::move(options));
+  engine_ =
+      engine::start(executor_, *log_, std::move(options),
+                    [hub = subscriptions_](const auto& selection, const auto& how, auto handler) {
+                      return hub->subscribe(selection, how, std::move(handler));
+                    });
   engine_->tell(&projections_->all());
   for (const auto& type : domain_.types)
     hosts_.push_back(engine_->host(type->model(setup_.hosting)).value());
@@ -120,7 +125,7 @@ void simulated_process::open_followers() {
   for (const auto& each : followers_) {
     const subscription_options with{.start = subscription_start::after(each.position),
                                     .max_batch_events = 1 + run_.random.below(5)};
-    feeds_.push_back(engine_->subscriptions().follow(each.selection, with).value());
+    feeds_.push_back(subscriptions_->follow(each.selection, with).value());
   }
 }
 
@@ -155,6 +160,7 @@ bool simulated_process::crash() {
   projections_->crash();
   log_->crash();
   feeds_.clear();
+  subscriptions_->close();
   engine_->refuse_requests();
   executor_->drain();
   return engine_->admitted().drained() && take_leave();
@@ -163,6 +169,7 @@ bool simulated_process::crash() {
 void simulated_process::begin_closing() {
   feeds_.clear();
   feeds_due_ = operator_due_ = never;
+  subscriptions_->close();
   engine_->refuse_requests();
 }
 

@@ -6,6 +6,7 @@
 #include "simulation/simulated_projections.hpp"
 
 #include "aggregates/engine.hpp"
+#include "subscriptions/subscription_hub.hpp"
 
 #include <memory>
 #include <vector>
@@ -88,6 +89,7 @@ private:
   std::unique_ptr<simulated_journal> log_;
   std::unique_ptr<simulated_projections> projections_;
   std::shared_ptr<simulated_executor> executor_;
+  std::shared_ptr<subscription_hub> subscriptions_;
   std::shared_ptr<engine> engine_;
   std::vector<std::shared_ptr<aggregate_host>> hosts_; // by type
   std::vector<event_feed> feeds_;

@@ -66,6 +66,12 @@ std::unique_ptr<detail::projection_set> make_projections(const journal& events,
                                                   detail::fold_driving{.now = options.clock});
 }
 
+detail::subscribe_function subscribe_to(std::shared_ptr<detail::subscription_hub> hub) {
+  return [hub = std::move(hub)](const auto& selection, const auto& options, auto handler) {
+    return hub->subscribe(selection, options, std::move(handler));
+  };
+}
+
 } // namespace
 
 result<runtime> runtime_access::open(runtime_options options, caf::actor_system* system) {
@@ -76,13 +82,15 @@ result<runtime> runtime_access::open(runtime_options options, caf::actor_system*
     return std::move(events).error();
   auto parts = std::make_unique<runtime::parts>();
   parts->events = *std::move(events);
+  parts->subscriptions = std::make_shared<detail::subscription_hub>(*parts->events);
   parts->projections = make_projections(*parts->events, options);
   if (!system) {
     if (auto enough = detail::seam::owned_system::check_threads(thread_count(options)); !enough)
       return std::move(enough).error();
     system = &parts->own_system.emplace(thread_count(options)).get();
   }
-  parts->engine = detail::engine::start(*system, *parts->events, engine_options_of(options));
+  parts->engine = detail::engine::start(*system, *parts->events, engine_options_of(options),
+                                        subscribe_to(parts->subscriptions));
   parts->engine->tell(parts->projections.get());
   return runtime{std::move(parts)};
 }
@@ -101,8 +109,9 @@ result<runtime> runtime::open_for_reading(runtime_options options) {
     return std::move(events).error();
   auto made = std::make_unique<parts>();
   made->events = *std::move(events);
+  made->subscriptions = std::make_shared<detail::subscription_hub>(*made->events);
   made->projections = make_projections(*made->events, options);
-  made->reading.emplace(*made->events, options.clock);
+  made->reading.emplace(*made->events, subscribe_to(made->subscriptions), options.clock);
   return runtime{std::move(made)};
 }
 
@@ -130,12 +139,12 @@ runtime::host(std::unique_ptr<detail::aggregate_model> model) {
 result<subscription> runtime::subscribe(const event_selection& selection,
                                         std::function<void(const event_view&)> handler,
                                         const subscription_options& options) {
-  return parts_->subscriptions().subscribe(selection, options, std::move(handler));
+  return parts_->subscriptions->subscribe(selection, options, std::move(handler));
 }
 
 result<event_feed> runtime::follow(const event_selection& selection,
                                    const subscription_options& options) {
-  return parts_->subscriptions().follow(selection, options);
+  return parts_->subscriptions->follow(selection, options);
 }
 
 result<std::shared_ptr<detail::projection_host>>
@@ -176,6 +185,7 @@ result<void> runtime::close() {
   const std::lock_guard one_at_a_time{parts_->closing};
   if (std::exchange(parts_->closed, true))
     return {};
+  parts_->subscriptions->close(); // first: a handler may be waiting for an answer
   if (!parts_->engine) {
     parts_->reading->close();
     auto flushed = parts_->projections->close();

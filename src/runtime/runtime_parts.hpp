@@ -6,6 +6,7 @@
 #include "aggregates/reading_hosts.hpp"
 #include "projections/projection_set.hpp"
 #include "scheduling/caf_seam.hpp"
+#include "subscriptions/subscription_hub.hpp"
 
 #include <memory>
 #include <mutex>
@@ -16,16 +17,13 @@ namespace cairn {
 /// What a runtime is made of, in the order of making; closing goes backwards.
 struct runtime::parts {
   std::unique_ptr<cairn::journal> events;
+  std::shared_ptr<detail::subscription_hub> subscriptions;
   std::unique_ptr<detail::projection_set> projections;
   std::optional<detail::seam::owned_system> own_system; ///< Empty if the application's is used.
   std::shared_ptr<detail::engine> engine;               ///< Null: open for reading.
   std::optional<detail::reading_hosts> reading;         ///< Empty: open for writing.
   std::mutex closing; ///< Held while closing, so that everyone who closes waits for the end of it.
   bool closed = false;
-
-  detail::subscription_hub& subscriptions() noexcept {
-    return engine ? engine->subscriptions() : reading->subscriptions();
-  }
 };
 
 /// For the other ways of opening a runtime.

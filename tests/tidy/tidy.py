@@ -38,7 +38,7 @@ ROOMS = {
     "actors/scheduling": ["persistence/support"],
     "actors/models": [],
     "actors/subscriptions": ["actors/models", "persistence/support"],
-    "actors/aggregates": ["actors/scheduling", "actors/models", "actors/subscriptions", "+"],
+    "actors/aggregates": ["actors/scheduling", "actors/models", "persistence/support"],
     "actors/projections": ["actors/aggregates", "persistence/tables", "persistence/support"],
     "actors/simulation": [
         "actors/aggregates", "actors/projections", "actors/subscriptions", "persistence/tables",

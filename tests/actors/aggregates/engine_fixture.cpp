@@ -40,7 +40,7 @@ struct test_engine::parts {
   explicit parts(cairn::journal& events, const engine_setup& setup) {
     auto options = options_of(setup);
     options.now = [this] { return now; };
-    engine = cairn::detail::engine::start(system.get(), events, std::move(options));
+    engine = cairn::detail::engine::start(system.get(), events, std::move(options), {});
     system.run();
   }
 
@@ -110,7 +110,8 @@ threaded_engine::threaded_engine(cairn::journal& events, const engine_setup& set
   : parts_{std::make_unique<parts>()} {
   auto options = options_of(setup);
   options.passivation_interval = passivation_interval;
-  parts_->engine = cairn::detail::engine::start(parts_->system.get(), events, std::move(options));
+  parts_->engine =
+      cairn::detail::engine::start(parts_->system.get(), events, std::move(options), {});
 }
 
 threaded_engine::~threaded_engine() {

@@ -226,7 +226,7 @@ TEST_CASE_FIXTURE(seam_fixture, "a periodic actor wakes itself, too, and ends wh
 
 TEST_CASE_FIXTURE(seam_fixture, "an activation that has left gives a message back to its sender") {
   scripted_journal journal;
-  const auto engine = cairn::detail::engine::start(system, journal, {});
+  const auto engine = cairn::detail::engine::start(system, journal, {}, {});
   run();
   type_host host{engine, std::make_unique<typed_model<account>>(cairn::aggregate_options{})};
   {
