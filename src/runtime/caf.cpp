@@ -1,6 +1,6 @@
 #include <cairn/caf.hpp>
 
-#include "runtime/runtime_parts.hpp"
+#include "runtime/runtime_access.hpp"
 #include "scheduling/caf_generation.hpp"
 #include "scheduling/caf_seam.hpp"
 

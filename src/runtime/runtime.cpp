@@ -2,10 +2,12 @@
 
 #include <cairn/memory_journal.hpp>
 
-#include "runtime/runtime_parts.hpp"
+#include "runtime/runtime_access.hpp"
+#include "scheduling/caf_executor.hpp"
+#include "scheduling/caf_seam.hpp"
 
 #include <algorithm>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -58,18 +60,30 @@ detail::engine_options engine_options_of(const runtime_options& options) {
           .now = options.clock};
 }
 
-std::unique_ptr<detail::projection_set> make_projections(const journal& events,
-                                                         const runtime_options& options) {
-  auto root =
-      options.directory.empty() ? std::filesystem::path{} : options.directory / "projections";
-  return std::make_unique<detail::projection_set>(events, std::move(root),
-                                                  detail::fold_driving{.now = options.clock});
+std::filesystem::path projections_of(const runtime_options& options) {
+  return options.directory.empty() ? std::filesystem::path{} : options.directory / "projections";
 }
 
-detail::subscribe_function subscribe_to(std::shared_ptr<detail::subscription_hub> hub) {
-  return [hub = std::move(hub)](const auto& selection, const auto& options, auto handler) {
-    return hub->subscribe(selection, options, std::move(handler));
-  };
+/// CAF's threads that a runtime has for itself.
+struct own_threads {
+  explicit own_threads(std::size_t count) : system{std::in_place, count}, runs_on{system->get()} {}
+  ~own_threads() { system.reset(); } // while there still is what its threads may be using
+
+  std::optional<detail::seam::owned_system> system;
+  detail::caf_executor runs_on;
+};
+
+/// Errors: `io_failed` if there are too few threads to be had.
+result<std::shared_ptr<detail::executor>> make_executor(const runtime_options& options,
+                                                        caf::actor_system* system) {
+  if (system)
+    return std::shared_ptr<detail::executor>{std::make_shared<detail::caf_executor>(*system)};
+  const auto count = thread_count(options);
+  if (auto enough = detail::seam::owned_system::check_threads(count); !enough)
+    return std::move(enough).error();
+  auto threads = std::make_shared<own_threads>(count);
+  auto* const runs_on = &threads->runs_on;
+  return std::shared_ptr<detail::executor>{std::move(threads), runs_on};
 }
 
 } // namespace
@@ -80,19 +94,14 @@ result<runtime> runtime_access::open(runtime_options options, caf::actor_system*
   auto events = open_journal(options);
   if (!events)
     return std::move(events).error();
-  auto parts = std::make_unique<runtime::parts>();
-  parts->events = *std::move(events);
-  parts->subscriptions = std::make_shared<detail::subscription_hub>(*parts->events);
-  parts->projections = make_projections(*parts->events, options);
-  if (!system) {
-    if (auto enough = detail::seam::owned_system::check_threads(thread_count(options)); !enough)
-      return std::move(enough).error();
-    system = &parts->own_system.emplace(thread_count(options)).get();
-  }
-  parts->engine = detail::engine::start(*system, *parts->events, engine_options_of(options),
-                                        subscribe_to(parts->subscriptions));
-  parts->engine->tell(parts->projections.get());
-  return runtime{std::move(parts)};
+  auto runs_on = make_executor(options, system);
+  if (!runs_on)
+    return std::move(runs_on).error();
+  return runtime{std::make_unique<detail::runtime_core>(
+      *std::move(events), detail::runtime_core::setup{.runs_on = *std::move(runs_on),
+                                                      .engine = engine_options_of(options),
+                                                      .projections = projections_of(options),
+                                                      .driving = {.now = options.clock}})};
 }
 
 result<runtime> runtime::open(runtime_options options) {
@@ -107,21 +116,19 @@ result<runtime> runtime::open_for_reading(runtime_options options) {
   auto events = open_lmdb_journal_for_reading(std::move(with));
   if (!events)
     return std::move(events).error();
-  auto made = std::make_unique<parts>();
-  made->events = *std::move(events);
-  made->subscriptions = std::make_shared<detail::subscription_hub>(*made->events);
-  made->projections = make_projections(*made->events, options);
-  made->reading.emplace(*made->events, subscribe_to(made->subscriptions), options.clock);
-  return runtime{std::move(made)};
+  return runtime{std::make_unique<detail::runtime_core>(
+      *std::move(events), detail::runtime_core::setup{.engine = {.now = options.clock},
+                                                      .projections = projections_of(options),
+                                                      .driving = {.now = options.clock}})};
 }
 
-runtime::runtime(std::unique_ptr<parts> made) noexcept : parts_{std::move(made)} {}
+runtime::runtime(std::unique_ptr<detail::runtime_core> core) noexcept : core_{std::move(core)} {}
 runtime::runtime(runtime&&) noexcept = default;
 
 runtime& runtime::operator=(runtime&& other) noexcept {
   if (this != &other) {
     (void)close();
-    parts_ = std::move(other.parts_);
+    core_ = std::move(other.core_);
   }
   return *this;
 }
@@ -132,42 +139,35 @@ runtime::~runtime() {
 
 result<std::shared_ptr<detail::aggregate_host>>
 runtime::host(std::unique_ptr<detail::aggregate_model> model) {
-  return parts_->engine ? parts_->engine->host(std::move(model))
-                        : parts_->reading->host(std::move(model));
+  return core_->host(std::move(model));
 }
 
 result<subscription> runtime::subscribe(const event_selection& selection,
                                         std::function<void(const event_view&)> handler,
                                         const subscription_options& options) {
-  return parts_->subscriptions->subscribe(selection, options, std::move(handler));
+  return core_->subscriptions().subscribe(selection, options, std::move(handler));
 }
 
 result<event_feed> runtime::follow(const event_selection& selection,
                                    const subscription_options& options) {
-  return parts_->subscriptions->follow(selection, options);
+  return core_->subscriptions().follow(selection, options);
 }
 
 result<std::shared_ptr<detail::projection_host>>
 runtime::project(std::unique_ptr<detail::projection_model> model, projection_options options) {
-  if (!parts_->engine && options.mode == projection_mode::inlined)
-    return error{errc::invalid_argument, "a runtime for reading gives no replies that a projection "
-                                         "could be inlined in"};
-  const schema_declaration rows{.owner = "projection " + model->name, .rows = model->rows};
-  if (auto declared = parts_->events->declare_schemas(rows); !declared)
-    return std::move(declared).error();
-  return parts_->projections->project(std::move(model), std::move(options));
+  return core_->project(std::move(model), std::move(options));
 }
 
 const journal& runtime::journal() const noexcept {
-  return *parts_->events;
+  return core_->journal();
 }
 
 runtime_status runtime::status() const {
-  if (!parts_->engine)
-    return {.journal = parts_->events->status()};
-  auto& engine = *parts_->engine;
+  if (!core_->engine())
+    return {.journal = journal().status()};
+  auto& engine = *core_->engine();
   const auto& counts = engine.counts();
-  return {.journal = parts_->events->status(),
+  return {.journal = journal().status(),
           .outstanding = engine.admitted().requests(),
           .outstanding_bytes = engine.admitted().bytes(),
           .resident = counts.resident.load(),
@@ -180,24 +180,7 @@ runtime_status runtime::status() const {
 }
 
 result<void> runtime::close() {
-  if (!parts_)
-    return {};
-  const std::lock_guard one_at_a_time{parts_->closing};
-  if (std::exchange(parts_->closed, true))
-    return {};
-  parts_->subscriptions->close(); // first: a handler may be waiting for an answer
-  if (!parts_->engine) {
-    parts_->reading->close();
-    auto flushed = parts_->projections->close();
-    auto closed = parts_->events->close();
-    return closed ? std::move(flushed) : std::move(closed);
-  }
-  parts_->engine->close();
-  auto flushed = parts_->projections->close();
-  auto closed = parts_->events->close();
-  parts_->engine->detach();
-  parts_->own_system.reset();
-  return closed ? std::move(flushed) : std::move(closed);
+  return core_ ? core_->close() : result<void>{};
 }
 
 } // namespace cairn

@@ -1,7 +1,8 @@
 #include "engine_fixture.hpp"
 
-#include "aggregates/engine.hpp"
 #include "aggregates/type_host.hpp"
+#include "core/runtime_core.hpp"
+#include "scheduling/caf_executor.hpp"
 #include "scheduling/caf_seam.hpp"
 #include "scheduling/stepped_system.hpp"
 
@@ -40,14 +41,17 @@ struct test_engine::parts {
   explicit parts(cairn::journal& events, const engine_setup& setup) {
     auto options = options_of(setup);
     options.now = [this] { return now; };
-    engine = cairn::detail::engine::start(system.get(), events, std::move(options), {});
+    core.emplace(events, cairn::detail::runtime_core::setup{
+                             .runs_on = std::make_shared<cairn::detail::caf_executor>(system.get()),
+                             .engine = std::move(options)});
     system.run();
   }
 
+  cairn::detail::engine& engine() { return *core->engine(); }
+
   stepped_system system;
   std::chrono::steady_clock::time_point now{std::chrono::hours{1}};
-  std::shared_ptr<cairn::detail::engine> engine;
-  bool closed = false;
+  std::optional<cairn::detail::runtime_core> core;
 };
 
 test_engine::test_engine(cairn::journal& events, const engine_setup& setup)
@@ -55,12 +59,11 @@ test_engine::test_engine(cairn::journal& events, const engine_setup& setup)
 
 test_engine::~test_engine() {
   close();
-  parts_->engine->detach();
 }
 
 cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>
 test_engine::host(std::unique_ptr<cairn::detail::aggregate_model> model) {
-  return parts_->engine->host(std::move(model));
+  return parts_->core->host(std::move(model));
 }
 
 void test_engine::run() {
@@ -74,14 +77,14 @@ bool test_engine::run_once() {
 void test_engine::pass(std::chrono::milliseconds time) {
   parts_->now += time;
   for (std::size_t round = 0; round < cairn::detail::type_host::shard_count; ++round) {
-    parts_->system.advance(parts_->engine->options().passivation_interval);
+    parts_->system.advance(parts_->engine().options().passivation_interval);
     run();
   }
 }
 
 void test_engine::pass_time_only(std::chrono::milliseconds time) {
   parts_->now += time;
-  parts_->system.advance(parts_->engine->options().passivation_interval);
+  parts_->system.advance(parts_->engine().options().passivation_interval);
 }
 
 std::chrono::steady_clock::time_point test_engine::now() const {
@@ -89,47 +92,47 @@ std::chrono::steady_clock::time_point test_engine::now() const {
 }
 
 engine_figures test_engine::figures() const {
-  return figures_of(*parts_->engine);
+  return figures_of(parts_->engine());
 }
 
 void test_engine::close() {
-  if (std::exchange(parts_->closed, true))
-    return;
-  run();
-  parts_->system.run_when_woken();
-  parts_->engine->close();
+  auto& core = *parts_->core;
+  while (!core.is_closed()) {
+    run();
+    core.take_step();
+  }
 }
 
 struct threaded_engine::parts {
+  parts(cairn::journal& events, cairn::detail::engine_options options)
+    : core{events,
+           {.runs_on = std::make_shared<cairn::detail::caf_executor>(system.get()),
+            .engine = std::move(options)}} {}
+
   cairn::detail::seam::owned_system system{4};
-  std::shared_ptr<cairn::detail::engine> engine;
+  cairn::detail::runtime_core core;
 };
 
 threaded_engine::threaded_engine(cairn::journal& events, const engine_setup& setup,
-                                 std::chrono::milliseconds passivation_interval)
-  : parts_{std::make_unique<parts>()} {
+                                 std::chrono::milliseconds passivation_interval) {
   auto options = options_of(setup);
   options.passivation_interval = passivation_interval;
-  parts_->engine =
-      cairn::detail::engine::start(parts_->system.get(), events, std::move(options), {});
+  parts_ = std::make_unique<parts>(events, std::move(options));
 }
 
-threaded_engine::~threaded_engine() {
-  close();
-  parts_->engine->detach();
-}
+threaded_engine::~threaded_engine() = default;
 
 cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>
 threaded_engine::host(std::unique_ptr<cairn::detail::aggregate_model> model) {
-  return parts_->engine->host(std::move(model));
+  return parts_->core.host(std::move(model));
 }
 
 engine_figures threaded_engine::figures() const {
-  return figures_of(*parts_->engine);
+  return figures_of(*parts_->core.engine());
 }
 
 void threaded_engine::close() {
-  parts_->engine->close();
+  CHECK(parts_->core.close());
 }
 
 cairn::result<cairn::commit> append_foreign(scripted_journal& events, std::string_view id,

@@ -8,6 +8,7 @@
 #include "aggregates/engine.hpp"
 #include "aggregates/inbox.hpp"
 #include "aggregates/type_host.hpp"
+#include "scheduling/caf_executor.hpp"
 #include "scheduling/caf_seam.hpp"
 #include "scheduling/stepped_system.hpp"
 
@@ -226,7 +227,8 @@ TEST_CASE_FIXTURE(seam_fixture, "a periodic actor wakes itself, too, and ends wh
 
 TEST_CASE_FIXTURE(seam_fixture, "an activation that has left gives a message back to its sender") {
   scripted_journal journal;
-  const auto engine = cairn::detail::engine::start(system, journal, {}, {});
+  cairn::detail::caf_executor on{system};
+  const auto engine = cairn::detail::engine::start(on, journal, {}, {});
   run();
   type_host host{engine, std::make_unique<typed_model<account>>(cairn::aggregate_options{})};
   {
@@ -240,7 +242,10 @@ TEST_CASE_FIXTURE(seam_fixture, "an activation that has left gives a message bac
     CHECK(over->idle() == false);
     (void)work.release();
   }
-  stepped.run_when_woken();
-  engine->close();
+  engine->refuse_requests();
+  CHECK(engine->all_answered());
+  engine->let_go();
+  run();
+  CHECK(engine->all_gone());
   engine->detach();
 }
