@@ -28,33 +28,32 @@ private:
 
 } // namespace
 
-engine::engine(std::shared_ptr<executor> on, journal& events, engine_options options)
-  : executor_{std::move(on)}, journal_{events}, options_{std::move(options)},
+engine::engine(executor& on, journal& events, engine_options options, subscribe_function subscribe)
+  : executor_{on}, journal_{events}, options_{std::move(options)},
     admission_{options_.max_outstanding, options_.max_outstanding_bytes},
     gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)},
     // A worker that is scheduled keeps the engine: it may look at its queue after the last
     // activation has gone.
-    runs_{executor_->workers(),
+    runs_{executor_.workers(),
           [this](std::size_t worker) {
-            executor_->schedule([self = shared_from_this(), worker] {
+            executor_.schedule([self = shared_from_this(), worker] {
               return self->runs_.work(worker, self->options_.turns_at_once);
             });
           }},
-    subscriptions_{std::make_shared<subscription_hub>(events)} {}
+    subscribe_{std::move(subscribe)} {}
 
 engine::~engine() = default;
 
-std::shared_ptr<engine> engine::start(std::shared_ptr<executor> on, journal& events,
-                                      engine_options options) {
-  auto& runs_on = *on;
-  std::shared_ptr<engine> made{new engine{std::move(on), events, std::move(options)}};
+std::shared_ptr<engine> engine::start(executor& on, journal& events, engine_options options,
+                                      subscribe_function subscribe) {
+  std::shared_ptr<engine> made{new engine{on, events, std::move(options), std::move(subscribe)}};
   made->completer_ = make_intrusive<completer>(*made);
   made->appends_ = std::make_unique<append_pool>(*made->completer_, made->options_.max_event_bytes);
   made->runner_begins();
-  made->completer_->start(runs_on.run_when_woken(made->completer_));
+  made->completer_->start(on.run_when_woken(made->completer_));
   made->runner_begins();
-  made->passivation_ = runs_on.run_periodically(make_intrusive<passivation>(*made),
-                                                made->options_.passivation_interval);
+  made->passivation_ =
+      on.run_periodically(make_intrusive<passivation>(*made), made->options_.passivation_interval);
   return made;
 }
 
@@ -83,14 +82,9 @@ result<std::shared_ptr<aggregate_host>> engine::host(std::unique_ptr<aggregate_m
     return hosted_type{std::move(known)};
   auto name = model->type_name;
   auto made = std::make_shared<type_host>(shared_from_this(), std::move(model));
-  if (!closing()) // `close` has emptied `hosts_`; the two would keep each other for ever
+  if (!closing()) // else nobody empties `hosts_`, and the two keep each other for ever
     hosts_.emplace(std::move(name), made);
   return hosted_type{std::move(made)};
-}
-
-void engine::refuse_requests() {
-  subscriptions_->close(); // first: a handler may be waiting for an answer
-  admission_.close();
 }
 
 void engine::let_go() {
@@ -107,16 +101,16 @@ bool engine::all_gone() const noexcept {
   return live_runners_ == 0;
 }
 
-void engine::close() {
-  refuse_requests();
-  admission_.drain();
-  let_go();
+void engine::wait_until_gone() {
   std::unique_lock lock{mutex_};
   changed_.wait(lock, [this] { return live_runners_ == 0; });
-  hosts_.clear();
 }
 
 void engine::detach() noexcept {
+  {
+    const std::lock_guard lock{mutex_};
+    hosts_.clear(); // which keep the engine
+  }
   completer_->start({});
   passivation_.reset();
 }

@@ -3,9 +3,9 @@
 #include "aggregates/admission.hpp"
 #include "aggregates/completer.hpp"
 #include "aggregates/rehydration_gate.hpp"
+#include "aggregates/subscribe_function.hpp"
 #include "scheduling/executor.hpp"
 #include "scheduling/run_queue.hpp"
-#include "subscriptions/subscription_hub.hpp"
 
 #include <cairn/journal.hpp>
 
@@ -57,9 +57,9 @@ struct engine_counts {
 /// The runtime without its wiring: aggregates of all types on one journal and one executor.
 class engine final : public std::enable_shared_from_this<engine> {
 public:
-  /// `events` must live until `detach` has returned.
-  static std::shared_ptr<engine> start(std::shared_ptr<executor> on, journal& events,
-                                       engine_options options);
+  /// `on` and `events` must live until `detach` has returned.
+  static std::shared_ptr<engine> start(executor& on, journal& events, engine_options options,
+                                       subscribe_function subscribe);
   ~engine();
 
   /// The aggregates of one type. Asking again for the same C++ type gives the same host and keeps
@@ -67,29 +67,29 @@ public:
   /// Errors: those of `journal::declare_schemas`.
   result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
 
-  /// Ends what follows the journal, refuses new requests, waits until every accepted one is
-  /// answered, and lets all aggregates leave memory. The journal stays open; it is to be closed
-  /// next, and then `detach` called.
-  void close();
+  // How it ends, step by step; `runtime_core` takes these steps among others of its own. Each may
+  // be taken when what the one before has set off is over; it may also be waited for.
 
-  // The steps of `close`, for who must not wait: each when what the one before began is over.
+  /// Refuses new requests. Over when all that were accepted are answered.
+  void refuse_requests() noexcept { admission_.close(); }
+  bool all_answered() const noexcept { return admission_.drained(); }
+  void wait_until_answered() { admission_.drain(); }
 
-  /// Ends what follows the journal and refuses new requests. Over when `admitted().drained()`.
-  void refuse_requests();
-  /// Lets all aggregates leave memory. Over when `all_gone()`.
+  /// Lets all aggregates leave memory. Over when they have, and nothing runs any more.
   void let_go();
   bool all_gone() const noexcept;
+  void wait_until_gone();
 
-  /// The executor is not used any more; handles of the application may keep the closed engine alive
-  /// for longer than what it runs on.
+  /// Executor and journal are not used any more; handles of the application may keep the closed
+  /// engine alive for longer than these.
   void detach() noexcept;
 
-  /// Who is told before replies leave; null: nobody. It must live until `close` has returned.
+  /// Who is told before replies leave; null: nobody. It must live until `all_gone`.
   void tell(commit_listener* listener) noexcept { listener_.store(listener); }
 
   // For the parts of the engine.
   commit_listener* listener() const noexcept { return listener_.load(); }
-  executor& runs_on() noexcept { return *executor_; }
+  executor& runs_on() noexcept { return executor_; }
   journal& events() noexcept { return journal_; }
   const engine_options& options() const noexcept { return options_; }
   admission& admitted() noexcept { return admission_; }
@@ -97,13 +97,13 @@ public:
   engine_counts& counts() noexcept { return counts_; }
   append_pool& appends() noexcept { return *appends_; }
   run_queue& runs() noexcept { return runs_; }
-  subscription_hub& subscriptions() noexcept { return *subscriptions_; }
+  const subscribe_function& subscribe() const noexcept { return subscribe_; }
   bool closing() const noexcept { return closing_.load(); }
   std::chrono::steady_clock::time_point now() const {
     return options_.now ? options_.now() : std::chrono::steady_clock::now();
   }
 
-  /// `close` waits until as many runners have ended as have begun.
+  /// `all_gone` once as many runners have ended as have begun.
   void runner_begins() noexcept;
   void runner_ended() noexcept;
 
@@ -117,13 +117,13 @@ public:
   void passivate_some() noexcept;
 
 private:
-  engine(std::shared_ptr<executor> on, journal& events, engine_options options);
+  engine(executor& on, journal& events, engine_options options, subscribe_function subscribe);
 
   std::size_t excess() const noexcept;
   std::vector<std::shared_ptr<type_host>> all_hosts() const;
   std::shared_ptr<type_host> hosted(const aggregate_model& model) const;
 
-  std::shared_ptr<executor> executor_;
+  executor& executor_;
   journal& journal_;
   const engine_options options_;
   admission admission_;
@@ -139,7 +139,7 @@ private:
   std::map<std::string, std::shared_ptr<type_host>, std::less<>> hosts_;
 
   run_queue runs_;
-  const std::shared_ptr<subscription_hub> subscriptions_;
+  const subscribe_function subscribe_;
   intrusive_ptr<completer> completer_;
   std::unique_ptr<append_pool> appends_;
   std::unique_ptr<executor::waker> passivation_;

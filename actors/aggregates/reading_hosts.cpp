@@ -15,9 +15,10 @@ error is_closed() {
 
 class reading_host final : public aggregate_host {
 public:
-  reading_host(const journal& events, std::shared_ptr<subscription_hub> hub,
+  reading_host(const journal& events, std::shared_ptr<gate> entrance, subscribe_function subscribe,
                std::unique_ptr<aggregate_model> model, reading_hosts::clock now)
-    : journal_{events}, hub_{std::move(hub)}, model_{std::move(model)}, now_{std::move(now)} {}
+    : journal_{events}, gate_{std::move(entrance)},
+      subscribe_{std::move(subscribe)}, model_{std::move(model)}, now_{std::move(now)} {}
 
   void post(std::string_view id, request_ptr work) override {
     if (!work->only_reads())
@@ -40,7 +41,7 @@ public:
     const auto stream = stream_id::make(model_->type_name, id);
     if (!stream)
       return stream.error();
-    const gate::holder inside{hub_->gate()};
+    const gate::holder inside{*gate_};
     if (!inside)
       return is_closed();
     return replay_known(journal_, *stream, from_version, to_version, visitor);
@@ -49,7 +50,7 @@ public:
   result<subscription> subscribe(const event_selection& selection,
                                  const subscription_options& options,
                                  std::function<void(const event_view&)> handler) const override {
-    return hub_->subscribe(selection, options, std::move(handler));
+    return subscribe_(selection, options, std::move(handler));
   }
 
 private:
@@ -57,7 +58,7 @@ private:
     const auto stream = stream_id::make(model_->type_name, id);
     if (!stream)
       return stream.error();
-    const gate::holder inside{hub_->gate()};
+    const gate::holder inside{*gate_};
     if (!inside)
       return is_closed();
     deduplication_window window{0};
@@ -72,21 +73,22 @@ private:
   }
 
   const journal& journal_; // touched by those inside only
-  const std::shared_ptr<subscription_hub> hub_;
+  const std::shared_ptr<gate> gate_;
+  const subscribe_function subscribe_;
   const std::unique_ptr<aggregate_model> model_;
   const reading_hosts::clock now_;
 };
 
 } // namespace
 
-reading_hosts::reading_hosts(journal& events, clock now)
-  : journal_{events}, hub_{std::make_shared<subscription_hub>(events)},
-    now_{now ? std::move(now) : std::chrono::steady_clock::now} {}
+reading_hosts::reading_hosts(journal& events, subscribe_function subscribe, clock now)
+  : journal_{events}, gate_{std::make_shared<gate>()},
+    subscribe_{std::move(subscribe)}, now_{now ? std::move(now) : std::chrono::steady_clock::now} {}
 
 result<std::shared_ptr<aggregate_host>>
 reading_hosts::host(std::unique_ptr<aggregate_model> model) {
   {
-    const gate::holder inside{hub_->gate()};
+    const gate::holder inside{*gate_};
     if (!inside)
       return is_closed();
     if (auto compared = journal_.declare_schemas(model->schemas()); !compared)
@@ -95,11 +97,16 @@ reading_hosts::host(std::unique_ptr<aggregate_model> model) {
   const std::lock_guard lock{mutex_};
   auto& kept = hosts_[model->type_name];
   if (!kept)
-    kept = std::make_shared<reading_host>(journal_, hub_, std::move(model), now_);
+    kept = std::make_shared<reading_host>(journal_, gate_, subscribe_, std::move(model), now_);
   else
     check(kept->model().identity == model->identity,
           "two aggregate types of the application have the same type_name");
   return kept;
+}
+
+void reading_hosts::close() noexcept {
+  gate_->close();
+  gate_->wait_until_empty();
 }
 
 } // namespace cairn::detail

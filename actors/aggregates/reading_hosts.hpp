@@ -1,6 +1,7 @@
 #pragma once
 
-#include "subscriptions/subscription_hub.hpp"
+#include "aggregates/subscribe_function.hpp"
+#include "support/gate.hpp"
 
 #include <cairn/detail/host.hpp>
 
@@ -22,19 +23,18 @@ public:
 
   /// `events` must live until `close` has returned. `now`: the clock of queries' deadlines; empty:
   /// `steady_clock`.
-  explicit reading_hosts(journal& events, clock now = {});
+  reading_hosts(journal& events, subscribe_function subscribe, clock now = {});
 
   /// As `engine::host`; the schemas are compared, and nothing is recorded.
   result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
 
-  subscription_hub& subscriptions() noexcept { return *hub_; }
-
-  /// Ends what follows the journal, and waits for replays and queries that are running.
-  void close() noexcept { hub_->close(); }
+  /// Refuses replays and queries from now on, and waits for those that are running.
+  void close() noexcept;
 
 private:
   journal& journal_;
-  const std::shared_ptr<subscription_hub> hub_;
+  const std::shared_ptr<gate> gate_; // shared with the hosts, which may outlive this
+  const subscribe_function subscribe_;
   const clock now_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<aggregate_host>, std::less<>> hosts_;

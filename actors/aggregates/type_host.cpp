@@ -114,7 +114,7 @@ result<std::uint64_t> type_host::replay(std::string_view id, std::uint64_t from_
 result<subscription> type_host::subscribe(const event_selection& selection,
                                           const subscription_options& options,
                                           std::function<void(const event_view&)> handler) const {
-  return engine_->subscriptions().subscribe(selection, options, std::move(handler));
+  return engine_->subscribe()(selection, options, std::move(handler));
 }
 
 void type_host::sweep_idle(std::size_t shards, std::chrono::steady_clock::time_point now) {

@@ -15,38 +15,44 @@ constexpr std::chrono::milliseconds feed_pause{20};
 simulated_process::simulated_process(simulation_context& run, const simulated_domain& domain,
                                      simulated_disk& disk,
                                      std::vector<simulated_follower>& followers, const setup& with)
-  : run_{run}, domain_{domain}, disk_{disk},
-    followers_{followers}, setup_{with}, log_{std::make_unique<simulated_journal>(run, *disk.log)},
+  : run_{run}, domain_{domain}, disk_{disk}, followers_{followers}, setup_{with},
     projections_{std::make_unique<simulated_projections>(
-        run, domain, disk.projections, *log_,
+        run, domain, disk.projections,
         projection_options{
             .max_batch_events = with.max_batch_events,
             .folding_threads = with.folding_threads,
             .attempts = 3,
             .pause_between_attempts =
                 [this](std::chrono::milliseconds time) { wait_between_attempts(time); }})},
-    executor_{std::make_shared<simulated_executor>(run)} {
-  auto options = setup_.engine;
-  options.now = [this] { return run_.clock.steady(); };
-  engine_ = engine::start(executor_, *log_, std::move(options));
-  engine_->tell(&projections_->all());
+    executor_{std::make_shared<simulated_executor>(run)},
+    core_{std::make_unique<runtime_core>(std::make_unique<simulated_journal>(run, *disk.log),
+                                         runtime_core::setup{.runs_on = executor_,
+                                                             .engine = engine_setup(),
+                                                             .driving = projections_->driving()})},
+    log_{static_cast<simulated_journal&>(core_->journal())} {
   for (const auto& type : domain_.types)
-    hosts_.push_back(engine_->host(type->model(setup_.hosting)).value());
-  projections_->open_all();
+    hosts_.push_back(core_->host(type->model(setup_.hosting)).value());
+  projections_->open_all(*core_);
   open_followers();
   operator_due_ = run_.soon(operator_pause);
   open_ = true;
 }
 
 simulated_process::~simulated_process() {
-  CAIRN_ASSERT(!engine_);
+  CAIRN_ASSERT(core_->is_closed());
+}
+
+engine_options simulated_process::engine_setup() const {
+  auto options = setup_.engine;
+  options.now = [this] { return run_.clock.steady(); };
+  return options;
 }
 
 simulated_service simulated_process::service(std::uint32_t incarnation) const {
   simulated_service made{.aggregates = hosts_,
                          .prompt = &projections_->prompt(),
                          .durable = disk_.log.get(),
-                         .log = log_.get(),
+                         .log = &log_,
                          .incarnation = incarnation};
   for (const auto& each : projections_->hosted())
     made.projections.emplace_back(each);
@@ -57,9 +63,8 @@ simulated_service simulated_process::service(std::uint32_t incarnation) const {
 
 std::size_t simulated_process::ready() const {
   executor_->wake_due();
-  return executor_->waiting() + (log_->wants_turn() ? 1 : 0)
-         + (wants_turn(projections_due_) ? 1 : 0) + (wants_turn(operator_due_) ? 1 : 0)
-         + (wants_turn(feeds_due_) ? 1 : 0);
+  return executor_->waiting() + (log_.wants_turn() ? 1 : 0) + (wants_turn(projections_due_) ? 1 : 0)
+         + (wants_turn(operator_due_) ? 1 : 0) + (wants_turn(feeds_due_) ? 1 : 0);
 }
 
 void simulated_process::turn(std::size_t index) {
@@ -68,8 +73,8 @@ void simulated_process::turn(std::size_t index) {
     return executor_->turn(index);
   }
   index -= executor_->waiting();
-  if (log_->wants_turn() && index-- == 0)
-    return log_->turn();
+  if (log_.wants_turn() && index-- == 0)
+    return log_.turn();
   if (wants_turn(projections_due_) && index-- == 0) {
     projections_due_ = run_.soon(projection_pause);
     return projections_->turn();
@@ -82,7 +87,7 @@ void simulated_process::turn(std::size_t index) {
 
 std::chrono::nanoseconds simulated_process::next_due() const {
   return std::min(
-      {executor_->next_due(), log_->next_due(), projections_due_, operator_due_, feeds_due_});
+      {executor_->next_due(), log_.next_due(), projections_due_, operator_due_, feeds_due_});
 }
 
 void simulated_process::look_after_projections() {
@@ -100,15 +105,15 @@ void simulated_process::wait_between_attempts(std::chrono::milliseconds time) {
     const auto chosen = run_.random.below(8);
     if (chosen == 0)
       look_after_projections();
-    else if (chosen < 4 && log_->wants_turn())
-      log_->turn();
+    else if (chosen < 4 && log_.wants_turn())
+      log_.turn();
     else if (executor_->waiting() > 0)
       executor_->turn(run_.random.below(executor_->waiting()));
   }
 }
 
 bool simulated_process::caught_up() const {
-  const auto last = log_->last_position();
+  const auto last = log_.last_position();
   return projections_->caught_up(last)
          && std::all_of(feeds_.begin(), feeds_.end(),
                         [&](const auto& each) { return each.position() == last; });
@@ -120,7 +125,7 @@ void simulated_process::open_followers() {
   for (const auto& each : followers_) {
     const subscription_options with{.start = subscription_start::after(each.position),
                                     .max_batch_events = 1 + run_.random.below(5)};
-    feeds_.push_back(engine_->subscriptions().follow(each.selection, with).value());
+    feeds_.push_back(core_->subscriptions().follow(each.selection, with).value());
   }
 }
 
@@ -153,39 +158,33 @@ void simulated_process::take_in(simulated_follower& by, const event_view& event)
 
 bool simulated_process::crash() {
   projections_->crash();
-  log_->crash();
-  feeds_.clear();
-  engine_->refuse_requests();
-  executor_->drain();
-  return engine_->admitted().drained() && take_leave();
+  log_.crash();
+  begin_closing();
+  while (!is_closed()) {
+    executor_->drain();
+    if (!may_go_on_closing())
+      return false;
+    go_on_closing();
+  }
+  return true;
 }
 
 void simulated_process::begin_closing() {
   feeds_.clear();
   feeds_due_ = operator_due_ = never;
-  engine_->refuse_requests();
 }
 
-bool simulated_process::finish_closing() {
-  return take_leave();
-}
-
-bool simulated_process::take_leave() {
-  engine_->let_go();
-  executor_->drain();
-  if (!engine_->all_gone())
-    return false;
-  const auto& counts = engine_->counts();
+void simulated_process::go_on_closing() {
+  const auto taken = core_->next_step();
+  run_.note("closing", static_cast<std::uint64_t>(taken));
+  core_->take_step();
+  if (taken == runtime_core::step::close_projections)
+    projections_due_ = never;
+  if (!is_closed())
+    return;
+  const auto& counts = core_->engine()->counts();
   run_.figures.passivations += counts.passivations.load();
   run_.figures.rehydrations += counts.rehydrations.load();
-  engine_->close(); // waits for nothing any more
-  projections_->close();
-  (void)log_->close();
-  engine_->detach();
-  hosts_.clear();
-  engine_.reset();
-  projections_.reset();
-  return true;
 }
 
 } // namespace cairn::detail

@@ -5,7 +5,7 @@
 #include "simulation/simulated_journal.hpp"
 #include "simulation/simulated_projections.hpp"
 
-#include "aggregates/engine.hpp"
+#include "core/runtime_core.hpp"
 
 #include <memory>
 #include <vector>
@@ -27,8 +27,8 @@ struct simulated_follower {
   bool skips = false; ///< Positions of what is not selected.
 };
 
-/// The runtime from one opening to the crash or the closing that ends it: the same parts that
-/// `runtime` puts together, with the simulated ones in place of threads, clock and disk.
+/// The runtime from one opening to the crash or the closing that ends it: the same `runtime_core`
+/// that `runtime` is made of, with the simulated ones in place of threads, clock and disk.
 class simulated_process {
 public:
   struct setup {
@@ -52,31 +52,32 @@ public:
   void turn(std::size_t index);
   std::chrono::nanoseconds next_due() const;
 
-  bool journal_stopped() const noexcept { return log_->stopped(); }
+  bool journal_stopped() const noexcept { return log_.stopped(); }
   /// Everything has been taken in by everyone who follows the log.
   bool caught_up() const;
 
   /// Nothing of what is in memory matters any more. False: the runtime keeps requests that it will
   /// never answer, or aggregates that never leave; then this object cannot be destroyed.
   [[nodiscard]] bool crash();
-  /// Begins an orderly closing: after this, turns go on until it is `closed`.
+  /// Begins an orderly closing: after this, turns go on, and steps are taken, until it `is_closed`.
+  /// A crash may come in between.
   void begin_closing();
-  /// Whether all that was accepted is answered.
-  bool answered() const noexcept { return engine_->admitted().drained(); }
-  /// False: as for `crash`.
-  [[nodiscard]] bool finish_closing();
+  /// Whether the next step of closing may be taken.
+  bool may_go_on_closing() const noexcept { return core_->step_is_over(); }
+  void go_on_closing();
+  bool is_closed() const noexcept { return core_->is_closed(); }
 
   /// See `simulated_projections`.
   void check_rows() { projections_->check_rows(*disk_.log); }
   void intervene() { projections_->intervene(); }
 
 private:
+  engine_options engine_setup() const;
   void open_followers();
   void follow(std::size_t which);
   void take_in(simulated_follower& by, const event_view& event);
   void wait_between_attempts(std::chrono::milliseconds time);
   void look_after_projections();
-  bool take_leave();
   bool wants_turn(std::chrono::nanoseconds due) const { return due <= run_.clock.now; }
 
   simulation_context& run_;
@@ -85,10 +86,10 @@ private:
   std::vector<simulated_follower>& followers_;
   const setup& setup_;
 
-  std::unique_ptr<simulated_journal> log_;
-  std::unique_ptr<simulated_projections> projections_;
-  std::shared_ptr<simulated_executor> executor_;
-  std::shared_ptr<engine> engine_;
+  const std::unique_ptr<simulated_projections> projections_;
+  const std::shared_ptr<simulated_executor> executor_;
+  const std::unique_ptr<runtime_core> core_;
+  simulated_journal& log_;                             // the core's
   std::vector<std::shared_ptr<aggregate_host>> hosts_; // by type
   std::vector<event_feed> feeds_;
 

@@ -30,19 +30,19 @@ private:
 
 simulated_projections::simulated_projections(simulation_context& run,
                                              const simulated_domain& domain,
-                                             std::vector<kept_projection>& kept, journal& log,
+                                             std::vector<kept_projection>& kept,
                                              projection_options options)
-  : run_{run}, domain_{domain}, kept_{kept}, log_{log}, options_{std::move(options)},
-    prompt_(kept.size()), disturbed_(kept.size()), set_{log, {}, make_driving()} {}
+  : run_{run}, domain_{domain}, kept_{kept}, options_{std::move(options)}, prompt_(kept.size()),
+    disturbed_(kept.size()) {}
 
-fold_driving simulated_projections::make_driving() {
-  fold_driving driving{.by_threads = false, .now = [this] { return run_.clock.steady(); }};
-  driving.shelf_of = [this](const projection_model& of) -> std::unique_ptr<table_shelf> {
+fold_driving simulated_projections::driving() {
+  fold_driving made{.by_threads = false, .now = [this] { return run_.clock.steady(); }};
+  made.shelf_of = [this](const projection_model& of) -> std::unique_ptr<table_shelf> {
     const auto which = index_of(of);
     return std::make_unique<simulated_shelf>(run_, *domain_.projections[which], kept_[which].tables,
                                              kept_[which].mode, crashed_);
   };
-  return driving;
+  return made;
 }
 
 std::size_t simulated_projections::index_of(const projection_model& of) const {
@@ -64,17 +64,16 @@ std::unique_ptr<projection_model> simulated_projections::make_model(std::size_t 
                                  });
 }
 
-void simulated_projections::open_all() {
+void simulated_projections::open_all(runtime_core& in) {
+  core_ = &in;
   for (std::size_t which = 0; which < kept_.size(); ++which) {
-    (void)log_.declare_schemas(
-        {.owner = "projection " + make_model(which)->name, .rows = make_model(which)->rows});
     auto with = options_;
     with.mode = kept_[which].mode;
     if (with.mode == projection_mode::inlined)
       with.folding_threads = 1;
-    auto opened = set_.project(make_model(which), with);
+    auto opened = core_->project(make_model(which), with);
     while (!opened && expects_failure(opened.error().code())) // which is not poison, and passes
-      opened = set_.project(make_model(which), with);
+      opened = core_->project(make_model(which), with);
     hosted_.push_back(std::move(opened).value());
     const auto status = hosted_.back()->status();
     prompt_[which] = kept_[which].mode == projection_mode::inlined
@@ -90,14 +89,14 @@ void simulated_projections::disturb(std::size_t which) {
 }
 
 void simulated_projections::turn() {
-  const auto last = log_.last_position();
+  const auto last = core_->journal().last_position();
   std::vector<bool> was_there;
   for (const auto& each : hosted_) {
     const auto status = each->status();
     was_there.push_back(status.state == projection_state::following && status.position == last);
   }
   disturbed_.assign(hosted_.size(), false);
-  run_.note("projections", set_.turn());
+  run_.note("projections", core_->projections().turn());
   for (std::size_t i = 0; i < hosted_.size(); ++i)
     if (was_there[i] && !disturbed_[i] && kept_[i].mode == projection_mode::inlined)
       prompt_[i] = true;
@@ -108,11 +107,6 @@ bool simulated_projections::caught_up(std::uint64_t last) const {
     const auto status = each->status();
     return status.position == last && !status.build && status.state == projection_state::following;
   });
-}
-
-void simulated_projections::close() {
-  (void)set_.close();
-  hosted_.clear();
 }
 
 // --- The operator --------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 #include "simulation/simulated_poison.hpp"
 #include "simulation/simulated_tables.hpp"
 
-#include "projections/projection_set.hpp"
+#include "core/runtime_core.hpp"
 
 #include <chrono>
 #include <functional>
@@ -36,13 +36,14 @@ public:
   /// `kept` has one for each projection of the domain. `between_attempts` is called with the pause
   /// that a projection makes before it tries an event again.
   simulated_projections(simulation_context& run, const simulated_domain& domain,
-                        std::vector<kept_projection>& kept, journal& log,
-                        projection_options options);
+                        std::vector<kept_projection>& kept, projection_options options);
 
-  /// Those that are inlined take in what there is.
-  void open_all();
+  /// For the runtime that they are opened in; this outlives it.
+  fold_driving driving();
 
-  projection_set& all() noexcept { return set_; }
+  /// Those that are inlined take in what there is. Before the functions below.
+  void open_all(runtime_core& in);
+
   const std::vector<std::shared_ptr<projection_host>>& hosted() const noexcept { return hosted_; }
   /// Whether each has the rows of an event before its reply leaves, as `projection_mode` says.
   const std::vector<bool>& prompt() const noexcept { return prompt_; }
@@ -63,12 +64,10 @@ public:
   void check_rows(const journal& durable);
 
   void crash() { crashed_ = true; }
-  void close();
 
 private:
   class model; // of the application, poisoned
 
-  fold_driving make_driving();
   std::size_t index_of(const projection_model& of) const;
   std::unique_ptr<projection_model> make_model(std::size_t which);
   void disturb(std::size_t which);
@@ -81,13 +80,12 @@ private:
   simulation_context& run_;
   const simulated_domain& domain_;
   std::vector<kept_projection>& kept_;
-  journal& log_;
   const projection_options options_; // of those that are not inlined
   std::vector<std::shared_ptr<projection_host>> hosted_;
   std::vector<bool> prompt_;
   std::vector<bool> disturbed_; // since its last turn began
   bool crashed_ = false;
-  projection_set set_;
+  runtime_core* core_ = nullptr;
 };
 
 } // namespace cairn::detail

@@ -18,6 +18,9 @@ constexpr std::size_t most_steps_without_change = 20'000;
 
 constexpr std::chrono::milliseconds pause_before_reopening{30};
 
+// At each turn while closing, which takes few.
+constexpr double crash_in_closing = 0.01;
+
 } // namespace
 
 simulated_run::simulated_run(const simulation_options& options, const simulated_domain& domain,
@@ -200,14 +203,19 @@ void simulated_run::close() {
   shut_down();
 }
 
-/// What has been accepted is answered; what is sent meanwhile is refused.
+/// What has been accepted is answered; what is sent meanwhile is refused. The steps of closing come
+/// among the turns of all others, and a crash may come between any two.
 void simulated_run::shut_down() {
   run_.note("close");
   process_->check_rows();
   process_->begin_closing();
-  while (goes_on() && !process_->answered()) {
+  while (goes_on() && !process_->is_closed()) {
+    if (run_.faults.crashes > 0 && run_.random.chance(crash_in_closing))
+      return crash();
     const auto ready = process_->ready();
-    if (ready > 0)
+    if (process_->may_go_on_closing() && (ready == 0 || run_.random.chance(0.3)))
+      process_->go_on_closing();
+    else if (ready > 0)
       process_->turn(run_.random.below(ready));
     else
       run_.clock.now = std::max(run_.clock.now, process_->next_due());
@@ -217,9 +225,8 @@ void simulated_run::shut_down() {
   }
   if (!goes_on())
     return break_down();
-  const bool gone = process_->finish_closing();
   clients_.lose_connection();
-  end_process(gone);
+  process_.reset();
 }
 
 } // namespace cairn::detail

@@ -4,7 +4,7 @@
 #include "runtime/caf_delivery.hpp"
 #include "runtime/caf_executor.hpp"
 #include "runtime/caf_proxy.hpp"
-#include "runtime/runtime_parts.hpp"
+#include "runtime/runtime_access.hpp"
 
 #include <caf/make_message.hpp>
 #include <caf/sec.hpp>

@@ -3,10 +3,10 @@
 #include <cairn/memory_journal.hpp>
 
 #include "runtime/own_executor.hpp"
-#include "runtime/runtime_parts.hpp"
+#include "runtime/runtime_access.hpp"
 
 #include <algorithm>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -59,12 +59,8 @@ detail::engine_options engine_options_of(const runtime_options& options) {
           .now = options.clock};
 }
 
-std::unique_ptr<detail::projection_set> make_projections(const journal& events,
-                                                         const runtime_options& options) {
-  auto root =
-      options.directory.empty() ? std::filesystem::path{} : options.directory / "projections";
-  return std::make_unique<detail::projection_set>(events, std::move(root),
-                                                  detail::fold_driving{.now = options.clock});
+std::filesystem::path projections_of(const runtime_options& options) {
+  return options.directory.empty() ? std::filesystem::path{} : options.directory / "projections";
 }
 
 } // namespace
@@ -76,19 +72,17 @@ result<runtime> runtime_access::open(runtime_options options,
   auto events = open_journal(options);
   if (!events)
     return std::move(events).error();
-  auto parts = std::make_unique<runtime::parts>();
-  parts->events = *std::move(events);
-  parts->projections = make_projections(*parts->events, options);
   if (!on) {
     auto own = detail::start_own_executor(thread_count(options));
     if (!own)
       return std::move(own).error();
     on = *std::move(own);
   }
-  parts->executor = on;
-  parts->engine = detail::engine::start(std::move(on), *parts->events, engine_options_of(options));
-  parts->engine->tell(parts->projections.get());
-  return runtime{std::move(parts)};
+  return runtime{std::make_unique<detail::runtime_core>(
+      *std::move(events), detail::runtime_core::setup{.runs_on = std::move(on),
+                                                      .engine = engine_options_of(options),
+                                                      .projections = projections_of(options),
+                                                      .driving = {.now = options.clock}})};
 }
 
 result<runtime> runtime::open(runtime_options options) {
@@ -103,20 +97,19 @@ result<runtime> runtime::open_for_reading(runtime_options options) {
   auto events = open_lmdb_journal_for_reading(std::move(with));
   if (!events)
     return std::move(events).error();
-  auto made = std::make_unique<parts>();
-  made->events = *std::move(events);
-  made->projections = make_projections(*made->events, options);
-  made->reading.emplace(*made->events, options.clock);
-  return runtime{std::move(made)};
+  return runtime{std::make_unique<detail::runtime_core>(
+      *std::move(events), detail::runtime_core::setup{.engine = {.now = options.clock},
+                                                      .projections = projections_of(options),
+                                                      .driving = {.now = options.clock}})};
 }
 
-runtime::runtime(std::unique_ptr<parts> made) noexcept : parts_{std::move(made)} {}
+runtime::runtime(std::unique_ptr<detail::runtime_core> core) noexcept : core_{std::move(core)} {}
 runtime::runtime(runtime&&) noexcept = default;
 
 runtime& runtime::operator=(runtime&& other) noexcept {
   if (this != &other) {
     (void)close();
-    parts_ = std::move(other.parts_);
+    core_ = std::move(other.core_);
   }
   return *this;
 }
@@ -127,42 +120,35 @@ runtime::~runtime() {
 
 result<std::shared_ptr<detail::aggregate_host>>
 runtime::host(std::unique_ptr<detail::aggregate_model> model) {
-  return parts_->engine ? parts_->engine->host(std::move(model))
-                        : parts_->reading->host(std::move(model));
+  return core_->host(std::move(model));
 }
 
 result<subscription> runtime::subscribe(const event_selection& selection,
                                         std::function<void(const event_view&)> handler,
                                         const subscription_options& options) {
-  return parts_->subscriptions().subscribe(selection, options, std::move(handler));
+  return core_->subscriptions().subscribe(selection, options, std::move(handler));
 }
 
 result<event_feed> runtime::follow(const event_selection& selection,
                                    const subscription_options& options) {
-  return parts_->subscriptions().follow(selection, options);
+  return core_->subscriptions().follow(selection, options);
 }
 
 result<std::shared_ptr<detail::projection_host>>
 runtime::project(std::unique_ptr<detail::projection_model> model, projection_options options) {
-  if (!parts_->engine && options.mode == projection_mode::inlined)
-    return error{errc::invalid_argument, "a runtime for reading gives no replies that a projection "
-                                         "could be inlined in"};
-  const schema_declaration rows{.owner = "projection " + model->name, .rows = model->rows};
-  if (auto declared = parts_->events->declare_schemas(rows); !declared)
-    return std::move(declared).error();
-  return parts_->projections->project(std::move(model), std::move(options));
+  return core_->project(std::move(model), std::move(options));
 }
 
 const journal& runtime::journal() const noexcept {
-  return *parts_->events;
+  return core_->journal();
 }
 
 runtime_status runtime::status() const {
-  if (!parts_->engine)
-    return {.journal = parts_->events->status()};
-  auto& engine = *parts_->engine;
+  if (!core_->engine())
+    return {.journal = journal().status()};
+  auto& engine = *core_->engine();
   const auto& counts = engine.counts();
-  return {.journal = parts_->events->status(),
+  return {.journal = journal().status(),
           .outstanding = engine.admitted().requests(),
           .outstanding_bytes = engine.admitted().bytes(),
           .resident = counts.resident.load(),
@@ -175,23 +161,7 @@ runtime_status runtime::status() const {
 }
 
 result<void> runtime::close() {
-  if (!parts_)
-    return {};
-  const std::lock_guard one_at_a_time{parts_->closing};
-  if (std::exchange(parts_->closed, true))
-    return {};
-  if (!parts_->engine) {
-    parts_->reading->close();
-    auto flushed = parts_->projections->close();
-    auto closed = parts_->events->close();
-    return closed ? std::move(flushed) : std::move(closed);
-  }
-  parts_->engine->close();
-  auto flushed = parts_->projections->close();
-  auto closed = parts_->events->close();
-  parts_->engine->detach();
-  parts_->executor->stop();
-  return closed ? std::move(flushed) : std::move(closed);
+  return core_ ? core_->close() : result<void>{};
 }
 
 } // namespace cairn

@@ -38,14 +38,11 @@ ROOMS = {
     "actors/scheduling": ["persistence/support"],
     "actors/models": [],
     "actors/subscriptions": ["actors/models", "persistence/support"],
-    "actors/aggregates": ["actors/scheduling", "actors/models", "actors/subscriptions", "+"],
+    "actors/aggregates": ["actors/scheduling", "actors/models", "persistence/support"],
     "actors/projections": ["actors/aggregates", "persistence/tables", "persistence/support"],
-    "actors/simulation": [
-        "actors/aggregates", "actors/projections", "actors/subscriptions", "persistence/tables",
-        "+"],
-    "src/runtime": [
-        "actors/scheduling", "actors/aggregates", "actors/projections", "actors/subscriptions",
-        "+"],
+    "actors/core": ["actors/aggregates", "actors/projections", "actors/subscriptions", "+"],
+    "actors/simulation": ["actors/core", "+"],
+    "src/runtime": ["actors/core", "+"],
     "src/schema_compiler": [],
     "src/programs": [],
 }

@@ -1,7 +1,7 @@
 #include "engine_fixture.hpp"
 
-#include "aggregates/engine.hpp"
 #include "aggregates/type_host.hpp"
+#include "core/runtime_core.hpp"
 #include "scheduling/stepped_executor.hpp"
 #include "scheduling/thread_executor.hpp"
 
@@ -40,14 +40,16 @@ struct test_engine::parts {
   explicit parts(cairn::journal& events, const engine_setup& setup) {
     auto options = options_of(setup);
     options.now = [this] { return now; };
-    engine = cairn::detail::engine::start(executor, events, std::move(options));
+    core.emplace(events, cairn::detail::runtime_core::setup{.runs_on = executor,
+                                                            .engine = std::move(options)});
     executor->run();
   }
 
+  cairn::detail::engine& engine() { return *core->engine(); }
+
   const std::shared_ptr<stepped_executor> executor = std::make_shared<stepped_executor>();
   std::chrono::steady_clock::time_point now{std::chrono::hours{1}};
-  std::shared_ptr<cairn::detail::engine> engine;
-  bool closed = false;
+  std::optional<cairn::detail::runtime_core> core;
 };
 
 test_engine::test_engine(cairn::journal& events, const engine_setup& setup)
@@ -55,12 +57,11 @@ test_engine::test_engine(cairn::journal& events, const engine_setup& setup)
 
 test_engine::~test_engine() {
   close();
-  parts_->engine->detach();
 }
 
 cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>
 test_engine::host(std::unique_ptr<cairn::detail::aggregate_model> model) {
-  return parts_->engine->host(std::move(model));
+  return parts_->core->host(std::move(model));
 }
 
 void test_engine::run() {
@@ -74,14 +75,14 @@ bool test_engine::run_once() {
 void test_engine::pass(std::chrono::milliseconds time) {
   parts_->now += time;
   for (std::size_t round = 0; round < cairn::detail::type_host::shard_count; ++round) {
-    parts_->executor->advance(parts_->engine->options().passivation_interval);
+    parts_->executor->advance(parts_->engine().options().passivation_interval);
     run();
   }
 }
 
 void test_engine::pass_time_only(std::chrono::milliseconds time) {
   parts_->now += time;
-  parts_->executor->advance(parts_->engine->options().passivation_interval);
+  parts_->executor->advance(parts_->engine().options().passivation_interval);
 }
 
 std::chrono::steady_clock::time_point test_engine::now() const {
@@ -89,48 +90,46 @@ std::chrono::steady_clock::time_point test_engine::now() const {
 }
 
 engine_figures test_engine::figures() const {
-  return figures_of(*parts_->engine);
+  return figures_of(parts_->engine());
 }
 
 void test_engine::close() {
-  if (std::exchange(parts_->closed, true))
-    return;
-  run();
-  parts_->executor->run_when_woken();
-  parts_->engine->close();
+  auto& core = *parts_->core;
+  while (!core.is_closed()) {
+    run();
+    core.take_step();
+  }
 }
 
 struct threaded_engine::parts {
-  const std::shared_ptr<cairn::detail::thread_executor> threads =
-      cairn::detail::thread_executor::start(4).value();
-  std::shared_ptr<cairn::detail::engine> engine;
+  parts(cairn::journal& events, cairn::detail::engine_options options)
+    : core{events,
+           {.runs_on = cairn::detail::thread_executor::start(4).value(),
+            .engine = std::move(options)}} {}
+
+  cairn::detail::runtime_core core;
 };
 
 threaded_engine::threaded_engine(cairn::journal& events, const engine_setup& setup,
-                                 std::chrono::milliseconds passivation_interval)
-  : parts_{std::make_unique<parts>()} {
+                                 std::chrono::milliseconds passivation_interval) {
   auto options = options_of(setup);
   options.passivation_interval = passivation_interval;
-  parts_->engine = cairn::detail::engine::start(parts_->threads, events, std::move(options));
+  parts_ = std::make_unique<parts>(events, std::move(options));
 }
 
-threaded_engine::~threaded_engine() {
-  close();
-  parts_->engine->detach();
-  parts_->threads->stop();
-}
+threaded_engine::~threaded_engine() = default;
 
 cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>
 threaded_engine::host(std::unique_ptr<cairn::detail::aggregate_model> model) {
-  return parts_->engine->host(std::move(model));
+  return parts_->core.host(std::move(model));
 }
 
 engine_figures threaded_engine::figures() const {
-  return figures_of(*parts_->engine);
+  return figures_of(*parts_->core.engine());
 }
 
 void threaded_engine::close() {
-  parts_->engine->close();
+  CHECK(parts_->core.close());
 }
 
 cairn::result<cairn::commit> append_foreign(scripted_journal& events, std::string_view id,

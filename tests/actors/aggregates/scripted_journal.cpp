@@ -138,7 +138,8 @@ cairn::journal_status scripted_journal::status() const {
   return inner_->status();
 }
 cairn::result<void> scripted_journal::close() {
-  return inner_->close();
+  auto closed = inner_->close();
+  return close_fails_with ? *close_fails_with : std::move(closed);
 }
 
 } // namespace test

@@ -53,6 +53,9 @@ public:
   /// Answers replays instead of the journal, while it is set.
   std::optional<cairn::error> replay_fails_with;
 
+  /// What closing ends with.
+  std::optional<cairn::error> close_fails_with;
+
   // What it has seen.
 
   std::size_t appends = 0;                          ///< With events.

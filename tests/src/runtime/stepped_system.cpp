@@ -54,8 +54,6 @@ class stepped_scheduler final : public caf::scheduler {
 public:
   void schedule(caf::resumable* woken) override {
     woken_.push_back(woken);
-    if (running_when_woken_)
-      run();
   }
   void delay(caf::resumable* woken) override { schedule(woken); }
   void start() override {}
@@ -79,11 +77,8 @@ public:
     }
   }
 
-  void run_when_woken() { running_when_woken_ = true; }
-
 private:
   std::deque<caf::resumable*> woken_;
-  bool running_when_woken_ = false;
 };
 
 } // namespace
@@ -120,10 +115,6 @@ bool stepped_system::run_once() {
   return parts_->scheduler->run_once();
 }
 
-void stepped_system::run_when_woken() {
-  parts_->scheduler->run_when_woken();
-}
-
 } // namespace test
 
 #else
@@ -150,13 +141,6 @@ void stepped_system::advance(std::chrono::milliseconds time) {
 
 bool stepped_system::run_once() {
   return parts_->scheduler.try_run_once();
-}
-
-void stepped_system::run_when_woken() {
-  parts_->scheduler.after_next_enqueue([this] {
-    run();
-    run_when_woken();
-  });
 }
 
 } // namespace test

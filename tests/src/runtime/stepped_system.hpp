@@ -24,9 +24,6 @@ public:
   /// Moves the clock on, and wakes who waits for it.
   void advance(std::chrono::milliseconds time);
 
-  /// From now on actors run within the call that wakes them: for calls that block until they have.
-  void run_when_woken();
-
 private:
   struct parts;
   std::unique_ptr<parts> parts_;

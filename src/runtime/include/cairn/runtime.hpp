@@ -15,6 +15,10 @@
 
 namespace cairn {
 
+namespace detail {
+class runtime_core;
+}
+
 /// How a runtime is opened. Every queue has a bound; each is set here or in `aggregate_options`.
 struct runtime_options {
   /// The journal's directory, created if it does not exist. Empty: the journal is in memory, and
@@ -156,16 +160,15 @@ public:
   result<void> close();
 
 private:
-  struct parts;
   friend struct runtime_access;
 
-  explicit runtime(std::unique_ptr<parts> made) noexcept;
+  explicit runtime(std::unique_ptr<detail::runtime_core> core) noexcept;
   result<std::shared_ptr<detail::aggregate_host>>
   host(std::unique_ptr<detail::aggregate_model> model);
   result<std::shared_ptr<detail::projection_host>>
   project(std::unique_ptr<detail::projection_model> model, projection_options options);
 
-  std::unique_ptr<parts> parts_;
+  std::unique_ptr<detail::runtime_core> core_;
 };
 
 } // namespace cairn

@@ -1,0 +1,118 @@
+#include "core/runtime_core.hpp"
+
+#include <utility>
+
+namespace cairn::detail {
+namespace {
+
+/// Handles of the application may call it when the runtime is gone.
+subscribe_function subscribe_to(std::shared_ptr<subscription_hub> hub) {
+  return
+      [hub = std::move(hub)](const event_selection& selection, const subscription_options& options,
+                             std::function<void(const event_view&)> handler) {
+        return hub->subscribe(selection, options, std::move(handler));
+      };
+}
+
+} // namespace
+
+runtime_core::runtime_core(cairn::journal& events, std::unique_ptr<cairn::journal> owned,
+                           setup with)
+  : owned_{std::move(owned)}, journal_{events}, subscriptions_{std::make_shared<subscription_hub>(
+                                                    events)},
+    projections_{events, std::move(with.projections), std::move(with.driving)}, executor_{std::move(
+                                                                                    with.runs_on)} {
+  if (!executor_) {
+    reading_.emplace(journal_, subscribe_to(subscriptions_), std::move(with.engine.now));
+    return;
+  }
+  engine_ =
+      engine::start(*executor_, journal_, std::move(with.engine), subscribe_to(subscriptions_));
+  engine_->tell(&projections_);
+}
+
+runtime_core::runtime_core(std::unique_ptr<cairn::journal> events, setup with)
+  : runtime_core{*events, std::move(events), std::move(with)} {}
+
+runtime_core::runtime_core(cairn::journal& events, setup with)
+  : runtime_core{events, nullptr, std::move(with)} {}
+
+runtime_core::~runtime_core() {
+  (void)close();
+}
+
+result<std::shared_ptr<aggregate_host>> runtime_core::host(std::unique_ptr<aggregate_model> model) {
+  return engine_ ? engine_->host(std::move(model)) : reading_->host(std::move(model));
+}
+
+result<std::shared_ptr<projection_host>>
+runtime_core::project(std::unique_ptr<projection_model> model, projection_options options) {
+  if (!engine_ && options.mode == projection_mode::inlined)
+    return error{errc::invalid_argument, "a runtime for reading gives no replies that a projection "
+                                         "could be inlined in"};
+  const schema_declaration rows{.owner = "projection " + model->name, .rows = model->rows};
+  if (auto declared = journal_.declare_schemas(rows); !declared)
+    return std::move(declared).error();
+  return projections_.project(std::move(model), std::move(options));
+}
+
+// --- Closing -------------------------------------------------------------------------------------
+
+result<void> runtime_core::close() {
+  const std::lock_guard one_at_a_time{closing_};
+  if (is_closed())
+    return {};
+  while (!is_closed()) {
+    wait_for_step();
+    take_step();
+  }
+  return std::move(outcome_);
+}
+
+void runtime_core::take_step() {
+  CAIRN_ASSERT(step_is_over());
+  const auto taken = std::exchange(next_, static_cast<step>(static_cast<int>(next_) + 1));
+  switch (taken) {
+    case step::end_subscriptions: return subscriptions_->close();
+    case step::refuse_requests: return engine_ ? engine_->refuse_requests() : reading_->close();
+    case step::empty_memory: return engine_ ? engine_->let_go() : void();
+    case step::close_projections: return note(projections_.close());
+    case step::close_journal: return note(owned_ ? owned_->close() : result<void>{});
+    case step::stop_executor:
+      if (!engine_)
+        return;
+      engine_->detach();
+      executor_->stop();
+      executor_.reset();
+      return;
+    case step::none: break;
+  }
+  CAIRN_ASSERT(false); // it is closed
+}
+
+bool runtime_core::step_is_over() const noexcept {
+  if (!engine_)
+    return true;
+  switch (next_) { // each is what the one before has set off
+    case step::empty_memory: return engine_->all_answered();
+    case step::close_projections: return engine_->all_gone();
+    default: return true;
+  }
+}
+
+void runtime_core::wait_for_step() {
+  if (!engine_)
+    return;
+  if (next_ == step::empty_memory)
+    engine_->wait_until_answered();
+  else if (next_ == step::close_projections)
+    engine_->wait_until_gone();
+}
+
+/// The journal's error is worse than a projection's, whose rows can be folded again.
+void runtime_core::note(result<void> outcome) {
+  if (!outcome)
+    outcome_ = std::move(outcome);
+}
+
+} // namespace cairn::detail
