@@ -6,7 +6,7 @@
 #include "runtime/caf_proxy.hpp"
 #include "runtime/runtime_access.hpp"
 
-#include <caf/make_message.hpp>
+#include <caf/message.hpp>
 #include <caf/sec.hpp>
 
 #include <utility>

@@ -1,16 +1,24 @@
 #pragma once
 
+#include "runtime/caf_generation.hpp"
+
 #include <cairn/result.hpp>
 
 #include <caf/actor.hpp>
+#include <caf/actor_config.hpp>
 #include <caf/actor_control_block.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/config.hpp>
 #include <caf/error.hpp>
 #include <caf/mailbox_element.hpp>
+#include <caf/make_actor.hpp>
 #include <caf/message.hpp>
 
-#include "runtime/caf_generation.hpp"
+#if CAF_MAJOR_VERSION >= 1
+#include <caf/abstract_actor.hpp>
+#else
+#include <caf/monitorable_actor.hpp>
+#endif
 
 #include <atomic>
 #include <functional>
@@ -18,13 +26,6 @@
 #include <mutex>
 #include <unordered_map>
 #include <utility>
-#include <vector>
-
-#if CAF_MAJOR_VERSION >= 1
-#include <caf/abstract_actor.hpp>
-#else
-#include <caf/monitorable_actor.hpp>
-#endif
 
 namespace cairn::detail {
 
@@ -127,13 +128,8 @@ private:
   bool ended_ = false;
 };
 
-} // namespace cairn::detail
-
-#include <caf/actor_config.hpp>
-#include <caf/make_actor.hpp>
-
 template <class Proxy, class... Args>
-cairn::result<caf::actor> cairn::detail::caf_proxies::spawn(Args&&... args) {
+result<caf::actor> caf_proxies::spawn(Args&&... args) {
   return admit([&] {
     caf::actor_config config;
     return caf::make_actor<Proxy, caf::actor>(system_.next_actor_id(), system_.node(), &system_,
@@ -141,3 +137,5 @@ cairn::result<caf::actor> cairn::detail::caf_proxies::spawn(Args&&... args) {
                                               std::forward<Args>(args)...);
   });
 }
+
+} // namespace cairn::detail
