@@ -63,10 +63,10 @@ thread_executor::~thread_executor() {
 }
 
 void thread_executor::schedule(std::function<bool()> work) {
-  {
-    const std::lock_guard lock{mutex_};
-    ready_.push_back(std::move(work));
-  }
+  // All of it under the lock: what is scheduled may be the last thing before the end of the engine
+  // and of this, while the thread that schedules it is still here.
+  const std::lock_guard lock{mutex_};
+  ready_.push_back(std::move(work));
   changed_.notify_one();
 }
 
