@@ -74,8 +74,8 @@ result<replay_check> check_replay(const journal& events,
 /// aggregate would then depend on whether it has a snapshot), or that it is not pure.
 ///
 /// Writes nothing. Needs memory for the name of each stream, and one state at a time. Errors:
-/// `invalid_argument` (two types of the same `type_name`), and those of `event_index::visit_streams`;
-/// what concerns one aggregate is a finding instead.
+/// `invalid_argument` (two types of the same `type_name`), and those of
+/// `event_index::visit_streams`; what concerns one aggregate is a finding instead.
 template <aggregate... T>
   requires(sizeof...(T) > 0)
 result<replay_check> check_replay(const journal& events, const replay_check_options& options = {}) {

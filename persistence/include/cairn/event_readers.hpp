@@ -90,8 +90,8 @@ public:
   ///
   /// Returns the position up to which the journal has been searched: the last durable one (at least
   /// `from_position - 1`), or that of the event that the visitor stopped at. Errors and slices as
-  /// for `stream_reader::replay`; `invalid_argument` (no tag can be like this), `corrupt_journal` (the index is
-  /// damaged).
+  /// for `stream_reader::replay`; `invalid_argument` (no tag can be like this), `corrupt_journal`
+  /// (the index is damaged).
   virtual result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
                                            event_visitor visitor) const = 0;
 
