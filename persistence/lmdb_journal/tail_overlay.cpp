@@ -18,8 +18,7 @@ result<journal_reader> tail_overlay::begin(journal_readers& readers) {
   return reader;
 }
 
-result<tail_overlay::located> tail_overlay::locate(journal_readers& readers,
-                                                   const stream_id& stream) {
+result<located_head> tail_overlay::locate(journal_readers& readers, const stream_id& stream) {
   const std::lock_guard lock{mutex_};
   auto reader = begin(readers);
   if (!reader)
@@ -30,11 +29,10 @@ result<tail_overlay::located> tail_overlay::locate(journal_readers& readers,
   if (const auto newer = heads_.find(stream.name());
       newer != heads_.end() && newer->second.version > head.version)
     head = newer->second;
-  return located{*std::move(reader), head};
+  return located_head{*std::move(reader), head};
 }
 
-result<tail_overlay::located> tail_overlay::locate_key(journal_readers& readers,
-                                                       std::string_view key) {
+result<located_head> tail_overlay::locate_key(journal_readers& readers, std::string_view key) {
   const std::lock_guard lock{mutex_};
   auto reader = begin(readers);
   if (!reader)
@@ -46,12 +44,11 @@ result<tail_overlay::located> tail_overlay::locate_key(journal_readers& readers,
   if (const auto newer = holders_.find(std::string{key});
       newer != holders_.end() && newer->second.position > reservations_checkpoint_)
     head = newer->second.holder;
-  return located{*std::move(reader), head};
+  return located_head{*std::move(reader), head};
 }
 
-result<tail_overlay::located_tag> tail_overlay::locate_tagged(journal_readers& readers,
-                                                              std::string_view tag,
-                                                              std::uint64_t from_position) {
+result<located_tag> tail_overlay::locate_tagged(journal_readers& readers, std::string_view tag,
+                                                std::uint64_t from_position) {
   const std::lock_guard lock{mutex_};
   auto reader = begin(readers);
   if (!reader)
@@ -64,8 +61,8 @@ result<tail_overlay::located_tag> tail_overlay::locate_tagged(journal_readers& r
   return found;
 }
 
-result<tail_overlay::located_streams> tail_overlay::locate_streams(journal_readers& readers,
-                                                                   std::string_view prefix) {
+result<located_streams> tail_overlay::locate_streams(journal_readers& readers,
+                                                     std::string_view prefix) {
   const std::lock_guard lock{mutex_};
   auto reader = begin(readers);
   if (!reader)

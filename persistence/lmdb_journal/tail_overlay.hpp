@@ -1,8 +1,7 @@
 #pragma once
 
-#include "lmdb_journal/journal_reader.hpp"
+#include "lmdb_journal/located.hpp"
 #include "lmdb_journal/log_tail.hpp"
-#include "lmdb_journal/stream_list.hpp"
 
 #include <cairn/ids.hpp>
 
@@ -21,38 +20,15 @@ public:
   /// newest checkpoint, if it has moved.
   explicit tail_overlay(std::size_t prune_at) : prune_at_{prune_at} {}
 
-  /// A read transaction and the stream's newest head as of it.
-  struct located {
-    journal_reader reader;
-    stream_head head;
-  };
+  // Errors: those of reading the tail.
 
-  /// Errors: those of reading the tail.
-  result<located> locate(journal_readers& readers, const stream_id& stream);
+  result<located_head> locate(journal_readers& readers, const stream_id& stream);
 
-  /// The same for the event that reserved the key last; version 0: nobody holds it.
-  result<located> locate_key(journal_readers& readers, std::string_view key);
+  result<located_head> locate_key(journal_readers& readers, std::string_view key);
 
-  /// A read transaction, the last position as of it, and those of events with the tag that it may
-  /// have no rows for.
-  struct located_tag {
-    journal_reader reader;
-    std::uint64_t last;
-    std::vector<std::uint64_t> positions;
-  };
-
-  /// Errors: those of reading the tail.
   result<located_tag> locate_tagged(journal_readers& readers, std::string_view tag,
                                     std::uint64_t from_position);
 
-  /// A read transaction, and the heads of streams whose name begins with `prefix` for which it may
-  /// have no row, or an older one.
-  struct located_streams {
-    journal_reader reader;
-    std::vector<named_head> heads;
-  };
-
-  /// Errors: those of reading the tail.
   result<located_streams> locate_streams(journal_readers& readers, std::string_view prefix);
 
 private:

@@ -1,5 +1,7 @@
 #include "journal_fixture.hpp"
 
+#include "read_aside_journal.hpp"
+
 #include <cstdlib>
 #include <ostream>
 
@@ -107,13 +109,15 @@ lmdb_journal_options small_options(const std::filesystem::path& directory) {
 }
 
 const std::vector<implementation>& implementations() {
-  static const std::vector<implementation> both{
+  static const std::vector<implementation> all{
       {"in memory", [](const auto&) { return make_memory_journal(); }},
       {"on LMDB",
        [](const auto& directory) { return must(open_lmdb_journal({.directory = directory})); }},
       {"on LMDB with tiny commits and flush cycles",
-       [](const auto& directory) { return must(open_lmdb_journal(small_options(directory))); }}};
-  return both;
+       [](const auto& directory) { return must(open_lmdb_journal(small_options(directory))); }},
+      {"on LMDB, read as by another process",
+       [](const auto& directory) { return std::make_unique<read_aside_journal>(directory); }}};
+  return all;
 }
 
 } // namespace cairn::test

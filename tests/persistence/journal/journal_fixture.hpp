@@ -98,7 +98,7 @@ std::filesystem::path crashed_copy(const std::filesystem::path& directory,
 inline constexpr std::chrono::sys_time<std::chrono::nanoseconds> fixed_time{
     std::chrono::nanoseconds{1'700'000'000'123'456'789}};
 
-/// Both implementations, for the contract suite.
+/// All implementations, for the contract suite.
 struct implementation {
   std::string name;
   std::function<std::unique_ptr<journal>(const std::filesystem::path& directory)> open;

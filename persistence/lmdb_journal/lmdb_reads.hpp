@@ -1,0 +1,83 @@
+#pragma once
+
+#include "lmdb_journal/lmdb_store.hpp"
+#include "lmdb_journal/located.hpp"
+
+#include <cairn/lmdb_journal.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace cairn::detail {
+
+/// What a journal on LMDB answers out of its file, and the end of its life: the part that is the
+/// same whether this process writes the journal or reads beside the process that does. They differ
+/// in how they know what the rows on disk lack, which the `locate` functions say.
+///
+/// The destructor of a class that derives from it closes the journal, unless it is inherited.
+class lmdb_reads : public journal {
+public:
+  lmdb_reads(lmdb_store store, std::size_t max_readers);
+  ~lmdb_reads() override;
+
+  result<stream_head> head(const stream_id& stream) const override;
+  result<std::uint64_t> replay(const stream_id& stream, std::uint64_t from_version,
+                               std::uint64_t to_version, event_visitor visitor) const final;
+  result<std::uint64_t> replay_all(std::uint64_t from_position, event_visitor visitor) const final;
+  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+                                   event_visitor visitor) const final;
+  result<std::optional<stream_id>> holder_of(std::string_view key) const final;
+  result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const final;
+  result<bool> load_snapshot(const stream_id& stream,
+                             function_ref<void(const snapshot_view&)> visitor) const final;
+  result<void> visit_schemas(function_ref<void(const schema_generation&)> visitor) const final;
+  journal_status status() const final;
+  result<void> close() final;
+
+protected:
+  // Called only while the journal is usable.
+  virtual result<located_head> locate(const stream_id& stream) const = 0;
+  virtual result<located_head> locate_key(std::string_view key) const = 0;
+  virtual result<located_end> locate_end() const = 0;
+  virtual result<located_tag> locate_tag(std::string_view tag,
+                                         std::uint64_t from_position) const = 0;
+  virtual result<located_streams> locate_streams(std::string_view prefix) const = 0;
+
+  /// Adds what the class that derives from it knows.
+  virtual void add_to(journal_status& status) const = 0;
+  /// The journal is closed to new calls: ends what runs, but for reading. Called once.
+  virtual result<void> end() = 0;
+
+  /// Whether this process is a child, by fork, of the one that opened the journal.
+  bool inherited() const noexcept;
+  /// Errors: `already_open` (inherited), `shut_down`.
+  result<void> check_usable() const;
+
+  const lmdb_store& store() const noexcept { return file_->store; }
+  journal_readers& readers() const noexcept { return file_->readers; }
+
+private:
+  struct file_parts {
+    file_parts(lmdb_store opened, std::size_t max_readers)
+      : store{std::move(opened)}, readers{store.env, store.dbs, max_readers} {}
+
+    lmdb_store store;
+    journal_readers readers;
+  };
+
+  result<journal_reader> acquire() const;
+
+  const std::uint64_t process_;
+  std::unique_ptr<file_parts> file_;
+  mutable std::atomic<std::uint64_t> damaged_snapshots_ = 0;
+  std::mutex close_mutex_;
+  std::atomic<bool> closed_ = false;
+};
+
+} // namespace cairn::detail
