@@ -74,6 +74,11 @@ void activation::grant_rehydration() {
   wake();
 }
 
+error activation::lost_to_another_owner() const {
+  return {errc::not_owner,
+          "another process owns the stream " + stream_.name() + " now; nothing was written"};
+}
+
 void activation::append_ended() noexcept {
   if (flight_.end())
     wake();
@@ -125,6 +130,10 @@ bool activation::rebuild() {
     if (!flight_.drained())
       return false;
     pending_.push_front(flight_.requeued());
+    if (flight_.fenced()) {
+      fail_all_and_passivate(lost_to_another_owner());
+      return false;
+    }
     drop_state({});
   }
   if (pending_.empty())
@@ -171,8 +180,8 @@ std::optional<error> activation::rehydrate() {
   return std::nullopt;
 }
 
-/// It cannot be rebuilt: answers everything that has come so far, and leaves, so that the next
-/// request tries afresh.
+/// It cannot be rebuilt, or must not: answers everything that has come so far, and leaves, so that
+/// the next request tries afresh.
 void activation::fail_all_and_passivate(const error& failure) {
   do {
     take_inbox();

@@ -62,6 +62,9 @@ public:
   /// Its appends that the journal has not handed back.
   in_flight& flight() noexcept { return flight_; }
 
+  /// The error of requests that cannot be answered here, as the stream is another process's.
+  error lost_to_another_owner() const;
+
   /// One of its appends is done with; wakes it if that is what it waits for.
   void append_ended() noexcept;
 

@@ -109,6 +109,7 @@ error aggregate_append::failure(in_flight::ending how) const {
     case in_flight::ending::unknown:
       return {errc::outcome_unknown,
               "the outcome of " + earlier(" is unknown, and so is this one's")};
+    case in_flight::ending::fenced: return owner->lost_to_another_owner();
     default: return outcome->error();
   }
 }

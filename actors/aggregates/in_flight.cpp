@@ -1,6 +1,13 @@
 #include "aggregates/in_flight.hpp"
 
 namespace cairn::detail {
+namespace {
+
+bool is(const result<commit>& outcome, errc code) noexcept {
+  return !outcome && outcome.error().code() == code;
+}
+
+} // namespace
 
 std::uint64_t in_flight::begin() noexcept {
   count_.fetch_add(1, std::memory_order_relaxed);
@@ -19,6 +26,7 @@ bool in_flight::drained() noexcept {
 void in_flight::reset(stream_head durable) noexcept {
   poisoned_ = false;
   requeueing_ = false;
+  fenced_ = false;
   failed_from_.store(no_ticket, std::memory_order_relaxed);
   durable_ = durable;
 }
@@ -37,22 +45,27 @@ in_flight::ending in_flight::judge(std::uint64_t ticket, bool has_events,
   const auto how = judge_failure(ticket, has_events, outcome);
   if (how == ending::refused_key)
     requeueing_ = true;
+  fenced_ = fenced_ || is(outcome, errc::not_owner);
   // Before the requests are answered, so that who sends again from a continuation meets a new
   // state.
   if (has_events)
+    fail_from(ticket);
+  if (fenced_) // a barrier's refusal, too: what the state is, the new owner decides
     fail_from(ticket);
   return how;
 }
 
 in_flight::ending in_flight::judge_failure(std::uint64_t ticket, bool has_events,
                                            const result<commit>& outcome) const noexcept {
-  if (!outcome && outcome.error().code() == errc::key_held)
+  if (is(outcome, errc::key_held))
     return ending::refused_key;
   const bool follows = follows_failure(ticket);
-  const bool aborted = !outcome && outcome.error().code() == errc::aborted;
+  const bool aborted = is(outcome, errc::aborted);
+  if (fenced_ && follows && (!has_events || aborted))
+    return ending::fenced;
   if (requeueing_ && follows && (!has_events || aborted))
     return ending::must_requeue;
-  if (!outcome && !aborted && outcome.error().code() != errc::version_conflict)
+  if (!outcome && !aborted && !is(outcome, errc::version_conflict))
     return ending::failed;
   // The version that the append builds upon was assigned here, so the caller has not asked for
   // anything that could conflict: either the append before it failed, or somebody else writes to
@@ -63,8 +76,8 @@ in_flight::ending in_flight::judge_failure(std::uint64_t ticket, bool has_events
 }
 
 bool in_flight::end() noexcept {
-  const bool requeued = !requeued_.empty(); // nothing may be looked at once the count is zero
-  return count_.fetch_sub(1) == 1 && (wants_wake_.exchange(false) || requeued);
+  const bool must_run = !requeued_.empty() || fenced_; // not to be looked at once the count is zero
+  return count_.fetch_sub(1) == 1 && (wants_wake_.exchange(false) || must_run);
 }
 
 } // namespace cairn::detail

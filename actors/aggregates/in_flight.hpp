@@ -32,14 +32,15 @@ namespace cairn::detail {
 ///        |        |               |<--'<----------------------------------'
 ///        |        '---------------'
 ///        |                | the last append comes back: `drained`
-///        '----------------'
+///        '----------------+-----------------> the aggregate leaves memory, if `fenced`
 ///
-/// What becomes of the requests in flight while it is failing depends on why the first one failed:
+/// What becomes of the requests in flight while it is failing depends on why appends failed:
 ///
-/// | failed with     | its own requests                     | the requests behind it             |
-/// |-----------------|--------------------------------------|------------------------------------|
-/// | `key_held`      | executed again, one to be rejected   | executed again, in their order     |
-/// | anything else   | fail with that error                 | fail: aborted, or unknown with it  |
+/// | failed with   | its own requests                   | the requests behind it              |
+/// |---------------|------------------------------------|-------------------------------------|
+/// | `key_held`    | executed again, one to be rejected | executed again, in their order      |
+/// | `not_owner`   | fail with `not_owner`              | fail with `not_owner`               |
+/// | anything else | fail with that error               | fail: aborted, or unknown with it   |
 ///
 /// Three parties call it, each the functions named for it, which need no lock: the aggregate, in
 /// its turns; the journal, on its writer's thread; and the dispatcher, which takes appends from the
@@ -64,6 +65,10 @@ public:
   /// Whether an append has failed.
   bool failing() const noexcept { return follows_failure(no_ticket); }
   bool must_rebuild() const noexcept { return poisoned_ || failing(); }
+
+  /// Another process owns the stream now: the state must not be rebuilt, but leave memory with all
+  /// requests that wait. Only if there is `none`.
+  bool fenced() const noexcept { return fenced_; }
 
   /// The state has been dropped, or rebuilt as of `durable`. Only if there is `none`.
   void reset(stream_head durable) noexcept;
@@ -93,6 +98,7 @@ public:
     conflicted,   ///< Another writer has extended the stream; nothing was written.
     aborted,      ///< One before it failed; nothing was written, or nothing was to be.
     unknown,      ///< Written, so what failed before it was written too: its outcome was unknown.
+    fenced,       ///< One before it was refused with `not_owner`, and nothing was written.
     refused_key,  ///< Requeue its requests, and reject the one that wanted the key.
     must_requeue, ///< One before it was refused for a key, and nothing was written: requeue.
   };
@@ -109,7 +115,7 @@ public:
   void set_durable_head(stream_head last) noexcept { durable_ = last; }
 
   /// The append is done with. True: the caller must wake the aggregate, which waits for the last
-  /// one, or has requests to execute again.
+  /// one, has requests to execute again, or must leave memory.
   [[nodiscard]] bool end() noexcept;
 
 private:
@@ -121,7 +127,8 @@ private:
   std::atomic<std::uint32_t> count_{0};
   std::atomic<bool> wants_wake_{false}; // when the last of them has come back
   bool poisoned_ = false;               // the aggregate's
-  bool requeueing_ = false;             // what fails behind the first failure is executed again
+  bool requeueing_ = false;             // a key was refused; what is void is executed again
+  bool fenced_ = false;                 // an append was refused with `not_owner`
   std::atomic<std::uint64_t> failed_from_{no_ticket}; // the smallest ticket that failed
   std::uint64_t tickets_ = 0;                         // given so far; the aggregate's
   stream_head durable_;

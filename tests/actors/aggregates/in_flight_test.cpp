@@ -47,12 +47,13 @@ enum class event : std::uint8_t {
   key_is_held,     ///< The journal writes nothing of it, because another stream holds a key.
   loses_unwritten, ///< The journal does not know the outcome: nothing was written;
   loses_written,   ///< it was written.
+  loses_stream,    ///< The journal writes nothing of it, because another process owns the stream.
   refuses_newest,  ///< The journal refuses the append submitted last, before the others.
   foreign_append,  ///< Another writer extends the stream.
   dispatch,        ///< The dispatcher ends one append.
   rebuild,         ///< The aggregate rebuilds its state, or asks to be woken when it can.
 };
-constexpr std::size_t event_count = 11;
+constexpr std::size_t event_count = 12;
 
 /// A stream as a list of who wrote each event, an aggregate whose state is such a list, and
 /// between them the machine.
@@ -73,6 +74,7 @@ public:
           if (*oldest.outcome)
             oldest.outcome = unknown();
         });
+      case event::loses_stream: return fail(errc::not_owner);
       case event::refuses_newest: return refuse_newest();
       case event::foreign_append: return log_.push_back(0);
       case event::dispatch: return dispatch();
@@ -186,8 +188,8 @@ private:
     }
     const bool last = queued_.empty() && finished_.empty();
     const bool woken = flight_.end();
-    require(woken == (last && (waits_ || !requeued_.empty())),
-            "the aggregate is woken by the last append, if it waits or has requests to execute");
+    require(woken == (last && (waits_ || !requeued_.empty() || fenced_)),
+            "the aggregate is woken by the last append, if it waits or has something to do");
     waits_ = waits_ && !woken;
   }
 
@@ -206,6 +208,7 @@ private:
         break;
       case ending::aborted:
       case ending::must_requeue:
+      case ending::fenced:
         require(!one.written && failing, "only what was not written behind a failure is void");
         break;
       case ending::failed: require(!ok, "only what the journal fails has failed"); break;
@@ -216,11 +219,15 @@ private:
         require(!ok && one.outcome->error().code() == errc::key_held, "only a key is refused");
         break;
     }
+    const bool other_version = !ok && one.outcome->error().code() == errc::version_conflict;
     if (how == ending::must_requeue)
-      require(key_refused_, "requests are requeued only behind a refused key");
+      require(key_refused_ && !fenced_, "requests are requeued only behind a refused key");
+    if (how == ending::fenced)
+      require(fenced_, "only what follows a lost stream is told so");
     if (how == ending::aborted)
-      require(!key_refused_ || (!ok && one.outcome->error().code() == errc::version_conflict),
-              "what is void because of a key is executed again");
+      require(other_version || (!key_refused_ && !fenced_),
+              "what is void because of a key or of another owner is not aborted");
+    fenced_ = fenced_ || (!ok && one.outcome->error().code() == errc::not_owner);
     key_refused_ = key_refused_ || how == ending::refused_key;
     if (how != ending::landed && one.has_events)
       require(flight_.must_rebuild(), "a failed append makes the state void");
@@ -238,10 +245,11 @@ private:
     list again;
     while (!flight_.requeued().empty())
       again.push_back(static_cast<numbered&>(*flight_.requeued().pop_front()).number);
+    require(flight_.fenced() == fenced_, "a lost stream is told once nothing is in flight");
     require(again == requeued_, "every requeued request comes back once, in order");
     requeued_.clear();
     state_ = log_;
-    key_refused_ = false;
+    key_refused_ = fenced_ = false;
     flight_.reset({log_.size(), log_.size()});
     require(!flight_.must_rebuild(), "the state can be trusted once it is rebuilt");
   }
@@ -254,6 +262,7 @@ private:
   list requeued_;
   bool waits_ = false;
   bool key_refused_ = false;
+  bool fenced_ = false;
 };
 
 /// What is broken after these events, or nothing.
@@ -340,6 +349,12 @@ TEST_CASE("how an append ends depends on its outcome and on what has failed befo
        errc::journal_stopped, ending::must_requeue},
       {"behind a refused key: its own error", errc::key_held, true, errc::io_failed,
        ending::failed},
+      {"a lost stream is told", fine, true, errc::not_owner, ending::failed},
+      {"a lost stream is told to a query", fine, false, errc::not_owner, ending::failed},
+      {"behind a lost stream: void", errc::not_owner, true, errc::aborted, ending::fenced},
+      {"behind a lost stream: refused, too", errc::not_owner, true, errc::not_owner,
+       ending::failed},
+      {"behind a lost stream: a query", errc::not_owner, false, fine, ending::fenced},
       {"behind a refused key: another", errc::key_held, true, errc::key_held, ending::refused_key},
   };
   const auto outcome_of = [](errc code) {
@@ -353,8 +368,10 @@ TEST_CASE("how an append ends depends on its outcome and on what has failed befo
     (void)flight.judge(first, true, outcome_of(each.before));
     CHECK(!flight.end());
     CHECK(flight.judge(second, each.has_events, outcome_of(each.own)) == each.expected);
-    CHECK(!flight.end());
-    const bool void_state = each.before != fine || (each.has_events && each.own != fine);
+    const bool fenced = each.before == errc::not_owner || each.own == errc::not_owner;
+    CHECK(flight.end() == fenced);
+    CHECK(flight.fenced() == fenced);
+    const bool void_state = each.before != fine || (each.has_events && each.own != fine) || fenced;
     CHECK(flight.must_rebuild() == void_state);
   }
 }
