@@ -54,7 +54,7 @@ inbox::pushed activation::post(request_ptr& work) {
   }
   const auto outcome = inbox_.push(work.get());
   if (outcome == inbox::pushed::closed) {
-    leave(1);
+    release_slots(1);
     return outcome;
   }
   (void)work.release(); // the inbox owns it
@@ -73,17 +73,14 @@ void activation::grant_rehydration() {
   wake();
 }
 
-void activation::append_finished() noexcept {
-  const bool returned = returned_ != nullptr; // nobody else may be looked at once it is zero
-  if (in_flight_.fetch_sub(1) == 1 && (wants_wake_.exchange(false) || returned))
-    wake();
+error activation::lost_to_another_owner() const {
+  return {errc::not_owner,
+          "another process owns the stream " + stream_.name() + " now; nothing was written"};
 }
 
-void activation::give_back(request_ptr work) {
-  auto* const again = work.release();
-  again->next = nullptr;
-  (returned_ ? returned_last_->next : returned_) = again;
-  returned_last_ = again;
+void activation::append_ended() noexcept {
+  if (flight_.end())
+    wake();
 }
 
 void activation::wake() noexcept {
@@ -107,46 +104,38 @@ void activation::prefetch_own() const noexcept {
 bool activation::run() noexcept {
   if (closed_)
     return false;
-  broken_ = broken_ || crashed();
   if (take_inbox()) {
     last_active_.store(engine_.now().time_since_epoch().count(), std::memory_order_relaxed);
     used_.store(true, std::memory_order_relaxed);
     wants_passivation_.store(false);
   }
-  if ((broken_ || (!state_ && pending_)) && !rebuild())
+  if ((flight_.must_rebuild() || (!state_ && !pending_.empty())) && !rebuild())
     return !closed_;
-  if (pending_)
+  if (!pending_.empty())
     execute_pending();
-  return settle_down();
+  return end_turn();
 }
 
 /// Appends what has arrived to what is pending; says whether there is anything to do.
 bool activation::take_inbox() {
-  if (auto* const arrived = inbox_.take_all()) {
-    (pending_ ? pending_last_->next : pending_) = arrived;
-    pending_last_ = arrived;
-    while (pending_last_->next)
-      pending_last_ = pending_last_->next;
-  }
-  return pending_ != nullptr;
-}
-
-request_ptr activation::pop_pending() noexcept {
-  auto* const oldest = pending_;
-  pending_ = std::exchange(oldest->next, nullptr);
-  return request_ptr{oldest};
+  pending_.push_back(inbox_.take_all());
+  return !pending_.empty();
 }
 
 /// Makes the state one that can be trusted. False: not now (it is awake and will be woken), or it
 /// has given up.
 bool activation::rebuild() {
-  if (broken_) {
-    if (!nothing_in_flight())
+  if (flight_.must_rebuild()) {
+    if (!flight_.drained())
       return false;
-    take_returned();
-    drop_state();
+    pending_.push_front(flight_.requeued());
+    if (flight_.fenced()) {
+      fail_all_and_passivate(lost_to_another_owner());
+      return false;
+    }
+    drop_state({});
   }
-  if (!pending_)
+  if (pending_.empty())
     return true;
   if (may_rehydrate_.exchange(false)) {
     waits_for_gate_ = false;
@@ -162,33 +151,20 @@ bool activation::rebuild() {
   engine_.gate().leave();
   if (!failure)
     return true;
-  give_up(*failure);
+  fail_all_and_passivate(*failure);
   return false;
 }
 
-/// Puts what is to be executed again before what came after it.
-void activation::take_returned() noexcept {
-  turning_back_ = false;
-  if (!returned_)
-    return;
-  returned_last_->next = pending_;
-  if (!pending_)
-    pending_last_ = returned_last_;
-  pending_ = std::exchange(returned_, nullptr);
-}
-
-void activation::drop_state() noexcept {
-  broken_ = false;
-  crashed_at_.store(no_ticket, std::memory_order_relaxed);
+void activation::drop_state(stream_head durable) noexcept {
+  flight_.reset(durable);
   state_.reset();
   window_.clear();
-  version_ = 0;
-  landed_ = {};
+  version_ = durable.version;
 }
 
 std::optional<error> activation::rehydrate() {
   engine_.counts().rehydrations.fetch_add(1, std::memory_order_relaxed);
-  drop_state();
+  drop_state({});
   auto rebuilt =
       detail::rehydrate(engine_.events(), engine_.events(), host_.model(), stream_, window_);
   if (!rebuilt)
@@ -197,32 +173,32 @@ std::optional<error> activation::rehydrate() {
     engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
   state_ = std::move(rebuilt->state);
   snapshot_version_ = rebuilt->snapshot_version;
-  landed_ = rebuilt->at;
+  flight_.reset(rebuilt->at);
   version_ = rebuilt->at.version;
   accounted_version_ = 0;
   account_bytes();
   return std::nullopt;
 }
 
-/// It cannot be rebuilt: answers everything that has come so far, and leaves, so that the next
-/// request tries afresh.
-void activation::give_up(const error& failure) {
+/// It cannot be rebuilt, or must not: answers everything that has come so far, and leaves, so that
+/// the next request tries afresh.
+void activation::fail_all_and_passivate(const error& failure) {
   do {
     take_inbox();
-    while (pending_)
-      refuse(pop_pending(), failure);
+    while (!pending_.empty())
+      refuse(pending_.pop_front(), failure);
   } while (!inbox_.try_close());
   retire();
 }
 
 /// The end of a run: goes on soon, passivates, or sleeps. False: it is over.
-bool activation::settle_down() {
-  if (pending_ || broken_) {
+bool activation::end_turn() {
+  if (!pending_.empty() || flight_.must_rebuild()) {
     wake(); // others first
     return true;
   }
-  if (wants_passivation_.load() && nothing_in_flight()) {
-    if (crashed()) { // meanwhile; there may be something to be executed again
+  if (wants_passivation_.load() && flight_.drained()) {
+    if (flight_.failing()) { // meanwhile; there may be something to be executed again
       wake();
       return true;
     }
@@ -247,7 +223,7 @@ void activation::retire() {
 }
 
 void activation::refuse(request_ptr work, error failure) {
-  leave(1);
+  release_slots(1);
   engine_.admitted().leave(1, work->bytes);
   work->fail(std::move(failure));
 }
@@ -257,10 +233,11 @@ void activation::refuse(request_ptr work, error failure) {
 void activation::execute_pending() {
   auto append = engine_.appends().take(intrusive_ptr<activation>::share(this), version_);
   const auto now = engine_.now();
-  for (std::size_t taken = 0; pending_ && !broken_ && taken < max_requests_per_run
-                              && append->events.bytes() < max_bytes_per_run;
+  for (std::size_t taken = 0;
+       !pending_.empty() && !flight_.poisoned() && taken < max_requests_per_run
+       && append->events.bytes() < max_bytes_per_run;
        ++taken) {
-    auto work = pop_pending();
+    auto work = pending_.pop_front();
     if (work->deadline < now) {
       refuse(std::move(work),
              {errc::deadline_exceeded, "the deadline passed while the request waited for aggregate "
@@ -269,7 +246,7 @@ void activation::execute_pending() {
     }
     execute(std::move(work), *append);
   }
-  if (!append->events.empty() && !broken_)
+  if (!append->events.empty() && !flight_.poisoned())
     take_snapshot_if_due(*append);
   unmeasured_bytes_ += append->events.bytes();
   submit(std::move(append));
@@ -291,7 +268,7 @@ void activation::execute(request_ptr work, aggregate_append& append) {
     const auto before = append.events.size();
     switch (asked.execute(here)) {
       case effect::none: break;
-      case effect::poisoned: broken_ = true; break;
+      case effect::poisoned: flight_.poison(); break;
       case effect::appended:
         version_ += append.events.size() - before;
         at.version = version_;
@@ -304,26 +281,13 @@ void activation::execute(request_ptr work, aggregate_append& append) {
 
 void activation::submit(std::unique_ptr<aggregate_append> append) {
   if (append->answers.empty())
-    return engine_.appends().give_back(std::move(append));
-  if (append->events.empty() && in_flight_.load() == 0 && !crashed()) {
-    leave(append->answers.size());
-    engine_.admitted().leave(append->answers.size(), append->answer_bytes());
-    append->deliver_all(engine_.events());
-    return engine_.appends().give_back(std::move(append));
+    return engine_.appends().recycle(std::move(append));
+  if (append->events.empty() && flight_.none() && !flight_.failing()) {
+    append->answer(engine_.events(), engine_.admitted());
+    return engine_.appends().recycle(std::move(append));
   }
-  in_flight_.fetch_add(1, std::memory_order_relaxed);
-  append->ticket = ++tickets_;
+  append->ticket = flight_.begin();
   engine_.events().submit(std::move(append));
-}
-
-/// Whether all appends have finished; if not, the last one to finish wakes the actor.
-bool activation::nothing_in_flight() {
-  if (in_flight_.load() == 0)
-    return true;
-  // The flag is set before the count is looked at again, and the count lowered before the flag is
-  // looked at: one of the two threads sees the other.
-  wants_wake_.store(true);
-  return in_flight_.load() == 0;
 }
 
 void activation::take_snapshot_if_due(aggregate_append& append) {

@@ -38,7 +38,7 @@ void aggregate_append::prefetch() const noexcept {
 
 void aggregate_append::prefetch_owner() const noexcept {
   owner->prefetch_own();
-  prefetch_bytes(answers.data(), sizeof(answer));
+  prefetch_bytes(answers.data(), sizeof(pending_answer));
 }
 
 void aggregate_append::prefetch_answers() const noexcept {
@@ -46,80 +46,89 @@ void aggregate_append::prefetch_answers() const noexcept {
     prefetch_bytes(answers.front().work.get(), request_bytes_to_fetch);
 }
 
-std::size_t aggregate_append::answer_bytes() const noexcept {
+/// First out of the bounds, then the answers: who sends its next request from a continuation finds
+/// room.
+void aggregate_append::release(admission& bounds) const noexcept {
   std::size_t bytes = 0;
   for (const auto& waiting : answers)
     bytes += waiting.work->bytes;
-  return bytes;
+  owner->release_slots(answers.size());
+  bounds.leave(answers.size(), bytes);
 }
 
-bool aggregate_append::turned_back() const noexcept {
-  if (!*outcome && outcome->error().code() == errc::key_held)
-    return true;
-  if (!owner->turning_back() || !owner->crashed_before(ticket))
-    return false;
-  return events.empty() || (!*outcome && outcome->error().code() == errc::aborted);
+void aggregate_append::answer(journal& log, admission& bounds) noexcept {
+  release(bounds);
+  deliver_all(log);
 }
 
-void aggregate_append::give_back_all() noexcept {
-  if (!*outcome && outcome->error().code() == errc::key_held) {
-    owner->turn_back();
-    owner->crash(ticket);
-    reject_refused();
+void aggregate_append::finish(journal& log, admission& bounds) noexcept {
+  const auto how = owner->flight().judge(ticket, !events.empty(), *outcome);
+  if (how == in_flight::ending::refused_key || how == in_flight::ending::must_requeue) {
+    requeue_all(how);
+  } else {
+    release(bounds);
+    if (how == in_flight::ending::landed)
+      deliver_all(log);
+    else
+      fail_all(failure(how));
   }
+  owner->append_ended();
+}
+
+void aggregate_append::requeue_all(in_flight::ending how) noexcept {
+  if (how == in_flight::ending::refused_key)
+    reject_refused();
   for (auto& waiting : answers)
-    owner->give_back(std::move(waiting.work));
+    owner->flight().requeue(std::move(waiting.work));
 }
 
 /// The command with the refused reservation is the first whose events reach as far as its record.
 void aggregate_append::reject_refused() noexcept {
   const auto& refused = events.reservations()[refused_reservation];
   const auto version = version_before + refused.record + 1;
-  const auto command = std::find_if(answers.begin(), answers.end(), [&](const answer& waiting) {
-    return waiting.what == kind::answer && waiting.at.version >= version;
-  });
+  const auto command =
+      std::find_if(answers.begin(), answers.end(), [&](const pending_answer& waiting) {
+        return waiting.what == kind::answer && waiting.at.version >= version;
+      });
   CAIRN_ASSERT(command != answers.end());
-  command->work->overrule({key_held_code, outcome->error().message(), refused.wanted.key});
+  command->work->reject_with({key_held_code, outcome->error().message(), refused.wanted.key});
 }
 
-std::optional<error> aggregate_append::failure() const {
-  const bool follows_failure = owner->crashed_before(ticket);
-  if (outcome && !*outcome) {
-    const auto& why = outcome->error();
-    if (why.code() != errc::version_conflict && why.code() != errc::aborted)
-      return why;
-    // The version that this append builds upon was assigned here, so the caller has not asked for
-    // anything that could conflict: either the append before it failed, or somebody else writes to
-    // the stream.
-    return error{errc::aborted, follows_failure
-                                    ? "an earlier command in flight on aggregate " + stream->name()
-                                          + " failed; nothing of this one was written"
-                                    : "another writer has extended the stream " + stream->name()
-                                          + " to version " + std::to_string(why.version())
-                                          + "; nothing was written"};
+error aggregate_append::failure(in_flight::ending how) const {
+  const auto earlier = [&](std::string_view verb) {
+    return "an earlier command in flight on aggregate " + stream->name() + std::string{verb};
+  };
+  switch (how) {
+    case in_flight::ending::conflicted:
+      return {errc::aborted, "another writer has extended the stream " + stream->name()
+                                 + " to version " + std::to_string(outcome->error().version())
+                                 + "; nothing was written"};
+    case in_flight::ending::aborted:
+      return {errc::aborted, earlier(events.empty() ? " failed, and this answer depended on it"
+                                                    : " failed; nothing of this one was written")};
+    case in_flight::ending::unknown:
+      return {errc::outcome_unknown,
+              "the outcome of " + earlier(" is unknown, and so is this one's")};
+    case in_flight::ending::fenced: return owner->lost_to_another_owner();
+    default: return outcome->error();
   }
-  if (follows_failure && !events.empty()) {
-    // It was appended, so what came before it was, too: that one's outcome was unknown.
-    return error{errc::outcome_unknown, "the outcome of an earlier command in flight on aggregate "
-                                            + stream->name() + " is unknown, and so is this one's"};
-  }
-  if (follows_failure) {
-    return error{errc::aborted, "an earlier command in flight on aggregate " + stream->name()
-                                    + " failed, and this answer depended on it"};
-  }
-  return std::nullopt;
+}
+
+void aggregate_append::fail_all(const error& why) noexcept {
+  for (auto& waiting : answers)
+    waiting.work->fail(why);
 }
 
 /// Everything submitted before this append is durable by now, and nothing after it has landed.
-result<stream_head> aggregate_append::head_of(const answer& waiting,
+result<stream_head> aggregate_append::head_of(const pending_answer& waiting,
                                               const stream_reader& log) const {
   const auto version = waiting.at.version;
   if (version == 0 || waiting.at.position != 0)
     return waiting.at;
   if (version > version_before)
     return stream_head{version, (*outcome)->first_position + (version - version_before - 1)};
-  if (version == owner->landed_head().version)
-    return owner->landed_head();
+  if (version == owner->flight().durable_head().version)
+    return owner->flight().durable_head();
   // The repetition of a command that was followed by others: its place is looked up, at most a
   // deduplication window before the head.
   auto found = waiting.at;
@@ -138,7 +147,7 @@ result<stream_head> aggregate_append::head_of(const answer& waiting,
       .with_position(looked ? 0 : looked.error().position());
 }
 
-void aggregate_append::deliver(answer& waiting, const stream_reader& log) const {
+void aggregate_append::deliver(pending_answer& waiting, const stream_reader& log) const {
   if (waiting.what == kind::conflict) {
     const auto actual = waiting.at.version;
     return waiting.work->fail(
@@ -156,16 +165,9 @@ void aggregate_append::deliver(answer& waiting, const stream_reader& log) const 
 }
 
 void aggregate_append::deliver_all(journal& log) noexcept {
-  const auto failed = failure();
-  if (failed && !events.empty())
-    owner->crash(ticket); // first, so that who sends again from a continuation meets a new state
-  for (auto& waiting : answers) {
-    if (failed)
-      waiting.work->fail(*failed);
-    else
-      deliver(waiting, log);
-  }
-  if (failed || events.empty())
+  for (auto& waiting : answers)
+    deliver(waiting, log);
+  if (events.empty())
     return;
   const auto& done = **outcome;
   const stream_head last{done.first_version + done.count - 1, done.first_position + done.count - 1};
@@ -173,7 +175,7 @@ void aggregate_append::deliver_all(journal& log) noexcept {
     snapshot->at.position = last.position;
     log.submit_snapshot(std::move(*snapshot));
   }
-  owner->land(last);
+  owner->flight().set_durable_head(last);
 }
 
 } // namespace cairn::detail

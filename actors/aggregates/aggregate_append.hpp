@@ -1,12 +1,12 @@
 #pragma once
 
 #include "aggregates/activation.hpp"
+#include "aggregates/admission.hpp"
 
 #include <cairn/journal.hpp>
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 namespace cairn::detail {
@@ -22,7 +22,7 @@ public:
     conflict, ///< The version was not the expected one.
   };
 
-  struct answer {
+  struct pending_answer {
     request_ptr work;
     stream_head at; ///< The last event that the answer depends on; position 0: not known yet.
     kind what;
@@ -35,10 +35,10 @@ public:
 
   // By the journal: a version that fits does not make up for an append before this one that was
   // refused.
-  bool orphaned() const noexcept override { return owner->crashed_before(ticket); }
+  bool orphaned() const noexcept override { return owner->flight().follows_failure(ticket); }
   void refused() noexcept override {
     if (!events.empty())
-      owner->crash(ticket);
+      owner->flight().fail_from(ticket);
   }
 
   /// Starts it anew, for `by`, whose state has `version`.
@@ -52,33 +52,29 @@ public:
   void prefetch_owner() const noexcept;
   void prefetch_answers() const noexcept;
 
-  /// Whether it was refused because another stream holds a key, or because of one before it that
-  /// was: it had no effect, and its requests can be executed again. Asked after `outcome` is set.
-  bool turned_back() const noexcept;
+  /// Hands out all answers at once, as nothing of the aggregate is in flight. Without events only.
+  void answer(journal& log, admission& bounds) noexcept;
 
-  /// Gives all requests back to the owner, instead of `deliver_all`; the one that wanted the key
-  /// will then be rejected.
-  void give_back_all() noexcept;
-
-  /// What the answers count against the runtime's bound.
-  std::size_t answer_bytes() const noexcept;
-
-  /// Hands out all answers: after `outcome` is set, in the order of submission; or at once if
-  /// nothing of the aggregate is in flight. Tells the owner what has landed.
-  void deliver_all(journal& log) noexcept;
+  /// By the dispatcher, after `outcome` is set, in the order of submission: hands out the answers,
+  /// or has the requests executed again, and ends the append for its owner.
+  void finish(journal& log, admission& bounds) noexcept;
 
   intrusive_ptr<activation> owner;
   std::uint64_t version_before;
   std::uint64_t ticket = 0; ///< Its place among the owner's appends, from 1; 0: not submitted.
-  std::vector<answer> answers;
+  std::vector<pending_answer> answers;
   std::unique_ptr<snapshot_draft>
       snapshot; ///< Of the state after the last event, to be kept once that is durable.
 
 private:
+  void release(admission& bounds) const noexcept;
+  void requeue_all(in_flight::ending how) noexcept;
   void reject_refused() noexcept;
-  std::optional<error> failure() const;
-  void deliver(answer& waiting, const stream_reader& log) const;
-  result<stream_head> head_of(const answer& waiting, const stream_reader& log) const;
+  error failure(in_flight::ending how) const;
+  void fail_all(const error& why) noexcept;
+  void deliver_all(journal& log) noexcept;
+  void deliver(pending_answer& waiting, const stream_reader& log) const;
+  result<stream_head> head_of(const pending_answer& waiting, const stream_reader& log) const;
 };
 
 } // namespace cairn::detail

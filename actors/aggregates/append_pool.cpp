@@ -31,14 +31,14 @@ std::unique_ptr<aggregate_append> append_pool::take(intrusive_ptr<activation> by
   return append;
 }
 
-void append_pool::give_back(std::vector<std::unique_ptr<aggregate_append>>& reusable) {
+void append_pool::recycle(std::vector<std::unique_ptr<aggregate_append>>& reusable) {
   const std::lock_guard lock{mutex_};
   const auto room = most_kept - std::min(most_kept, free_.size());
   const auto kept = static_cast<std::ptrdiff_t>(std::min(room, reusable.size()));
   std::move(reusable.begin(), reusable.begin() + kept, std::back_inserter(free_));
 }
 
-void append_pool::give_back(std::unique_ptr<aggregate_append> finished) {
+void append_pool::recycle(std::unique_ptr<aggregate_append> finished) {
   if (!finished->make_reusable())
     return;
   const std::lock_guard lock{mutex_};

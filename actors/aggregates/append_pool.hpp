@@ -20,10 +20,10 @@ public:
   std::unique_ptr<aggregate_append> take(intrusive_ptr<activation> by, std::uint64_t version);
 
   /// Takes one back that is finished or was not needed.
-  void give_back(std::unique_ptr<aggregate_append> finished);
+  void recycle(std::unique_ptr<aggregate_append> finished);
 
   /// Takes many in one go, which have been made reusable; keeps as many as are worth keeping.
-  void give_back(std::vector<std::unique_ptr<aggregate_append>>& reusable);
+  void recycle(std::vector<std::unique_ptr<aggregate_append>>& reusable);
 
 private:
   append_target& completer_;

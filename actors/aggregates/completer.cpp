@@ -64,20 +64,11 @@ bool completer::run() noexcept {
     prefetch(finished, i);
     spent.push_back(as_append(std::move(finished[i])));
     auto& append = *spent.back();
-    // First out of the bounds, then the answers: who sends its next request from a continuation
-    // finds room.
-    if (append.turned_back()) {
-      append.give_back_all();
-    } else {
-      append.owner->leave(append.answers.size());
-      engine_.admitted().leave(append.answers.size(), append.answer_bytes());
-      append.deliver_all(engine_.events());
-    }
-    append.owner->append_finished();
+    append.finish(engine_.events(), engine_.admitted());
     if (!append.make_reusable()) // now, while it is in the cache
       spent.pop_back();
   }
-  engine_.appends().give_back(spent);
+  engine_.appends().recycle(spent);
   if (stopped)
     engine_.runner_ended();
   return !stopped;

@@ -244,3 +244,49 @@ TEST_CASE_FIXTURE(failure_fixture, "the repetition of a command in flight shares
   CHECK(anew.accepted());
   CHECK(!anew.repeated());
 }
+
+TEST_CASE_FIXTURE(failure_fixture,
+                  "an aggregate whose stream another process owns fails what is in flight, and "
+                  "leaves memory") {
+  auto first = accounts.ask("a", put(100));
+  engine.run();
+  auto second = accounts.ask("a", put(100));
+  engine.run();
+  auto query = balance_of(accounts, "a");
+  engine.run();
+  REQUIRE(journal.held_events() == std::vector<std::size_t>{1, 1, 0});
+  journal.fail_one({errc::not_owner, "the shard has moved"});
+  engine.run();
+  CHECK(settled(first).error().code() == errc::not_owner);
+  auto waiting = accounts.ask("a", put(1)); // nothing is decided any more
+  engine.run();
+  CHECK(!waiting.ready());
+  CHECK(engine.figures().resident == 1);
+  journal.release_all();
+  engine.run();
+  CHECK(settled(second).error().code() == errc::not_owner);
+  CHECK(settled(query).error().code() == errc::not_owner);
+  CHECK(settled(waiting).error().code() == errc::not_owner);
+  CHECK(engine.figures().resident == 0);
+  CHECK(engine.figures().rehydrations == 1); // it was not rebuilt
+  CHECK(engine.figures().outstanding == 0);
+
+  journal.stop_holding();
+  CHECK(engine.finish(accounts.ask("a", put(1))).value().version() == 2);
+  CHECK(engine.finish(balance_of(accounts, "a")).value() == 11);
+  CHECK(engine.figures().rehydrations == 2);
+}
+
+TEST_CASE_FIXTURE(failure_fixture,
+                  "a query that finds the stream with another owner makes its aggregate leave") {
+  auto landing = accounts.ask("a", put(1));
+  engine.run();
+  auto query = balance_of(accounts, "a");
+  engine.run();
+  journal.release_one();
+  journal.fail_one({errc::not_owner, "the shard has moved"});
+  engine.run();
+  CHECK(settled(landing).value().version() == 2);
+  CHECK(settled(query).error().code() == errc::not_owner);
+  CHECK(engine.figures().resident == 0);
+}

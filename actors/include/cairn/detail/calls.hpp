@@ -61,7 +61,7 @@ public:
     auto& state = static_cast<typed_state<T>&>(at.state).value;
     const auto before = at.events.size();
     failure_.reset();
-    rejection_ = overruled_;
+    rejection_ = imposed_rejection_;
     events_ = 0;
     if (rejection_)
       return effect::none;
@@ -89,8 +89,8 @@ public:
       this->settle(reply::accept(at.version, at.position, events_));
   }
 
-  void overrule(rejection no) noexcept override {
-    overruled_ = std::make_shared<const rejection>(std::move(no));
+  void reject_with(rejection no) noexcept override {
+    imposed_rejection_ = std::make_shared<const rejection>(std::move(no));
   }
 
   void deliver_repeated(stream_head at) noexcept override {
@@ -177,7 +177,7 @@ private:
   std::uint64_t events_ = 0;
   // Elsewhere, as most commands are accepted: commands under way fill the processor's caches.
   std::shared_ptr<const rejection> rejection_;
-  std::shared_ptr<const rejection> overruled_; // the answer, whatever is decided
+  std::shared_ptr<const rejection> imposed_rejection_; // the answer, whatever is decided
   std::unique_ptr<error> failure_;
 };
 

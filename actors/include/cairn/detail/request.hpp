@@ -77,9 +77,9 @@ public:
   /// Answers a command that had its effect before.
   virtual void deliver_repeated(stream_head at) noexcept = 0;
 
-  /// What it was executed for was not written, because this stood against it: from now on `execute`
-  /// does nothing but keep this rejection. Only of a command.
-  virtual void overrule(rejection no) noexcept {
+  /// The journal has refused what it was executed for: from now on `execute` does nothing but keep
+  /// this rejection. Only of a command.
+  virtual void reject_with(rejection no) noexcept {
     (void)no;
     assertion_failed("this request reserves nothing", __FILE__, __LINE__);
   }
