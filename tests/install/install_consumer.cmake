@@ -3,15 +3,7 @@
 # CONFIG, the build type; LAUNCHER, what stands before the compiler (ccache), or nothing.
 cmake_minimum_required(VERSION 3.24)
 
-function(run step)
-  message(STATUS "${step}")
-  execute_process(COMMAND ${ARGN}
-    RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
-  if(NOT status EQUAL 0)
-    message(FATAL_ERROR "${step} failed (${status}):\n${output}")
-  endif()
-  set(output "${output}" PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/steps.cmake)
 
 set(prefix ${WORK_DIR}/prefix)
 file(REMOVE_RECURSE ${WORK_DIR})
@@ -35,27 +27,15 @@ foreach(header IN LISTS headers)
   endforeach()
 endforeach()
 
-# The build's own choices, so that sanitizers and a toolchain given by hand reach the consumer too.
-set(inherited
-  CMAKE_CXX_COMPILER CMAKE_C_COMPILER CMAKE_MAKE_PROGRAM CMAKE_CXX_FLAGS
-  CMAKE_CXX_FLAGS_DEBUG CMAKE_CXX_FLAGS_RELEASE CMAKE_CXX_FLAGS_RELWITHDEBINFO CMAKE_TOOLCHAIN_FILE)
-load_cache(${CAIRN_BUILD_DIR} READ_WITH_PREFIX build_
-  CMAKE_GENERATOR CMAKE_PREFIX_PATH ${inherited})
-set(arguments "")
-foreach(name IN LISTS inherited)
-  if(NOT "${build_${name}}" STREQUAL "")
-    list(APPEND arguments "-D${name}=${build_${name}}")
-  endif()
-endforeach()
 list(PREPEND build_CMAKE_PREFIX_PATH ${prefix})
 string(REPLACE ";" "\\;" prefix_path "${build_CMAKE_PREFIX_PATH}")
 string(REPLACE ";" "\\;" header_list "${headers}")
 
 run("configuring the consumer"
   ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${WORK_DIR}/build
-  -G ${build_CMAKE_GENERATOR} -DCMAKE_BUILD_TYPE=${CONFIG}
-  -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER} ${arguments}
+  ${consumer_arguments}
   "-DCMAKE_PREFIX_PATH=${prefix_path}" "-DCAIRN_HEADERS=${header_list}")
+check_private_headers(${WORK_DIR}/build main.cpp)
 run("building the consumer" ${CMAKE_COMMAND} --build ${WORK_DIR}/build --config ${CONFIG})
 run("running the consumer" ${WORK_DIR}/build/consumer ${WORK_DIR}/data)
 message(STATUS "${output}")

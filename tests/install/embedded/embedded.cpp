@@ -1,0 +1,5 @@
+#include <cairn/runtime.hpp>
+
+cairn::result<cairn::runtime> open_here() {
+  return cairn::runtime::open({.directory = "here"});
+}
