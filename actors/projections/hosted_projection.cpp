@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -43,8 +42,8 @@ hosted_projection::open(std::unique_ptr<projection_model> model, const journal& 
 }
 
 result<void> hosted_projection::open_all() {
-  if (auto chosen = choose(); !chosen)
-    return chosen;
+  if (auto opened = open_selected(); !opened)
+    return opened;
   if (const auto runner = serving())
     waiters_.update(runner->position(), [] { return std::nullopt; });
   for (const auto& runner : runners())
@@ -58,65 +57,61 @@ void hosted_projection::wait_until_caught_up() const {
     runner->wait_until_caught_up();
 }
 
-/// Which tables serve: those that are live, of this version, or of an older one while this one is
-/// built; else those of this version as they come, and of several the oldest, which served before,
-/// while the newest is built.
-result<void> hosted_projection::choose() {
-  const auto found = shelf_->find();
-  std::vector<std::pair<table_generation, std::shared_ptr<table_store>>> all_unfinished;
-  const auto serve = [&](const table_generation& of, std::shared_ptr<table_store> store,
-                         bool live) -> result<void> {
-    auto runner = make_runner(of, std::move(store), of.version == model_->version);
-    if (!runner)
-      return std::move(runner).error();
-    serving_ = *std::move(runner);
-    serving_generation_ = of;
-    serving_is_live_ = live;
-    return {};
-  };
-  for (const auto& each : found) {
-    if (each.version > model_->version)
-      continue; // of a newer program, which may come back
+/// Opens the tables of this version and of older ones, up to the newest that are live.
+result<hosted_projection::found_tables> hosted_projection::open_found() const {
+  using content = found_generation::content;
+  found_tables all;
+  bool is_past_live = false;
+  for (const auto& each : shelf_->find()) {
+    all.found.push_back({each});
+    if (is_past_live || each.version > model_->version)
+      continue;
     auto store = open_tables(each);
     const bool own = each.version == model_->version;
-    if (!store && (own || store.error().code() != errc::incompatible_format))
-      return std::move(store).error();
-    if (!store)
+    if (!store && !own && store.error().code() == errc::incompatible_format)
       continue;
-    auto live = (*store)->live();
+    if (!store)
+      return std::move(store).error();
+    const auto live = (*store)->live();
     if (!live)
-      return std::move(live).error();
-    if (*live) {
-      if (auto served = serve(each, *std::move(store), true); !served)
-        return served;
-      break;
-    }
-    if (own)
-      all_unfinished.emplace_back(each, *std::move(store));
+      return live.error();
+    is_past_live = *live;
+    all.found.back().has = *live ? content::live : content::unfinished;
+    all.stores.emplace(each, *std::move(store));
   }
-  if (!serving_ && all_unfinished.size() > 1) {
-    if (auto served = serve(all_unfinished.back().first, all_unfinished.back().second, false);
-        !served)
-      return served;
-  }
-  std::shared_ptr<table_store> unfinished;
-  auto unfinished_generation = next_generation(found, model_->version);
-  if (!all_unfinished.empty())
-    std::tie(unfinished_generation, unfinished) = std::move(all_unfinished.front());
-  const bool up_to_date = serving_ && serving_->version() == model_->version;
-  if (up_to_date && !unfinished) {
-    remove_old(serving_generation_);
+  return all;
+}
+
+result<void> hosted_projection::open_selected() {
+  auto on_disk = open_found();
+  if (!on_disk)
+    return std::move(on_disk).error();
+  const auto plan = select_generation(on_disk->found, model_->version);
+  const auto tables_of =
+      [&](const table_generation& wanted) -> result<std::shared_ptr<table_store>> {
+    const auto opened = on_disk->stores.find(wanted);
+    if (opened == on_disk->stores.end())
+      return open_tables(wanted);
+    return std::move(opened->second);
+  };
+  auto tables = tables_of(plan.serving);
+  if (!tables)
+    return std::move(tables).error();
+  auto runner =
+      make_runner(plan.serving, *std::move(tables), plan.serving.version == model_->version);
+  if (!runner)
+    return std::move(runner).error();
+  serving_ = *std::move(runner);
+  serving_generation_ = plan.serving;
+  serving_is_live_ = plan.serving_is_live;
+  for (const auto& each : plan.removed)
+    shelf_->remove(each);
+  if (!plan.building)
     return {};
-  }
-  if (!unfinished) {
-    auto made = open_tables(unfinished_generation);
-    if (!made)
-      return std::move(made).error();
-    unfinished = *std::move(made);
-  }
-  if (serving_)
-    return begin_build(unfinished_generation, std::move(unfinished));
-  return serve(unfinished_generation, std::move(unfinished), false);
+  auto building = tables_of(*plan.building);
+  if (!building)
+    return std::move(building).error();
+  return begin_build(*plan.building, *std::move(building));
 }
 
 result<std::shared_ptr<table_store>>

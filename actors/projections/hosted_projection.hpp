@@ -2,6 +2,7 @@
 
 #include "projections/fold_runner.hpp"
 #include "projections/position_waiters.hpp"
+#include "projections/select_generation.hpp"
 #include "support/gate.hpp"
 #include "tables/table_folders.hpp"
 
@@ -9,6 +10,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -69,7 +71,12 @@ private:
                     const fold_driving& driving, std::function<void(time_point)> arm);
 
   result<void> open_all();
-  result<void> choose();
+  struct found_tables {
+    std::vector<found_generation> found; // newest first
+    std::map<table_generation, std::shared_ptr<table_store>> stores;
+  };
+  result<found_tables> open_found() const;
+  result<void> open_selected();
   result<std::shared_ptr<table_store>> open_tables(const table_generation& of) const;
   result<runner_ptr> make_runner(const table_generation& of, std::shared_ptr<table_store> store,
                                  bool follows);
