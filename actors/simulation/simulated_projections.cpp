@@ -33,16 +33,17 @@ simulated_projections::simulated_projections(simulation_context& run,
                                              std::vector<kept_projection>& kept, journal& log,
                                              projection_options options)
   : run_{run}, domain_{domain}, kept_{kept}, log_{log}, options_{std::move(options)},
-    prompt_(kept.size()), disturbed_(kept.size()), set_{log, {}, make_driving()} {}
+    prompt_(kept.size()), disturbed_(kept.size()), set_{log, {}, make_environment()} {}
 
-fold_driving simulated_projections::make_driving() {
-  fold_driving driving{.by_threads = false, .now = [this] { return run_.clock.steady(); }};
-  driving.shelf_of = [this](const projection_model& of) -> std::unique_ptr<table_shelf> {
+projection_environment simulated_projections::make_environment() {
+  projection_environment environment{
+      .turns = {.by_threads = false, .now = [this] { return run_.clock.steady(); }}};
+  environment.tables_of = [this](const projection_model& of) -> std::unique_ptr<table_shelf> {
     const auto which = index_of(of);
     return std::make_unique<simulated_shelf>(run_, *domain_.projections[which], kept_[which].tables,
                                              kept_[which].mode, crashed_);
   };
-  return driving;
+  return environment;
 }
 
 std::size_t simulated_projections::index_of(const projection_model& of) const {

@@ -68,7 +68,7 @@ public:
 private:
   class model; // of the application, poisoned
 
-  fold_driving make_driving();
+  projection_environment make_environment();
   std::size_t index_of(const projection_model& of) const;
   std::unique_ptr<projection_model> make_model(std::size_t which);
   void disturb(std::size_t which);

@@ -62,8 +62,8 @@ std::unique_ptr<detail::projection_set> make_projections(const journal& events,
                                                          const runtime_options& options) {
   auto root =
       options.directory.empty() ? std::filesystem::path{} : options.directory / "projections";
-  return std::make_unique<detail::projection_set>(events, std::move(root),
-                                                  detail::fold_driving{.now = options.clock});
+  return std::make_unique<detail::projection_set>(
+      events, std::move(root), detail::projection_environment{.turns = {.now = options.clock}});
 }
 
 } // namespace
