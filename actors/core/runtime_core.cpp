@@ -20,8 +20,8 @@ runtime_core::runtime_core(cairn::journal& events, std::unique_ptr<cairn::journa
                            setup with)
   : owned_{std::move(owned)}, journal_{events}, subscriptions_{std::make_shared<subscription_hub>(
                                                     events)},
-    projections_{events, std::move(with.projections), std::move(with.driving)}, executor_{std::move(
-                                                                                    with.runs_on)} {
+    projections_{events, std::move(with.projections), std::move(with.environment)},
+    executor_{std::move(with.runs_on)} {
   if (!executor_) {
     reading_.emplace(journal_, subscribe_to(subscriptions_), std::move(with.engine.now));
     return;

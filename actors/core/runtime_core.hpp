@@ -32,7 +32,7 @@ public:
 
     engine_options engine = {}; ///< For reading its clock counts, as that of queries' deadlines.
     std::filesystem::path projections = {}; ///< The directory of their tables; empty: in memory.
-    fold_driving driving = {};
+    projection_environment environment = {};
   };
 
   /// On a journal of its own, which closing closes.

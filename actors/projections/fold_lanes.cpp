@@ -32,9 +32,9 @@ result<void> fold_lanes::check(const projection_options& options) {
   return {};
 }
 
-fold_lanes::fold_lanes(const projection_options& options, const fold_driving& driving)
-  : driving_{driving}, lanes_{options.folding_threads},
-    least_events_{driving.by_threads ? lanes_ * least_events_of_a_thread : 2},
+fold_lanes::fold_lanes(const projection_options& options, const consumer_environment& environment)
+  : environment_{environment}, lanes_{options.folding_threads},
+    least_events_{environment.by_threads ? lanes_ * least_events_of_a_thread : 2},
     longest_{options.max_batch_time / rounds_in_a_batch},
     numbers_(lanes_), round_{lanes_ > 1 ? least_events_ : 0} {}
 
@@ -42,7 +42,7 @@ result<void> fold_lanes::start() {
   return lanes_ > 1 ? threads_.start(lanes_ - 1) : result<void>{};
 }
 
-void fold_lanes::begin_round() {
+void fold_lanes::begin_round() noexcept {
   for (auto& lane : numbers_)
     lane.clear();
   added_ = 0;
@@ -61,12 +61,12 @@ bool fold_lanes::fold(const event_buffer& events, table_store& into, handler app
   const bool is_large = added_ >= least_events_;
   if (!is_large && !batch_has_lanes_)
     return false;
-  const auto begin = driving_.time();
+  const auto begin = environment_.time();
   if (!into.begin_round(lanes_)) // no view of the rows to be had: one is enough for folding alone
     return note_refused(), false;
   const bool complete = apply_all(events, into, apply, interrupt, is_large && threads_.size() > 0);
   if (into.end_round() && complete) {
-    note_kept(added_, driving_.time() - begin);
+    note_kept(added_, environment_.time() - begin);
     return true;
   }
   if (!interrupt)

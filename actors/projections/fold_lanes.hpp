@@ -1,6 +1,6 @@
 #pragma once
 
-#include "projections/fold_driving.hpp"
+#include "consumers/consumer_environment.hpp"
 #include "projections/lane_threads.hpp"
 
 #include <cairn/event_buffer.hpp>
@@ -25,7 +25,7 @@ public:
   using handler = function_ref<bool(row_sink&, const event_view&)>;
 
   /// `options` pass `check`.
-  fold_lanes(const projection_options& options, const fold_driving& driving);
+  fold_lanes(const projection_options& options, const consumer_environment& environment);
 
   /// Errors: `invalid_argument`: there can be no such number of threads.
   static result<void> check(const projection_options& options);
@@ -34,12 +34,15 @@ public:
   result<void> start();
   void stop() { threads_.stop(); }
 
+  /// Whether there is more than one lane.
+  bool several() const noexcept { return lanes_ > 1; }
+
   /// How many events the next round is to have at most; 0: it is not to be folded in lanes.
   std::size_t next_round() const noexcept { return alone_left_ > 0 ? 0 : round_; }
 
   /// No event is in the store's batch.
   void begin_batch() noexcept { batch_has_lanes_ = false; }
-  void begin_round();
+  void begin_round() noexcept;
   /// The round's next event is of this stream.
   void add(std::string_view stream);
 
@@ -60,7 +63,7 @@ private:
   void note_kept(std::size_t events, std::chrono::steady_clock::duration took);
   void note_refused();
 
-  const fold_driving& driving_;
+  const consumer_environment& environment_;
   const std::size_t lanes_;
   const std::size_t least_events_; // that are worth waking threads for
   const std::chrono::steady_clock::duration longest_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -17,106 +16,103 @@ error shut_down() {
 
 hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, const log_reader& log,
                                      std::unique_ptr<table_shelf> shelf, projection_options options,
-                                     const fold_driving& driving,
+                                     const projection_environment& environment,
                                      std::function<void(time_point)> arm)
   : model_{std::move(model)}, log_{log}, shelf_{std::move(shelf)}, options_{std::move(options)},
-    driving_{driving}, arm_{std::move(arm)} {}
+    environment_{environment}, arm_{std::move(arm)} {}
 
 // --- Opening -------------------------------------------------------------------------------------
 
 result<std::shared_ptr<hosted_projection>>
 hosted_projection::open(std::unique_ptr<projection_model> model, const log_reader& log,
                         const std::filesystem::path& root, projection_options options,
-                        const fold_driving& driving, std::function<void(time_point)> arm) {
+                        const projection_environment& environment,
+                        std::function<void(time_point)> arm) {
   if (options.attempts == 0 || options.max_batch_events == 0)
     return error{errc::invalid_argument,
                  "projection_options::attempts and max_batch_events must not be 0"};
   if (auto fits = fold_lanes::check(options); !fits)
     return std::move(fits).error();
-  auto shelf = driving.shelf_of ? driving.shelf_of(*model)
-                                : make_table_shelf(root.empty() ? root : root / model->name);
+  auto shelf = environment.tables_of ? environment.tables_of(*model)
+                                     : make_table_shelf(root.empty() ? root : root / model->name);
   std::shared_ptr<hosted_projection> made{new hosted_projection{
-      std::move(model), log, std::move(shelf), std::move(options), driving, std::move(arm)}};
+      std::move(model), log, std::move(shelf), std::move(options), environment, std::move(arm)}};
   if (auto opened = made->open_all(); !opened)
     return std::move(opened).error();
   return made;
 }
 
 result<void> hosted_projection::open_all() {
-  if (auto chosen = choose(); !chosen)
-    return chosen;
-  if (const auto runner = serving())
-    waiters_.update(runner->position(), [] { return std::nullopt; });
-  for (const auto& runner : runners())
-    if (auto started = runner->start(); !started)
+  if (auto opened = open_selected(); !opened)
+    return opened;
+  if (const auto worker = serving())
+    waiters_.update(worker->position(), [] { return std::nullopt; });
+  for (const auto& worker : workers())
+    if (auto started = worker->start(); !started)
       return started;
   return {};
 }
 
 void hosted_projection::wait_until_caught_up() const {
-  if (const auto runner = serving())
-    runner->wait_until_caught_up();
+  if (const auto worker = serving())
+    worker->machine().wait_until_caught_up();
 }
 
-/// Which tables serve: those that are live, of this version, or of an older one while this one is
-/// built; else those of this version as they come, and of several the oldest, which served before,
-/// while the newest is built.
-result<void> hosted_projection::choose() {
-  const auto found = shelf_->find();
-  std::vector<std::pair<table_generation, std::shared_ptr<table_store>>> all_unfinished;
-  const auto serve = [&](const table_generation& of, std::shared_ptr<table_store> store,
-                         bool live) -> result<void> {
-    auto runner = make_runner(of, std::move(store), of.version == model_->version);
-    if (!runner)
-      return std::move(runner).error();
-    serving_ = *std::move(runner);
-    serving_generation_ = of;
-    serving_is_live_ = live;
-    return {};
-  };
-  for (const auto& each : found) {
-    if (each.version > model_->version)
-      continue; // of a newer program, which may come back
+/// Opens the tables of this version and of older ones, up to the newest that are live.
+result<hosted_projection::found_tables> hosted_projection::open_found() const {
+  using content = found_generation::content;
+  found_tables all;
+  bool is_past_live = false;
+  for (const auto& each : shelf_->find()) {
+    all.found.push_back({each});
+    if (is_past_live || each.version > model_->version)
+      continue;
     auto store = open_tables(each);
     const bool own = each.version == model_->version;
-    if (!store && (own || store.error().code() != errc::incompatible_format))
-      return std::move(store).error();
-    if (!store)
+    if (!store && !own && store.error().code() == errc::incompatible_format)
       continue;
-    auto live = (*store)->live();
+    if (!store)
+      return std::move(store).error();
+    const auto live = (*store)->live();
     if (!live)
-      return std::move(live).error();
-    if (*live) {
-      if (auto served = serve(each, *std::move(store), true); !served)
-        return served;
-      break;
-    }
-    if (own)
-      all_unfinished.emplace_back(each, *std::move(store));
+      return live.error();
+    is_past_live = *live;
+    all.found.back().has = *live ? content::live : content::unfinished;
+    all.stores.emplace(each, *std::move(store));
   }
-  if (!serving_ && all_unfinished.size() > 1) {
-    if (auto served = serve(all_unfinished.back().first, all_unfinished.back().second, false);
-        !served)
-      return served;
-  }
-  std::shared_ptr<table_store> unfinished;
-  auto unfinished_generation = next_generation(found, model_->version);
-  if (!all_unfinished.empty())
-    std::tie(unfinished_generation, unfinished) = std::move(all_unfinished.front());
-  const bool up_to_date = serving_ && serving_->version() == model_->version;
-  if (up_to_date && !unfinished) {
-    remove_old(serving_generation_);
+  return all;
+}
+
+result<void> hosted_projection::open_selected() {
+  auto on_disk = open_found();
+  if (!on_disk)
+    return std::move(on_disk).error();
+  const auto plan = select_generation(on_disk->found, model_->version);
+  const auto tables_of =
+      [&](const table_generation& wanted) -> result<std::shared_ptr<table_store>> {
+    const auto opened = on_disk->stores.find(wanted);
+    if (opened == on_disk->stores.end())
+      return open_tables(wanted);
+    return std::move(opened->second);
+  };
+  auto tables = tables_of(plan.serving);
+  if (!tables)
+    return std::move(tables).error();
+  auto worker =
+      make_worker(plan.serving, *std::move(tables), plan.serving.version == model_->version);
+  if (!worker)
+    return std::move(worker).error();
+  serving_ = *std::move(worker);
+  serving_generation_ = plan.serving;
+  serving_is_live_ = plan.serving_is_live;
+  for (const auto& each : plan.removed)
+    shelf_->remove(each);
+  if (!plan.building)
     return {};
-  }
-  if (!unfinished) {
-    auto made = open_tables(unfinished_generation);
-    if (!made)
-      return std::move(made).error();
-    unfinished = *std::move(made);
-  }
-  if (serving_)
-    return begin_build(unfinished_generation, std::move(unfinished));
-  return serve(unfinished_generation, std::move(unfinished), false);
+  auto building = tables_of(*plan.building);
+  if (!building)
+    return std::move(building).error();
+  return begin_build(*plan.building, *std::move(building));
 }
 
 result<std::shared_ptr<table_store>>
@@ -128,48 +124,48 @@ hosted_projection::open_tables(const table_generation& of) const {
   return shelf_->open(of, std::move(with));
 }
 
-result<hosted_projection::runner_ptr>
-hosted_projection::make_runner(const table_generation& of, std::shared_ptr<table_store> store,
+result<hosted_projection::worker_ptr>
+hosted_projection::make_worker(const table_generation& of, std::shared_ptr<table_store> store,
                                bool follows) {
-  auto runner =
-      std::make_shared<fold_runner>(*model_, log_, std::move(store), of.version, options_, follows,
-                                    driving_, [this](fold_runner& which) { moved(which); });
-  if (auto same = runner->fold().check_history(); !same)
+  auto worker = std::make_shared<projection_worker>(
+      *model_, log_, std::move(store), of.version, options_, follows, environment_,
+      [this](projection_worker& which) { on_progress(which); });
+  if (auto same = worker->check_history(); !same)
     return std::move(same).error();
-  return runner;
+  return worker;
 }
 
-hosted_projection::runner_ptr hosted_projection::serving() const {
+hosted_projection::worker_ptr hosted_projection::serving() const {
   const std::lock_guard lock{mutex_};
   return serving_;
 }
 
-hosted_projection::runner_ptr hosted_projection::building() const {
+hosted_projection::worker_ptr hosted_projection::building() const {
   const std::lock_guard lock{mutex_};
   return building_;
 }
 
-std::vector<hosted_projection::runner_ptr> hosted_projection::runners() const {
+std::vector<hosted_projection::worker_ptr> hosted_projection::workers() const {
   const std::lock_guard lock{mutex_};
-  std::vector<runner_ptr> all;
-  for (const auto& runner : {serving_, building_})
-    if (runner)
-      all.push_back(runner);
+  std::vector<worker_ptr> all;
+  for (const auto& worker : {serving_, building_})
+    if (worker)
+      all.push_back(worker);
   return all;
 }
 
 // --- What the handle asks for --------------------------------------------------------------------
 
 result<table_view> hosted_projection::read() const {
-  const auto runner = serving();
-  if (!runner)
+  const auto worker = serving();
+  if (!worker)
     return shut_down();
-  return runner->store().read();
+  return worker->store().read();
 }
 
 std::uint64_t hosted_projection::position() const noexcept {
-  const auto runner = serving();
-  return runner ? runner->position() : 0;
+  const auto worker = serving();
+  return worker ? worker->position() : 0;
 }
 
 bool hosted_projection::is_closed() const {
@@ -196,13 +192,13 @@ projection_status hosted_projection::status() const {
   status.name = model_->name;
   status.mode = options_.mode;
   const gate::holder inside{gate_};
-  const auto runner = serving();
-  if (!inside || !runner) {
+  const auto worker = serving();
+  if (!inside || !worker) {
     status.state = projection_state::closed;
     return status;
   }
   status.head = log_.last_position();
-  runner->add_to(status);
+  worker->add_to(status);
   status.head = std::max(status.head, status.position);
   status.lag_events = status.head - status.position;
   if (status.lag_events > 0)
@@ -229,47 +225,50 @@ projection_status hosted_projection::status() const {
 }
 
 void hosted_projection::pause() {
-  for (const auto& runner : runners())
-    runner->pause();
+  for (const auto& worker : workers())
+    worker->machine().pause();
 }
 
 void hosted_projection::resume() {
-  for (const auto& runner : runners())
-    runner->resume();
+  for (const auto& worker : workers())
+    worker->machine().resume();
 }
 
 result<void> hosted_projection::decide(projection_decision::kind what, std::string reason) {
   const gate::holder inside{gate_};
-  runner_ptr about, build;
+  worker_ptr about, build;
   {
     const std::lock_guard one_at_a_time{changing_};
-    const auto runner = serving();
+    const auto worker = serving();
     build = building();
-    if (!inside || !runner)
+    if (!inside || !worker)
       return shut_down();
-    const auto held = runner->hold();
-    const auto build_held = build ? build->hold() : std::unique_lock<std::mutex>{};
-    const auto at = runner->stopped_at();
+    const auto locked = worker->machine().lock();
+    const auto build_locked = build ? build->machine().lock() : std::unique_lock<std::mutex>{};
+    const auto stopped = worker->machine().stopped();
     // The tables being built may have got past the event, and are going to take the place of these.
-    about = build && (!at || build->fold().reached() >= *at) ? build : runner;
-    const auto decided = about->decide_held(what, std::move(reason));
+    const bool at_an_event = stopped && stopped->position != 0;
+    const bool is_overtaken =
+        build && (!at_an_event || build->machine().reached_locked() >= stopped->position);
+    about = is_overtaken ? build : worker;
+    const auto decided = about->machine().decide_locked(what, std::move(reason));
     if (!decided)
       return decided.error();
     if (build && about != build)
-      build->adopt_held(*decided);
+      build->machine().apply_decision_locked(*decided);
   }
-  about->announce();
+  about->machine().report_progress();
   if (build && about != build)
-    build->announce();
+    build->machine().report_progress();
   return {};
 }
 
 /// As the lists of two generations may have been joined, not in the order of their storing.
 result<std::vector<projection_decision>> hosted_projection::decisions() const {
-  const auto runner = serving();
-  if (!runner)
+  const auto worker = serving();
+  if (!worker)
     return shut_down();
-  auto found = runner->store().decisions();
+  auto found = worker->store().decisions();
   if (found)
     std::ranges::stable_sort(*found, {}, &projection_decision::decided_at);
   return found;
@@ -277,21 +276,21 @@ result<std::vector<projection_decision>> hosted_projection::decisions() const {
 
 void hosted_projection::fold_until(std::uint64_t position) {
   for (;;) {
-    const auto runner = serving();
-    if (!runner)
+    const auto worker = serving();
+    if (!worker)
       return;
-    runner->fold_until(position);
-    if (runner == serving()) // else others have taken its place meanwhile
+    worker->machine().advance_inline(position);
+    if (worker == serving()) // else others have taken its place meanwhile
       return;
   }
 }
 
 bool hosted_projection::turn() {
   bool any = false;
-  for (const auto& runner : runners()) {
-    if (!runner->wants_turn())
+  for (const auto& worker : workers()) {
+    if (!worker->machine().wants_turn())
       continue;
-    runner->turn();
+    worker->turn();
     any = true;
   }
   return any;
@@ -304,20 +303,20 @@ result<void> hosted_projection::close() {
       return {};
   }
   gate_.close();
-  for (const auto& runner : runners())
-    runner->retire(); // who is inside may be waiting for a batch
+  for (const auto& worker : workers())
+    worker->retire(); // who is inside may be waiting for a batch
   gate_.wait_until_empty();
-  std::vector<runner_ptr> ending;
+  std::vector<worker_ptr> ending;
   {
     const std::lock_guard one_at_a_time{changing_}; // a change of places is through, or not begun
-    ending = runners();
+    ending = workers();
   }
   waiters_.close(shut_down());
   result<void> flushed;
-  for (const auto& runner : ending) {
-    runner->stop();
-    const auto held = runner->hold();
-    if (auto done = runner->store().flush_all(); !done && flushed)
+  for (const auto& worker : ending) {
+    worker->stop();
+    const auto locked = worker->machine().lock();
+    if (auto done = worker->store().flush_all(); !done && flushed)
       flushed = std::move(done);
   }
   const std::lock_guard lock{mutex_};

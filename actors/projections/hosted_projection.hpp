@@ -1,7 +1,8 @@
 #pragma once
 
-#include "projections/fold_runner.hpp"
 #include "projections/position_waiters.hpp"
+#include "projections/projection_worker.hpp"
+#include "projections/select_generation.hpp"
 #include "support/gate.hpp"
 #include "tables/table_folders.hpp"
 
@@ -9,6 +10,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -22,12 +24,12 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Opens or makes the tables and starts. `root`: the directory of all projections; empty: in
-  /// memory. `driving` must live as long. `arm` is called with the deadline of each `when_visible`
-  /// that has one. Errors: those of `runtime::project`.
+  /// memory. `environment` must live as long. `arm` is called with the deadline of each
+  /// `when_visible` that has one. Errors: those of `runtime::project`.
   static result<std::shared_ptr<hosted_projection>>
   open(std::unique_ptr<projection_model> model, const log_reader& log,
-       const std::filesystem::path& root, projection_options options, const fold_driving& driving,
-       std::function<void(time_point)> arm);
+       const std::filesystem::path& root, projection_options options,
+       const projection_environment& environment, std::function<void(time_point)> arm);
   ~hosted_projection() override { (void)close(); }
 
   std::string_view name() const noexcept override { return model_->name; }
@@ -62,41 +64,46 @@ public:
   result<void> close();
 
 private:
-  using runner_ptr = std::shared_ptr<fold_runner>;
+  using worker_ptr = std::shared_ptr<projection_worker>;
 
   hosted_projection(std::unique_ptr<projection_model> model, const log_reader& log,
                     std::unique_ptr<table_shelf> shelf, projection_options options,
-                    const fold_driving& driving, std::function<void(time_point)> arm);
+                    const projection_environment& environment, std::function<void(time_point)> arm);
 
   result<void> open_all();
-  result<void> choose();
+  struct found_tables {
+    std::vector<found_generation> found; // newest first
+    std::map<table_generation, std::shared_ptr<table_store>> stores;
+  };
+  result<found_tables> open_found() const;
+  result<void> open_selected();
   result<std::shared_ptr<table_store>> open_tables(const table_generation& of) const;
-  result<runner_ptr> make_runner(const table_generation& of, std::shared_ptr<table_store> store,
+  result<worker_ptr> make_worker(const table_generation& of, std::shared_ptr<table_store> store,
                                  bool follows);
   result<void> begin_build(const table_generation& of, std::shared_ptr<table_store> store);
-  result<void> inherit_decisions(const fold_runner& from, fold_runner& into) const;
+  result<void> inherit_decisions(const projection_worker& from, projection_worker& into) const;
 
-  void moved(fold_runner& runner);
-  bool take_over(fold_runner& built);
-  void finish_first_build(fold_runner& serving);
+  void on_progress(projection_worker& worker);
+  bool promote_build(projection_worker& built);
+  void finish_first_build(projection_worker& serving);
   void remove_old(const table_generation& serving);
-  runner_ptr serving() const;
-  runner_ptr building() const;
-  std::vector<runner_ptr> runners() const;
+  worker_ptr serving() const;
+  worker_ptr building() const;
+  std::vector<worker_ptr> workers() const;
 
   const std::unique_ptr<projection_model> model_;
   const log_reader& log_;
   const std::unique_ptr<table_shelf> shelf_;
   const projection_options options_;
-  const fold_driving& driving_;
+  const projection_environment& environment_;
   const std::function<void(time_point)> arm_;
   position_waiters waiters_;
   mutable gate gate_;   // of all that use the journal, which may go once this is closed
   std::mutex changing_; // which tables serve and which are built; taken before all others
 
   mutable std::mutex mutex_;
-  runner_ptr serving_;  // null: nothing can be read yet
-  runner_ptr building_; // null: nothing is being built
+  worker_ptr serving_;  // null: nothing can be read yet
+  worker_ptr building_; // null: nothing is being built
   table_generation serving_generation_;
   table_generation building_generation_;
   bool serving_is_live_ = false;

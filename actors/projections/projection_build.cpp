@@ -32,26 +32,27 @@ result<void> hosted_projection::rebuild() {
 
 result<void> hosted_projection::begin_build(const table_generation& of,
                                             std::shared_ptr<table_store> store) {
-  auto runner = make_runner(of, std::move(store), true);
-  if (!runner)
-    return std::move(runner).error();
+  auto worker = make_worker(of, std::move(store), true);
+  if (!worker)
+    return std::move(worker).error();
   if (const auto now = serving())
-    if (auto inherited = inherit_decisions(*now, **runner); !inherited)
+    if (auto inherited = inherit_decisions(*now, **worker); !inherited)
       return inherited;
   {
     const std::lock_guard lock{mutex_};
-    building_ = *runner;
+    building_ = *worker;
     building_generation_ = of;
   }
-  if (const auto now = serving(); now && now->paused()) // who pauses it from now on sees both
-    (*runner)->pause();
+  if (const auto now = serving();
+      now && now->machine().paused()) // who pauses it from now on sees both
+    (*worker)->machine().pause();
   return {};
 }
 
 /// What was parked or skipped in this version stays so when its tables are built again: it is
 /// passed over, and its list goes along. With the locks of both, or before they run.
-result<void> hosted_projection::inherit_decisions(const fold_runner& from,
-                                                  fold_runner& into) const {
+result<void> hosted_projection::inherit_decisions(const projection_worker& from,
+                                                  projection_worker& into) const {
   if (from.version() != into.version())
     return {};
   auto decisions = from.store().decisions();
@@ -60,9 +61,9 @@ result<void> hosted_projection::inherit_decisions(const fold_runner& from,
   auto there = into.store().decisions();
   if (!there)
     return std::move(there).error();
-  const auto at = into.fold().checkpoint_at(into.position());
+  const auto at = into.machine().source().checkpoint_at(into.position());
   for (const auto& decision : *decisions) {
-    into.adopt_held(decision);
+    into.machine().apply_decision_locked(decision);
     if (std::find(there->begin(), there->end(), decision) != there->end())
       continue; // an earlier build has got so far
     if (auto kept = into.store().decide(decision, at); !kept)
@@ -71,22 +72,22 @@ result<void> hosted_projection::inherit_decisions(const fold_runner& from,
   return {};
 }
 
-void hosted_projection::moved(fold_runner& runner) {
-  if (&runner == building().get()) {
-    if (runner.caught_up() && !runner.paused() && take_over(runner))
-      waiters_.update(runner.position(), [&] { return runner.stopped(); });
+void hosted_projection::on_progress(projection_worker& worker) {
+  if (&worker == building().get()) {
+    if (worker.machine().caught_up() && !worker.machine().paused() && promote_build(worker))
+      waiters_.update(worker.position(), [&] { return worker.stopped(); });
     return;
   }
-  if (&runner != serving().get())
+  if (&worker != serving().get())
     return;
-  waiters_.update(runner.position(), [&] { return runner.stopped(); });
-  if (runner.caught_up() && !runner.stopped())
-    finish_first_build(runner);
+  waiters_.update(worker.position(), [&] { return worker.stopped(); });
+  if (worker.machine().caught_up() && !worker.machine().stopped())
+    finish_first_build(worker);
 }
 
 /// The tables have reached the log's end for the first time: from now on they serve while others
 /// are built.
-void hosted_projection::finish_first_build(fold_runner& runner) {
+void hosted_projection::finish_first_build(projection_worker& worker) {
   table_generation generation;
   {
     const std::lock_guard lock{mutex_};
@@ -94,9 +95,9 @@ void hosted_projection::finish_first_build(fold_runner& runner) {
       return;
     generation = serving_generation_;
   }
-  (void)runner.store().flush_all(); // so that little is left for while it is held
-  const auto held = runner.hold();
-  if (runner.store().mark_live())
+  (void)worker.store().flush_all(); // so that little is left for while it is held
+  const auto locked = worker.machine().lock();
+  if (worker.store().mark_live())
     return remove_old(generation);
   const std::lock_guard lock{mutex_};
   serving_is_live_ = false; // once more after the next batch
@@ -104,7 +105,7 @@ void hosted_projection::finish_first_build(fold_runner& runner) {
 
 /// The built tables have caught up: what the serving ones have more, they take in while these stand
 /// still; then they serve. False: not yet.
-bool hosted_projection::take_over(fold_runner& built) {
+bool hosted_projection::promote_build(projection_worker& built) {
   const std::lock_guard one_at_a_time{changing_};
   const auto old = serving();
   if (&built != building().get() || is_closed())
@@ -112,16 +113,16 @@ bool hosted_projection::take_over(fold_runner& built) {
   table_generation generation;
   (void)built.store().flush_all(); // so that little is left for while replies wait
   {
-    const auto old_held = old->hold();
-    const auto held = built.hold();
-    if (built.paused())
+    const auto old_locked = old->machine().lock();
+    const auto locked = built.machine().lock();
+    if (built.machine().paused())
       return false; // since it was asked; comes back when it is resumed
-    if (!built.fold_held(std::max(old->position(), log_.last_position()))
+    if (!built.machine().advance_locked(std::max(old->position(), log_.last_position()))
         || !inherit_decisions(*old, built) || !built.store().mark_live())
       return false; // tries again after its next batch
-    if (old->paused())
-      built.pause_held();
-    (void)built.enter_reply(); // if an event fails, its thread goes on with that
+    if (old->machine().paused())
+      built.machine().pause_locked();
+    (void)built.machine().become_inline_locked(); // if an event fails, its thread goes on with that
     const std::lock_guard lock{mutex_};
     serving_ = std::exchange(building_, nullptr);
     generation = serving_generation_ = building_generation_;

@@ -34,8 +34,9 @@ projection_set::find_or_open(std::unique_ptr<projection_model> model, projection
     }
   }
   auto name = model->name;
-  auto opened = hosted_projection::open(std::move(model), log_, root_, std::move(options), driving_,
-                                        [this](time_point deadline) { arm(deadline); });
+  auto opened =
+      hosted_projection::open(std::move(model), log_, root_, std::move(options), environment_,
+                              [this](time_point deadline) { arm(deadline); });
   if (!opened)
     return opened;
   const std::lock_guard lock{mutex_};
@@ -105,7 +106,7 @@ void projection_set::arm(time_point deadline) {
   const std::lock_guard lock{mutex_};
   if (closed_)
     return;
-  if (!watch_.joinable() && driving_.by_threads) {
+  if (!watch_.joinable() && environment_.turns.by_threads) {
     if (auto started = start_thread("cairn-deadline", [this] { watch_deadlines(); }))
       watch_ = *std::move(started); // else with the next one
   }

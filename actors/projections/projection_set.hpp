@@ -18,8 +18,9 @@ namespace cairn::detail {
 class projection_set final : public commit_listener {
 public:
   /// `root`: the directory of all of them; empty: in memory. `log` must outlive `close`.
-  projection_set(const log_reader& log, std::filesystem::path root, fold_driving driving = {})
-    : log_{log}, root_{std::move(root)}, driving_{std::move(driving)} {}
+  projection_set(const log_reader& log, std::filesystem::path root,
+                 projection_environment environment = {})
+    : log_{log}, root_{std::move(root)}, environment_{std::move(environment)} {}
   ~projection_set() { (void)close(); }
   projection_set(const projection_set&) = delete;
   projection_set& operator=(const projection_set&) = delete;
@@ -48,7 +49,7 @@ private:
 
   const log_reader& log_;
   const std::filesystem::path root_;
-  const fold_driving driving_;
+  const projection_environment environment_;
 
   std::mutex opening_; // taken before mutex_
   mutable std::mutex mutex_;

@@ -76,16 +76,4 @@ result<std::vector<projection_decision>> projection_ref::parked() const {
   return found;
 }
 
-std::string_view to_string(projection_state state) noexcept {
-  switch (state) {
-    case projection_state::catching_up: return "catching_up";
-    case projection_state::following: return "following";
-    case projection_state::paused: return "paused";
-    case projection_state::stopped: return "stopped";
-    case projection_state::waiting: return "waiting";
-    case projection_state::closed: return "closed";
-  }
-  return "unknown";
-}
-
 } // namespace cairn

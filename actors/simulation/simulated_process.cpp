@@ -25,10 +25,11 @@ simulated_process::simulated_process(simulation_context& run, const simulated_do
             .pause_between_attempts =
                 [this](std::chrono::milliseconds time) { wait_between_attempts(time); }})},
     executor_{std::make_shared<simulated_executor>(run)},
-    core_{std::make_unique<runtime_core>(std::make_unique<simulated_journal>(run, *disk.log),
-                                         runtime_core::setup{.runs_on = executor_,
-                                                             .engine = engine_setup(),
-                                                             .driving = projections_->driving()})},
+    core_{std::make_unique<runtime_core>(
+        std::make_unique<simulated_journal>(run, *disk.log),
+        runtime_core::setup{.runs_on = executor_,
+                            .engine = engine_setup(),
+                            .environment = projections_->environment()})},
     log_{static_cast<simulated_journal&>(core_->journal())} {
   for (const auto& type : domain_.types)
     hosts_.push_back(core_->host(type->model(setup_.hosting)).value());

@@ -35,9 +35,10 @@ simulated_projections::simulated_projections(simulation_context& run,
   : run_{run}, domain_{domain}, kept_{kept}, options_{std::move(options)}, prompt_(kept.size()),
     disturbed_(kept.size()) {}
 
-fold_driving simulated_projections::driving() {
-  fold_driving made{.by_threads = false, .now = [this] { return run_.clock.steady(); }};
-  made.shelf_of = [this](const projection_model& of) -> std::unique_ptr<table_shelf> {
+projection_environment simulated_projections::environment() {
+  projection_environment made{
+      .turns = {.by_threads = false, .now = [this] { return run_.clock.steady(); }}};
+  made.tables_of = [this](const projection_model& of) -> std::unique_ptr<table_shelf> {
     const auto which = index_of(of);
     return std::make_unique<simulated_shelf>(run_, *domain_.projections[which], kept_[which].tables,
                                              kept_[which].mode, crashed_);

@@ -39,7 +39,7 @@ public:
                         std::vector<kept_projection>& kept, projection_options options);
 
   /// For the runtime that they are opened in; this outlives it.
-  fold_driving driving();
+  projection_environment environment();
 
   /// Those that are inlined take in what there is. Before the functions below.
   void open_all(runtime_core& in);

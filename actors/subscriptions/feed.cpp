@@ -4,8 +4,10 @@
 
 namespace cairn::detail {
 
-feed::feed(std::shared_ptr<subscription_hub> hub, std::unique_ptr<event_source> source)
-  : hub_{std::move(hub)}, source_{std::move(source)}, position_{source_->position()} {
+feed::feed(std::shared_ptr<subscription_hub> hub, std::unique_ptr<event_source> source,
+           const fill_limits& limits)
+  : hub_{std::move(hub)}, source_{std::move(source)}, limits_{limits}, position_{
+                                                                           source_->position()} {
   hub_->add(*this);
 }
 
@@ -25,14 +27,11 @@ result<std::size_t> feed::next(event_visitor visitor,
 /// Reads and waits until there is something in the batch, or a reason to give up. The journal is
 /// touched here only, and no function of the application is called.
 result<void> feed::refill(std::chrono::steady_clock::time_point deadline) {
-  const gate::holder inside{hub_->gate()};
-  if (!inside)
-    return error{errc::shut_down, "the runtime is closed"};
   batch_.clear();
   next_ = 0;
   const auto interrupt = stop_.get_token();
   for (;;) {
-    auto filled = source_->fill(batch_, interrupt);
+    auto filled = source_->fill(batch_, limits_, interrupt);
     if (!batch_.empty())
       return {}; // an error is met again when these have been shown
     if (!filled)
@@ -40,7 +39,7 @@ result<void> feed::refill(std::chrono::steady_clock::time_point deadline) {
     position_.store(source_->position(), std::memory_order_release);
     if (interrupt.stop_requested() || std::chrono::steady_clock::now() >= deadline)
       return {};
-    if (auto waited = source_->wait(deadline, interrupt); !waited)
+    if (auto waited = source_->wait_beyond(source_->position(), deadline, interrupt); !waited)
       return waited;
   }
 }

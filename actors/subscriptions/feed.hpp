@@ -1,6 +1,6 @@
 #pragma once
 
-#include "subscriptions/event_source.hpp"
+#include "consumers/event_source.hpp"
 #include "subscriptions/subscription_hub.hpp"
 
 #include <atomic>
@@ -13,7 +13,8 @@ namespace cairn::detail {
 /// What `event_feed` is made of: a source, and the batch that was copied last.
 class feed {
 public:
-  feed(std::shared_ptr<subscription_hub> hub, std::unique_ptr<event_source> source);
+  feed(std::shared_ptr<subscription_hub> hub, std::unique_ptr<event_source> source,
+       const fill_limits& limits);
   ~feed();
   feed(const feed&) = delete;
   feed& operator=(const feed&) = delete;
@@ -32,6 +33,7 @@ private:
 
   const std::shared_ptr<subscription_hub> hub_;
   std::unique_ptr<event_source> source_;
+  const fill_limits limits_;
   event_buffer batch_;
   std::size_t next_ = 0; // in the batch
   std::atomic<std::uint64_t> position_;

@@ -5,21 +5,20 @@
 
 #include <algorithm>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 namespace cairn::detail {
 
 result<std::unique_ptr<feed>> subscription_hub::open(const event_selection& selection,
                                                      const subscription_options& options) {
-  std::optional<gate::holder> inside{std::in_place, gate_};
-  if (!*inside)
-    return error{errc::shut_down, "the runtime is closed"};
-  auto source = make_event_source(journal_, selection, options);
-  inside.reset();
+  if (options.max_batch_events == 0 || options.max_batch_bytes == 0)
+    return error{errc::invalid_argument, "max_batch_events and max_batch_bytes must be at least 1"};
+  auto source = make_event_source(journal_, &gate_, selection, options.start);
   if (!source)
     return std::move(source).error();
-  return std::make_unique<feed>(shared_from_this(), *std::move(source));
+  return std::make_unique<feed>(
+      shared_from_this(), *std::move(source),
+      fill_limits{.events = options.max_batch_events, .bytes = options.max_batch_bytes});
 }
 
 result<event_feed> subscription_hub::follow(const event_selection& selection,

@@ -79,10 +79,11 @@ result<runtime> runtime_access::open(runtime_options options,
     on = *std::move(own);
   }
   return runtime{std::make_unique<detail::runtime_core>(
-      *std::move(events), detail::runtime_core::setup{.runs_on = std::move(on),
-                                                      .engine = engine_options_of(options),
-                                                      .projections = projections_of(options),
-                                                      .driving = {.now = options.clock}})};
+      *std::move(events),
+      detail::runtime_core::setup{.runs_on = std::move(on),
+                                  .engine = engine_options_of(options),
+                                  .projections = projections_of(options),
+                                  .environment = {.turns = {.now = options.clock}}})};
 }
 
 result<runtime> runtime::open(runtime_options options) {
@@ -98,9 +99,10 @@ result<runtime> runtime::open_for_reading(runtime_options options) {
   if (!events)
     return std::move(events).error();
   return runtime{std::make_unique<detail::runtime_core>(
-      *std::move(events), detail::runtime_core::setup{.engine = {.now = options.clock},
-                                                      .projections = projections_of(options),
-                                                      .driving = {.now = options.clock}})};
+      *std::move(events),
+      detail::runtime_core::setup{.engine = {.now = options.clock},
+                                  .projections = projections_of(options),
+                                  .environment = {.turns = {.now = options.clock}}})};
 }
 
 runtime::runtime(std::unique_ptr<detail::runtime_core> core) noexcept : core_{std::move(core)} {}

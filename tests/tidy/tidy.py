@@ -37,9 +37,11 @@ ROOMS = {
     "persistence/tables": ["persistence/lmdb", "+"],
     "actors/scheduling": ["persistence/support"],
     "actors/models": [],
-    "actors/subscriptions": ["actors/models", "persistence/support"],
+    "actors/consumers": ["persistence/support"],
+    "actors/subscriptions": ["actors/consumers", "actors/models", "persistence/support"],
     "actors/aggregates": ["actors/scheduling", "actors/models", "persistence/support"],
-    "actors/projections": ["actors/aggregates", "persistence/tables", "persistence/support"],
+    "actors/projections": [
+        "actors/aggregates", "actors/consumers", "persistence/tables", "persistence/support"],
     "actors/core": ["actors/aggregates", "actors/projections", "actors/subscriptions", "+"],
     "actors/simulation": ["actors/core", "+"],
     "src/runtime": ["actors/core", "+"],

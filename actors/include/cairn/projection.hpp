@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cairn/consumer_state.hpp>
 #include <cairn/detail/projection_model.hpp>
 #include <cairn/event_info.hpp>
 #include <cairn/future.hpp>
@@ -70,17 +71,8 @@ struct projection_options {
   table_store_options tables{};
 };
 
-enum class projection_state : std::uint8_t {
-  catching_up, ///< Takes in events that were there before it, or that it was behind with.
-  following,   ///< Has reached the log's end since, and takes events in as they come.
-  paused,
-  stopped, ///< At an event that cannot be applied, or by an error; see `last_error`.
-  waiting, ///< Of an older version: it serves as it is until the new one is built.
-  closed,
-};
-
-/// The state's name as it stands in the source.
-std::string_view to_string(projection_state state) noexcept;
+/// What a projection is doing.
+using projection_state = consumer_state;
 
 /// A version of a projection that is being built beside the one that serves.
 struct projection_build {

@@ -1,0 +1,162 @@
+#include "consumers/event_batcher.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace cairn::detail {
+namespace {
+
+constexpr std::uint64_t events_between_looks_at_the_clock = 8; // a handler may take long
+constexpr std::size_t events_at_a_time = 256;
+constexpr std::size_t bytes_at_a_time = std::size_t{256} << 10;
+constexpr std::size_t bytes_of_a_round = std::size_t{1} << 20; // for several threads
+
+} // namespace
+
+struct event_batcher::batch {
+  std::uint64_t position; // every selected event up to here has been applied
+  std::optional<table_checkpoint> end;
+  batch_outcome result;
+};
+
+/// Makes sure that there are copies to be applied. Returns false if the batch ends here.
+bool event_batcher::next_copies(batch& into, std::uint64_t last) {
+  if (next_copy_ < copies_.size()) { // an earlier batch ended before them
+    copies_are_fresh_ = false;
+    return true;
+  }
+  return fill(into, last);
+}
+
+bool event_batcher::fill(batch& into, std::uint64_t last) {
+  copies_.clear();
+  next_copy_ = 0;
+  copies_are_fresh_ = true;
+  auto* const parallel = target_.parallel();
+  std::uint64_t round = 0;
+  if (parallel) {
+    parallel->begin_round();
+    round = std::min<std::uint64_t>(parallel->round_events(), limits_.events - into.result.events);
+  }
+  const fill_limits limits{.events = round > 0 ? round : events_at_a_time,
+                           .bytes = round > 0 ? bytes_of_a_round : bytes_at_a_time,
+                           .last_position = last};
+  if (source_->position() != into.position) // a decision has passed over what could not be read
+    source_->seek(into.position);
+  const auto filled =
+      round > 0 ? source_->fill(copies_, limits, {}, [&](const event_view& e) { parallel->add(e); })
+                : source_->fill(copies_, limits, {});
+  if (!copies_.empty())
+    return true; // an error is met again behind these
+  const bool moved_on = source_->position() > into.position;
+  into.position = source_->position();
+  if (!filled && filled.error().position() > into.position)
+    into.result.failed = failed_event{filled.error().position(), 0, 0, {}, filled.error()};
+  else if (!filled)
+    into.result.broken = filled.error();
+  return filled && moved_on;
+}
+
+/// False: the copies are to be applied one after another.
+bool event_batcher::apply_in_parallel(batch& into, const std::atomic<bool>& interrupt) {
+  auto* const parallel = target_.parallel();
+  if (!parallel || !copies_are_fresh_ || copies_.empty())
+    return false;
+  const auto is_passed_over = [this](const event_view& event) {
+    return passed_over_.contains(event.position());
+  };
+  if (!parallel->apply(copies_, is_passed_over, interrupt))
+    return false;
+  next_copy_ = copies_.size();
+  into.position = source_->position();
+  into.result.events += copies_.size();
+  return true;
+}
+
+/// False: the batch ends.
+template <class IsFull>
+bool event_batcher::apply_copies(batch& into, std::uint64_t last, const IsFull& is_full) {
+  bool goes_on = true;
+  std::uint64_t applied = 0;
+  const auto shown = copies_.visit_from(next_copy_, [&](const event_view& event) {
+    if (event.position() > last) { // copied for a longer batch
+      into.position = last;
+      goes_on = false;
+      return visit::stop;
+    }
+    const bool is_wanted =
+        event.position() > into.position && !passed_over_.contains(event.position());
+    if (auto failure = is_wanted ? target_.apply(event) : std::nullopt) {
+      into.result.failed =
+          failed_event{event.position(), event.version(), event.type(), std::string{event.stream()},
+                       failure->with_position(event.position())};
+      goes_on = false;
+      return visit::stop;
+    }
+    into.position = std::max(into.position, event.position());
+    ++next_copy_;
+    ++applied;
+    ++into.result.events;
+    goes_on = !is_full(false);
+    if (!goes_on || event.position() == last)
+      into.end = table_checkpoint{event.position(), event_mark(event)};
+    return goes_on ? visit::go_on : visit::stop;
+  });
+  if (!shown) {
+    into.result.failed = failed_event{shown.error().position(), 0, 0, {}, shown.error()};
+    return false;
+  }
+  if (next_copy_ == copies_.size())
+    into.position = std::max(into.position, source_->position());
+  if (auto* const parallel = target_.parallel())
+    parallel->applied_alone(applied);
+  return goes_on && !(copies_.empty() && is_full(true));
+}
+
+batch_outcome event_batcher::advance(std::uint64_t last, const std::atomic<bool>& interrupt) {
+  batch done{.position = reached(), .end = {}, .result = {}};
+  if (uncommitted_) {
+    done.end = uncommitted_;
+    return finish(done);
+  }
+  if (last <= done.position)
+    return done.result;
+  if (auto begun = target_.begin(); !begun) {
+    done.result.broken = std::move(begun).error();
+    return done.result;
+  }
+  const auto begin = done.position;
+  const auto deadline = environment_.time() + limits_.time;
+  const auto is_full = [&](bool after_a_round) {
+    return done.result.events >= limits_.events || target_.is_full() || interrupt
+           || ((after_a_round || done.result.events % events_between_looks_at_the_clock == 0)
+               && environment_.time() >= deadline);
+  };
+  if (auto* const parallel = target_.parallel())
+    parallel->begin_batch();
+  while (done.position < last && next_copies(done, last)
+         && (apply_in_parallel(done, interrupt) ? !is_full(true)
+                                                : apply_copies(done, last, is_full))) {
+  }
+  if (done.position == begin) {
+    target_.abort();
+    return done.result;
+  }
+  return finish(done);
+}
+
+/// Commits up to the batch's end.
+batch_outcome event_batcher::finish(batch& done) {
+  if (!done.end || done.end->position != done.position)
+    done.end = source_->checkpoint_at(done.position);
+  if (auto committed = target_.commit(*done.end); !committed) {
+    uncommitted_ = done.end;
+    done.result.failed.reset(); // will be met again
+    done.result.broken = std::move(committed).error();
+  } else {
+    uncommitted_.reset();
+  }
+  return std::move(done.result);
+}
+
+} // namespace cairn::detail

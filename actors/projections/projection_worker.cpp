@@ -1,0 +1,99 @@
+#include "projections/projection_worker.hpp"
+
+#include <utility>
+
+namespace cairn::detail {
+namespace {
+
+consumer_options consumer_options_of(const projection_options& options, bool follows) {
+  return {.thread_name = "cairn-project",
+          .batch = {.events = options.max_batch_events, .time = options.max_batch_time},
+          .attempts = options.attempts,
+          .first_pause = options.first_pause,
+          .longest_pause = options.longest_pause,
+          .pause_between_attempts = options.pause_between_attempts,
+          .follows = follows,
+          .is_inlined = options.mode == projection_mode::inlined};
+}
+
+} // namespace
+
+projection_worker::projection_worker(const projection_model& model, const log_reader& log,
+                                     std::shared_ptr<table_store> store, std::uint32_t version,
+                                     const projection_options& options, bool follows,
+                                     const projection_environment& environment,
+                                     listener on_progress)
+  : model_{model}, version_{version},
+    environment_{environment}, follows_{follows}, target_{model, std::move(store), options,
+                                                          environment.turns,
+                                                          [this] { flusher_.rows_changed(); }},
+    flusher_{target_.store(), options.flush_interval,
+             [this](const error& why) {
+               consumer_.back_off(why);
+               return !consumer_.stopped();
+             }},
+    consumer_{make_log_source(log, target_.position()), target_,
+              consumer_options_of(options, follows), environment.turns,
+              [this, on_progress = std::move(on_progress)] { on_progress(*this); }} {}
+
+result<void> projection_worker::check_history() const {
+  const auto at = store().checkpoint();
+  if (!at)
+    return at.error();
+  return check_same_history(consumer_.source(), *at,
+                            "the tables of projection " + model_.name + " were folded");
+}
+
+result<void> projection_worker::start() {
+  if (!follows_ || !environment_.turns.by_threads)
+    return {};
+  if (auto started = target_.start_threads(); !started)
+    return started;
+  if (auto started = consumer_.start(); !started)
+    return started;
+  auto started = flusher_.start();
+  if (!started)
+    stop();
+  return started;
+}
+
+void projection_worker::turn() {
+  consumer_.turn();
+  if (!environment_.turns.by_threads)
+    flusher_.flush_if_due();
+}
+
+void projection_worker::retire() {
+  consumer_.retire();
+  flusher_.retire();
+}
+
+void projection_worker::stop() {
+  retire();
+  consumer_.stop();
+  flusher_.stop();
+  target_.stop_threads();
+}
+
+std::optional<error> projection_worker::stopped() const {
+  const auto reason = consumer_.stopped();
+  if (!reason)
+    return std::nullopt;
+  return error{errc::projection_stopped, "the projection has stopped: " + reason->why.message()}
+      .with_position(reason->position);
+}
+
+void projection_worker::add_to(projection_status& status) const {
+  const auto report = consumer_.status();
+  status.version = version_;
+  status.state = report.state;
+  status.position = report.position;
+  status.rate_per_s = report.rate_per_s;
+  status.last_error = report.last_error;
+  status.attempts = report.attempts;
+  status.tables = store().status();
+  status.events_in_lanes = target_.lanes().events();
+  status.rounds_again = target_.lanes().rounds_again();
+}
+
+} // namespace cairn::detail

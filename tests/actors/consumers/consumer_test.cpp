@@ -1,0 +1,361 @@
+// The machine that follows the log, turn by turn.
+
+#include "consumer_fixture.hpp"
+
+using namespace test;
+using cairn::consumer_state;
+using cairn::errc;
+using cairn::event_selection;
+using kind = cairn::projection_decision::kind;
+
+namespace {
+
+cairn::detail::consumer_options two_a_batch() {
+  return {.thread_name = "test", .batch = {.events = 2, .time = 1h}};
+}
+
+cairn::detail::consumer_options three_attempts() {
+  return {.thread_name = "test",
+          .batch = {.events = 100, .time = 1h},
+          .attempts = 3,
+          .first_pause = 10ms,
+          .longest_pause = 15ms};
+}
+
+cairn::detail::consumer_options inlined() {
+  auto options = three_attempts();
+  options.is_inlined = true;
+  return options;
+}
+
+} // namespace
+
+TEST_CASE("a consumer applies each event once, in order, and commits each batch's last position") {
+  stepped_consumer at{two_a_batch()};
+  at.append_some(5);
+  at.machine.turn();
+  CHECK(at.target.committed_positions() == positions{2});
+  CHECK(at.state() == consumer_state::catching_up);
+  at.run();
+  CHECK(at.target.applied == positions{1, 2, 3, 4, 5});
+  CHECK(at.target.committed_positions() == positions{2, 4, 5});
+  CHECK(at.state() == consumer_state::following);
+  CHECK_FALSE(at.machine.wants_turn());
+  at.append();
+  CHECK(at.machine.wants_turn());
+  at.run();
+  CHECK(at.target.committed_positions() == positions{2, 4, 5, 6});
+}
+
+TEST_CASE("a checkpoint carries the mark of the event at its position, whoever computed it") {
+  for (const auto& selection : {event_selection::all(), event_selection::tagged("odd")}) {
+    stepped_consumer at{two_a_batch(), selection};
+    at.append("a", {"odd"});
+    at.append();
+    at.run();
+    REQUIRE_FALSE(at.target.commits.empty());
+    CHECK(at.target.commits.back() == at.machine.source().checkpoint_at(2));
+    CHECK(at.target.commits.back().event_mark != 0);
+  }
+}
+
+TEST_CASE("a batch ends when its time is over, and the next one goes on behind it") {
+  stepped_consumer at{{.thread_name = "test", .batch = {.events = 100, .time = 10ms}}};
+  at.append_some(20);
+  at.target.on_apply = [&](std::uint64_t) { at.now += 1ms; };
+  at.run();
+  CHECK(at.target.committed_positions()
+        == positions{16, 20}); // the clock is read after each eighth
+  CHECK(at.target.applied.size() == 20);
+}
+
+TEST_CASE("a consumer applies only what is selected, and passes over the rest") {
+  const auto stream = cairn::stream_id::make("account", "a").value();
+  for (const auto& selection :
+       {event_selection::of_stream(stream), event_selection::tagged("wanted")}) {
+    for (const std::size_t batch : {1, 2, 100}) {
+      stepped_consumer at{{.thread_name = "test", .batch = {.events = batch, .time = 1h}},
+                          selection};
+      for (const auto* id : {"b", "a", "a", "b", "a", "b", "b"})
+        at.append(id, std::string_view{id} == "a" ? std::vector<std::string>{"wanted"}
+                                                  : std::vector<std::string>{});
+      at.run();
+      CHECK(at.target.applied == positions{2, 3, 5});
+      CHECK(at.target.position() == 7);
+      CHECK(at.state() == consumer_state::following);
+      at.append("b");
+      at.append("a", {"wanted"});
+      at.run();
+      CHECK(at.target.applied == positions{2, 3, 5, 9});
+    }
+  }
+}
+
+TEST_CASE("an event that fails at first is applied once, and so are those before it") {
+  stepped_consumer at{three_attempts()};
+  at.append_some(4);
+  at.target.failures[3] = 2;
+  at.run();
+  CHECK(at.pauses == std::vector{10ms, 15ms});
+  CHECK(at.target.applied == positions{1, 2, 3, 4});
+  CHECK(at.target.committed_positions() == positions{2, 3, 4});
+  CHECK(at.state() == consumer_state::following);
+}
+
+TEST_CASE("an event that fails at every attempt stops the consumer behind the event before it") {
+  for (const auto& selection :
+       {event_selection::all(),
+        event_selection::of_stream(cairn::stream_id::make("account", "a").value())}) {
+    stepped_consumer at{three_attempts(), selection};
+    at.append_some(4);
+    at.target.failures[3] = 99;
+    at.run();
+    CHECK(at.state() == consumer_state::stopped);
+    CHECK(at.target.position() == 2);
+    CHECK(at.target.applied == positions{1, 2});
+    const auto status = at.machine.status();
+    CHECK(status.attempts == 3);
+    REQUIRE(status.last_error);
+    CHECK(status.last_error->position() == 3);
+    const auto stopped = at.machine.stopped();
+    REQUIRE(stopped);
+    CHECK(stopped->position == 3);
+    CHECK_FALSE(at.machine.wants_turn());
+    at.append();
+    CHECK_FALSE(at.machine.wants_turn());
+
+    SUBCASE("retry tries it as often as at first") {
+      at.target.failures[3] = 2;
+      REQUIRE(at.decide(kind::retry));
+      at.run();
+      CHECK(at.target.applied == positions{1, 2, 3, 4, 5});
+    }
+    SUBCASE("park goes on behind it") {
+      REQUIRE(at.decide(kind::park));
+      CHECK(at.target.position() == 3);
+      at.run();
+      CHECK(at.target.applied == positions{1, 2, 4, 5});
+    }
+    SUBCASE("skip goes on behind it") {
+      REQUIRE(at.decide(kind::skip));
+      at.run();
+      CHECK(at.target.applied == positions{1, 2, 4, 5});
+    }
+    CHECK(at.state() == consumer_state::following);
+    REQUIRE(at.target.decisions.size() == 1);
+    CHECK(at.target.decisions[0].position == 3);
+    CHECK(at.target.decisions[0].stream == "account/a");
+    CHECK(at.target.decisions[0].attempts == 3);
+    CHECK(at.decide(kind::skip).error().code() == errc::not_found);
+  }
+}
+
+TEST_CASE("a decision that was made elsewhere passes over its event, unless it has been applied") {
+  stepped_consumer at{three_attempts()};
+  at.append_some(3);
+  cairn::projection_decision parked;
+  parked.what = kind::park;
+  parked.position = 2;
+  SUBCASE("before it comes") {
+    at.machine.apply_decision_locked(parked);
+    at.run();
+    CHECK(at.target.applied == positions{1, 3});
+  }
+  SUBCASE("when it has stopped at the event") {
+    at.target.failures[2] = 99;
+    at.run();
+    REQUIRE(at.state() == consumer_state::stopped);
+    at.machine.apply_decision_locked(parked);
+    at.run();
+    CHECK(at.target.applied == positions{1, 3});
+  }
+  SUBCASE("a retry is no such decision") {
+    parked.what = kind::retry;
+    at.machine.apply_decision_locked(parked);
+    at.run();
+    CHECK(at.target.applied == positions{1, 2, 3});
+  }
+  CHECK(at.state() == consumer_state::following);
+  CHECK(at.target.decisions.empty());
+}
+
+TEST_CASE("a paused consumer takes nothing in until it is resumed") {
+  stepped_consumer at{three_attempts()};
+  at.append_some(2);
+  at.run();
+  at.machine.pause();
+  at.append();
+  CHECK_FALSE(at.machine.wants_turn());
+  at.machine.turn(); // it had been asked before the pause
+  CHECK(at.target.position() == 2);
+  CHECK(at.state() == consumer_state::paused);
+  at.machine.resume();
+  CHECK(at.state() == consumer_state::catching_up);
+  at.run();
+  CHECK(at.target.position() == 3);
+}
+
+TEST_CASE("a pause between two attempts waits with the event, and resuming tries it again") {
+  stepped_consumer at{three_attempts()};
+  at.append_some(2);
+  at.target.failures[2] = 1;
+  at.during_pause = [&] { at.machine.pause(); };
+  at.run();
+  CHECK(at.state() == consumer_state::paused);
+  CHECK(at.target.applied == positions{1});
+  at.during_pause = nullptr;
+  at.machine.resume();
+  at.run();
+  CHECK(at.target.applied == positions{1, 2});
+}
+
+TEST_CASE("a commit that fails is made again, and no event of its batch is applied again") {
+  for (const auto code : {errc::storage_full, errc::io_failed}) {
+    stepped_consumer at{three_attempts()};
+    at.append_some(3);
+    at.target.commit_failures = {cairn::error{code, "no"}, cairn::error{code, "no"}};
+    at.machine.turn();
+    CHECK(at.target.commits.empty());
+    CHECK(at.machine.status().last_error.value().code() == code);
+    CHECK(at.state() == consumer_state::catching_up);
+    at.append();
+    at.run();
+    CHECK(at.target.committed_positions() == positions{3, 4});
+    CHECK(at.target.applied == positions{1, 2, 3, 4});
+  }
+}
+
+TEST_CASE("a failed commit comes before the event at which the batch ended") {
+  stepped_consumer at{three_attempts()};
+  at.append_some(3);
+  at.target.failures[3] = 1;
+  at.target.commit_failures = {cairn::error{errc::storage_full, "no"}};
+  at.machine.turn();
+  CHECK(at.pauses.empty()); // no attempt of an event that may come again
+  at.run();
+  CHECK(at.target.applied == positions{1, 2, 3});
+}
+
+TEST_CASE("an error that waiting cannot mend stops the consumer, and there is nothing to decide") {
+  stepped_consumer at{three_attempts()};
+  at.append();
+  at.target.commit_failures = {cairn::error{errc::outcome_unknown, "who knows"}};
+  at.run();
+  CHECK(at.state() == consumer_state::stopped);
+  CHECK(at.machine.stopped().value().position == 0);
+  CHECK(at.machine.stopped().value().why.code() == errc::outcome_unknown);
+  CHECK(at.decide(kind::skip).error().code() == errc::not_found);
+}
+
+TEST_CASE("a consumer that is told to end commits what it has applied, and begins nothing more") {
+  stepped_consumer at{three_attempts()};
+  at.append_some(3);
+  at.target.on_apply = [&](std::uint64_t position) {
+    if (position == 2)
+      at.machine.retire();
+  };
+  at.machine.turn();
+  CHECK(at.target.committed_positions() == positions{2});
+  CHECK_FALSE(at.machine.wants_turn());
+  CHECK(at.state() == consumer_state::closed);
+}
+
+TEST_CASE("a consumer that is told to end between two attempts makes no other") {
+  stepped_consumer at{three_attempts()};
+  at.append();
+  at.target.failures[1] = 99;
+  at.during_pause = [&] { at.machine.retire(); };
+  at.machine.turn();
+  CHECK(at.pauses.size() == 1);
+  CHECK(at.target.applied.empty());
+}
+
+TEST_CASE("an inlined consumer is advanced by its caller once it has caught up") {
+  stepped_consumer at{inlined()};
+  at.append_some(2);
+  at.machine.advance_inline(2);
+  CHECK(at.target.position() == 0); // not before
+  at.machine.turn();
+  CHECK(at.state() == consumer_state::following);
+  at.append();
+  at.machine.advance_inline(3);
+  CHECK(at.target.position() == 3);
+  at.append(); // by another process: no reply brings it
+  at.machine.turn();
+  CHECK(at.target.position() == 4);
+}
+
+TEST_CASE("an inlined consumer takes in what came while it caught up, before it follows") {
+  stepped_consumer at{inlined()};
+  at.append_some(2);
+  at.target.on_apply = [&](std::uint64_t position) {
+    if (position == 2)
+      at.append(); // its reply has left by now
+  };
+  at.machine.turn();
+  CHECK(at.state() == consumer_state::following);
+  CHECK(at.target.position() == 3);
+}
+
+TEST_CASE("an event that fails inline is left to the consumer's turns, and replies do not wait") {
+  stepped_consumer at{inlined()};
+  at.append();
+  at.run_once();
+  at.append_some(2);
+  at.target.failures[2] = 2;
+  at.machine.advance_inline(3);
+  CHECK(at.target.position() == 1);
+  CHECK(at.pauses.empty());
+  at.machine.advance_inline(3); // the next reply does not try it
+  CHECK(at.target.failures[2] == 1);
+  at.run_once();
+  CHECK(at.pauses == std::vector{10ms, 15ms});
+  CHECK(at.target.position() >= 2);
+  at.run_once();
+  CHECK(at.target.applied == positions{1, 2, 3});
+  at.append();
+  at.machine.advance_inline(4); // and inline again
+  CHECK(at.target.position() == 4);
+}
+
+TEST_CASE("a paused or stopped consumer is not advanced inline") {
+  stepped_consumer at{inlined()};
+  at.append();
+  at.run_once();
+  SUBCASE("paused") {
+    at.machine.pause();
+    at.append();
+    at.machine.advance_inline(2);
+    CHECK(at.target.position() == 1);
+    at.machine.resume();
+  }
+  SUBCASE("stopped") {
+    at.append();
+    at.target.failures[2] = 3;
+    at.run_once(); // inline
+    at.run_once(); // and the other two attempts
+    CHECK(at.state() == consumer_state::stopped);
+    at.machine.advance_inline(2);
+    CHECK(at.target.position() == 1);
+    REQUIRE(at.decide(kind::retry));
+  }
+  at.run_once();
+  CHECK(at.target.applied == positions{1, 2});
+  at.append();
+  at.machine.advance_inline(3);
+  CHECK(at.target.position() == 3);
+}
+
+TEST_CASE("progress is reported after each batch, and when a consumer stops or may go on") {
+  stepped_consumer at{three_attempts()};
+  at.append();
+  at.machine.turn();
+  CHECK(at.progress == 1);
+  at.append();
+  at.target.failures[2] = 99;
+  at.machine.turn();
+  CHECK(at.progress == 3); // the batch, and the stop
+  at.machine.pause();
+  at.machine.resume();
+  CHECK(at.progress == 5);
+}
