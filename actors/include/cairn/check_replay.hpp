@@ -15,7 +15,7 @@
 
 namespace cairn {
 
-/// One thing that is wrong when a journal's events are folded by this program's code.
+/// One problem that replaying a journal with this program's code has found.
 struct replay_finding {
   enum class kind : std::uint8_t {
     different_state, ///< The fold up to a snapshot's version is not the snapshot's state.
@@ -25,23 +25,23 @@ struct replay_finding {
 
   kind what;
   std::string stream;
-  std::uint64_t version = 0;  ///< Of the event, or of the snapshot; 0: none in particular.
-  std::uint64_t position = 0; ///< Of that event; 0: none in particular.
+  std::uint64_t version = 0;  ///< Of the event or the snapshot; 0 if it concerns neither.
+  std::uint64_t position = 0; ///< Of the event; 0 if it concerns none.
   std::string message;
 };
 
 std::string_view to_string(replay_finding::kind what) noexcept;
 
-/// What `check_replay` read, how long it took, and what it found.
+/// The report of `check_replay`: what it read, how long that took, and what it found.
 struct replay_check {
   std::uint64_t aggregates = 0;             ///< Folded from their first event to their last.
   std::uint64_t events = 0;                 ///< Of those.
-  std::uint64_t other_streams = 0;          ///< Of types that were not asked for: not looked at.
+  std::uint64_t other_streams = 0;          ///< Not read: their types were not asked for.
   std::uint64_t compared_snapshots = 0;     ///< Their state was compared with the fold.
   std::uint64_t incomparable_snapshots = 0; ///< Damaged, or of another schema or `state_version`:
                                             ///< the program would ignore them, too.
 
-  std::uint64_t finding_count = 0;      ///< All of them, also those that are not kept.
+  std::uint64_t finding_count = 0;      ///< All findings, including those not in `findings`.
   std::vector<replay_finding> findings; ///< The first `max_findings`, in the order of streams.
 
   /// Folding one aggregate from its first event, without its snapshot.
@@ -54,7 +54,8 @@ struct replay_check {
 struct replay_check_options {
   std::size_t max_findings = 100;
 
-  /// Called now and then with the aggregates folded so far and those in all. Must not throw.
+  /// Called from time to time with the number of aggregates folded so far, and of all. Must not
+  /// throw.
   std::function<void(std::uint64_t done, std::uint64_t all)> on_progress = {};
 };
 
@@ -64,18 +65,17 @@ result<replay_check> check_replay(const journal& events,
                                   const replay_check_options& options);
 } // namespace detail
 
-/// Folds a journal through the code that this program was built from: what to do with a copy of the
-/// production journal (or with the journal itself, opened for reading) before a new version is
-/// deployed.
+/// Replays a journal with this program's code. Run it before a new version is deployed, on a copy of
+/// the production journal or on the journal itself, opened for reading.
 ///
-/// Each aggregate of the types `T` is folded from its first event, as if there were no snapshot.
-/// Where there is one of the same schema, its state must be the fold's at that version: a
-/// difference means that evolve has changed its meaning without `state_version` (a running
-/// aggregate would then depend on whether it has a snapshot), or that it is not pure.
+/// Each aggregate of the types `T` is folded from its first event, as if it had no snapshot. If it
+/// has one of the same schema, the fold's state at that version must equal the snapshot's. If it does
+/// not, evolve has changed its meaning without a new `state_version`, or it is not pure: the state of
+/// a running aggregate would depend on whether it has a snapshot.
 ///
-/// Writes nothing. Needs memory for the name of each stream, and one state at a time. Errors:
-/// `invalid_argument` (two types of the same `type_name`), and those of
-/// `event_index::visit_streams`; what concerns one aggregate is a finding instead.
+/// Writes nothing. Needs memory for the name of each stream, and for one state at a time. Errors:
+/// `invalid_argument` (two types have the same `type_name`), and those of
+/// `event_index::visit_streams`. A problem with one aggregate is a finding, not an error.
 template <aggregate... T>
   requires(sizeof...(T) > 0)
 result<replay_check> check_replay(const journal& events, const replay_check_options& options = {}) {

@@ -22,14 +22,13 @@ class future;
 
 namespace detail {
 
-/// What a future and the one who fulfils it share.
+/// The state that a future shares with the code that settles it.
 template <class T>
 class future_state : public ref_counted {
 public:
   using continuation = unique_function<void(result<T>&)>;
 
-  /// Called exactly once, from any thread; runs the continuation, if there is one, within this
-  /// call.
+  /// Called exactly once, from any thread. Runs the continuation, if there is one, within this call.
   void settle(result<T>&& outcome) noexcept {
     outcome_.emplace(std::move(outcome));
     const auto before = phase_.exchange(phase::settled, std::memory_order_acq_rel);
@@ -43,7 +42,7 @@ public:
   /// Only after `settled()`.
   result<T>& outcome() noexcept { return *outcome_; }
 
-  /// Runs `next` once the outcome is there: at once if it is there already.
+  /// Runs `next` when the outcome is there; within this call if it is there already.
   void continue_with(continuation next) {
     if (waiter_) {
       waiter_->continue_with(*this, std::move(next));
@@ -55,7 +54,7 @@ public:
       run_continuation();
   }
 
-  /// Blocks until the outcome is there or the time is over; says whether it is there.
+  /// Blocks until the outcome is there or `end` passes. Returns whether it is there.
   bool wait_until(std::optional<std::chrono::steady_clock::time_point> end) {
     if (settled())
       return true;
@@ -135,12 +134,12 @@ struct continuation_value<result<T>> {
 
 } // namespace detail
 
-/// The outcome of a command or a query that is under way: a `result<T>`, taken once, by `get`,
-/// `then` or `co_await`.
+/// The outcome of a command or a query in progress: a `result<T>`, taken once, by `get`, `then` or
+/// `co_await`.
 ///
-/// One owner, one thread at a time. Dropping it drops the outcome, not the command. A continuation
-/// runs in the thread that settles the outcome, one of the runtime's: it must be short and must not
-/// block (no `get` in it).
+/// One owner, one thread at a time. Destroying it discards the outcome; the command still executes.
+/// A continuation runs on the thread that settles the outcome, one of the runtime's: it must be short
+/// and must not block (no `get` in it).
 template <class T>
 class [[nodiscard]] future {
 public:
@@ -149,37 +148,36 @@ public:
   explicit future(detail::intrusive_ptr<detail::future_state<T>> state) noexcept
     : state_{std::move(state)} {}
 
-  /// A future whose outcome is there already.
+  /// A future that is ready at once.
   static future settled(result<T> outcome) {
     auto state = detail::make_intrusive<detail::future_state<T>>();
     state->settle(std::move(outcome));
     return future{std::move(state)};
   }
 
-  /// False once the outcome has been taken, or the future moved from.
+  /// False after the outcome has been taken or the future has been moved from.
   bool valid() const noexcept { return static_cast<bool>(state_); }
 
-  /// Whether `get` would return at once.
+  /// True if `get` would return at once.
   bool ready() const noexcept { return state_->settled(); }
 
-  /// Blocks until the outcome is there and takes it. Not from a continuation or from within decide,
-  /// evolve or a query function: the thread it would block is the one that has to bring the
-  /// outcome.
+  /// Blocks until the outcome is there, and takes it. Must not be called from a continuation, nor
+  /// from decide, evolve or a query function: it would block the thread that has to settle it.
   result<T> get() {
     state_->wait_until(std::nullopt);
     const auto state = std::move(state_);
     return std::move(state->outcome());
   }
 
-  /// Blocks at most `timeout`; says whether the outcome is there.
+  /// Blocks for at most `timeout`. Returns whether the outcome is there.
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> timeout) {
     return state_->wait_until(std::chrono::steady_clock::now() + timeout);
   }
 
-  /// Calls `next` with the `result<T>` once it is there: in this call if it is there already, else
-  /// in the runtime's thread that brings it. Returns a future of what `next` returns (a `result<U>`
-  /// or a plain `U`), or nothing if that is nothing. `next` must not throw.
+  /// Calls `next` with the `result<T>`: within this call if it is there already, else later on the
+  /// runtime's thread that settles it. Returns a future of what `next` returns (a `result<U>` or a
+  /// plain `U`), or `void` if that is `void`. `next` must not throw.
   template <class Next>
   auto then(Next next) && {
     using outcome = std::invoke_result_t<Next&, result<T>&&>;
@@ -197,8 +195,8 @@ public:
     }
   }
 
-  /// `co_await`: suspends until the outcome is there and yields the `result<T>`. The coroutine goes
-  /// on in the runtime's thread that brings it.
+  /// `co_await`: suspends until the outcome is there and yields the `result<T>`. The coroutine
+  /// resumes on the runtime's thread that settles it.
   auto operator co_await() && noexcept {
     struct awaiter {
       detail::intrusive_ptr<detail::future_state<T>> state;

@@ -18,16 +18,15 @@
 
 namespace cairn {
 
-/// When a projection takes an event in. In both modes rows are visible in this process at once, and
-/// reach the disk behind, together with their checkpoint: what a crash takes from memory is folded
-/// again. Other processes see what is on disk.
+/// When a projection applies an event. In both modes this process sees the rows at once; they reach
+/// the disk later, together with their checkpoint. Rows that a crash loses from memory are rebuilt
+/// from the log. Other processes see what is on disk.
 enum class projection_mode : std::uint8_t {
-  /// Behind the log, on a thread of the projection's own, in batches. Commands do not wait for it.
+  /// On the projection's own thread, in batches, after the events are durable. Commands do not wait.
   async,
-  /// Before the reply to the command leaves: whoever got the reply sees the row. Not while it is
-  /// paused, has stopped, tries an event again or waits for a disk, nor until it has caught up
-  /// after that, nor while a raised version is built: then replies do not wait for it, and it takes
-  /// the events in behind, as `async` does.
+  /// Before the reply to the command leaves: a caller that has the reply sees the row. Falls back to
+  /// `async` while the projection is paused, stopped, retrying, waiting for the disk, catching up or
+  /// being rebuilt; replies do not wait for it then.
   inlined,
 };
 
@@ -35,39 +34,38 @@ enum class projection_mode : std::uint8_t {
 struct projection_options {
   projection_mode mode = projection_mode::async;
 
-  // A batch ends at the log's end, or at the first of these.
+  // A batch ends at the end of the log, or at the first of these limits.
   std::size_t max_batch_events = 65'536;
-  std::size_t max_batch_bytes = std::size_t{16} << 20; ///< Of rows that it has changed.
+  std::size_t max_batch_bytes = std::size_t{16} << 20; ///< Of the rows that it changed.
   std::chrono::milliseconds max_batch_time{10};
 
-  /// So many threads (1 to 64; only 1 if `inlined`) fold events of different streams at the same
-  /// time, those of a stream in their order. The rows are the same as with one: where streams share
-  /// rows, a round of events is folded again, one after another, and so are then all for a while
-  /// (see `projection_status`). Handlers must then be pure in the event and the rows: several
-  /// threads call them at once, now and then in vain and with the rows of streams that lag behind
-  /// each other; what comes of that is thrown away. It pays where streams have rows of their own
-  /// and a processor is free. Each thread takes one of `tables.max_readers`.
+  /// Number of threads that apply events: 1 to 64; must be 1 if `mode` is `inlined`. Streams run in
+  /// parallel, each in its own order, and the rows are the same as with one thread: if two streams
+  /// touch one row, the batch is redone sequentially, and so are later ones for a while (see
+  /// `projection_status`). So handlers must be pure functions of the event and the rows: several
+  /// threads call them at once, and the result of a call may be discarded. More threads help if
+  /// streams have rows of their own and processors are idle. Each takes one of `tables.max_readers`.
   std::size_t folding_threads = 1;
 
-  /// Rows reach the disk so long after they became visible, while that takes less than a tenth of
-  /// the time; under more load later, as `table_store_options::flush_rows` and its neighbours say.
+  /// Delay between a row being visible and being on disk. It grows under load so that flushing takes
+  /// at most a tenth of the time; the limits are `table_store_options::flush_rows` and its
+  /// neighbours.
   std::chrono::milliseconds flush_interval{100};
 
-  /// While so many wait for it, `ask` with `visible_in`, and `when_visible`, fail at once with
-  /// `overloaded`. Commands that were let in before that may still come to wait: at most
-  /// `runtime_options::max_outstanding` more.
+  /// Beyond this many waiters, `ask` with `visible_in`, and `when_visible`, fail at once with
+  /// `overloaded`. Commands accepted earlier may add up to `runtime_options::max_outstanding` more.
   std::size_t max_waiting = 65'536;
 
-  /// An event that cannot be applied is tried so many times in all, with pauses between that begin
-  /// with `first_pause` and double up to `longest_pause`. Then the projection stops.
+  /// Maximum number of attempts to apply an event, at least 1, with exponential back-off from
+  /// `first_pause` to `longest_pause`. After the last one the projection stops.
   std::uint32_t attempts = 6;
   std::chrono::milliseconds first_pause{10};
   std::chrono::milliseconds longest_pause{1000};
 
-  /// Makes these pauses instead of the projection, for tests.
+  /// Called instead of sleeping between two attempts; for tests.
   std::function<void(std::chrono::milliseconds)> pause_between_attempts = {};
 
-  /// Of the tables; `directory`, `create`, `shape` and `visibility` do not count.
+  /// Storage of the tables. `directory`, `create`, `shape` and `visibility` are ignored here.
   table_store_options tables{};
 };
 
@@ -79,9 +77,9 @@ struct projection_build {
   std::uint32_t version = 0;
   projection_state state = projection_state::catching_up;
   std::uint64_t position = 0;
-  std::uint64_t head = 0; ///< Of the log, where it has to get to.
-  double rate_per_s = 0;  ///< Events.
-  /// Time that is left at this rate; empty: not known yet.
+  std::uint64_t head = 0; ///< The log's last position: the build is done when it gets there.
+  double rate_per_s = 0;  ///< Events per second.
+  /// Remaining time at this rate; empty if it is not known yet.
   std::optional<std::chrono::milliseconds> estimate;
   std::optional<error> last_error;
 };
@@ -93,16 +91,16 @@ struct projection_status {
   projection_mode mode = projection_mode::async;
   projection_state state = projection_state::catching_up;
   std::uint64_t position = 0; ///< Events up to here are in the rows that readers see.
-  std::uint64_t head = 0;     ///< Of the log.
+  std::uint64_t head = 0;     ///< The log's last position.
   std::uint64_t lag_events = 0;
   std::chrono::milliseconds lag{0}; ///< Age of the oldest event that is not in the rows.
-  double rate_per_s = 0;            ///< Events, over the last seconds of work.
-  std::optional<error>
-      last_error;             ///< The last one; of an event that stopped it, with its position.
-  std::uint32_t attempts = 0; ///< Made with that event.
-  /// Of those in the rows, folded by `folding_threads` at the same time since it was opened.
+  double rate_per_s = 0;            ///< Events per second, over the last seconds of work.
+  /// The last error. If an event stopped the projection, it carries that event's position.
+  std::optional<error> last_error;
+  std::uint32_t attempts = 0; ///< To apply that event, so far.
+  /// Events applied in parallel since the projection was opened.
   std::uint64_t events_in_lanes = 0;
-  /// How often that was in vain, because threads met at a row or an event could not be applied.
+  /// Parallel batches redone sequentially: two streams touched one row, or an event failed.
   std::uint64_t rounds_again = 0;
   table_store_status tables;
   std::optional<projection_build> build;
@@ -112,7 +110,7 @@ class projection_ref;
 
 namespace detail {
 
-/// A projection in a runtime, as the typed handle sees it. Any thread.
+/// A projection in a runtime, as the typed handle sees it. Safe from any thread.
 class projection_host {
 public:
   virtual ~projection_host() = default;
@@ -122,7 +120,7 @@ public:
   virtual std::uint64_t position() const noexcept = 0;
   virtual future<std::uint64_t> when_visible(std::uint64_t position,
                                              std::chrono::steady_clock::time_point deadline) = 0;
-  /// Whether as many wait as may.
+  /// True if `max_waiting` callers are waiting.
   virtual bool is_crowded() const = 0;
   virtual projection_status status() const = 0;
   virtual void pause() = 0;
@@ -132,31 +130,32 @@ public:
   virtual result<void> rebuild() = 0;
 };
 
-/// `when_visible` for a reply that was let in before; without the bound.
+/// `when_visible` for the reply to an accepted command: not subject to `max_waiting`.
 future<std::uint64_t> await_rows_of_reply(const projection_ref& projection, std::uint64_t position,
                                           std::chrono::steady_clock::time_point deadline);
 
 } // namespace detail
 
-/// A projection whose type is not of interest: what `ask_options::visible_in` names.
+/// A projection without its type, as `ask_options::visible_in` names it.
 class projection_ref {
 public:
   explicit projection_ref(std::shared_ptr<detail::projection_host> host) noexcept
     : host_{std::move(host)} {}
 
-  /// Calls back once the events up to `position` are in the rows that `read` shows. Brings the
-  /// position that has been reached. Errors: `deadline_exceeded`, `projection_stopped`,
-  /// `overloaded` (too many wait), `shut_down`.
+  /// Completes once the events up to `position` are in the rows that `read` shows, with the position
+  /// reached. Errors: `deadline_exceeded`, `projection_stopped`, `overloaded` (`max_waiting` callers
+  /// are waiting), `shut_down`.
   future<std::uint64_t> when_visible(std::uint64_t position,
                                      std::chrono::steady_clock::time_point deadline =
                                          std::chrono::steady_clock::time_point::max()) const {
     if (is_crowded())
       return future<std::uint64_t>::settled(
-          error{errc::overloaded, "too many wait for a projection"});
+          error{errc::overloaded, "too many callers wait for the projection"});
     return host_->when_visible(position, deadline);
   }
 
-  /// Blocks until then. Not from a handler or a continuation. Errors: as for `when_visible`.
+  /// Blocks until `when_visible` completes. Must not be called from a handler or a continuation.
+  /// Errors: those of `when_visible`.
   result<void> wait_for(std::uint64_t position,
                         std::chrono::steady_clock::time_point deadline =
                             std::chrono::steady_clock::time_point::max()) const {
@@ -166,37 +165,36 @@ public:
     return {};
   }
 
-  /// Lives as long as this.
+  /// Valid as long as this handle.
   std::string_view name() const noexcept { return host_->name(); }
 
   /// Events up to here are in the rows that `read` shows.
   std::uint64_t position() const noexcept { return host_->position(); }
 
-  /// Whether as many wait for it as may (`projection_options::max_waiting`).
+  /// True if `projection_options::max_waiting` callers are waiting.
   bool is_crowded() const { return host_->is_crowded(); }
 
   projection_status status() const { return host_->status(); }
 
-  /// Stops taking events in after the current batch, until `resume`. Not remembered over a restart.
+  /// Applies no events after the current batch, until `resume`. A restart ends the pause.
   void pause() const { host_->pause(); }
   void resume() const { host_->resume(); }
 
-  // Decisions about the event that it has stopped at. Each is recorded durably, with the time and
-  // `reason`, before it takes effect, and holds for tables that are being rebuilt, too. If these
-  // have got past the event already, they are going to take the place of those that have stopped,
-  // and the decision is about where they have stopped themselves. Each waits for the batches that
-  // are running. Errors: `not_found` (it has not stopped at an event), `storage_full`, `io_failed`,
-  // `outcome_unknown`, `shut_down`.
+  // Decisions about the event at which the projection has stopped. Each is recorded durably, with
+  // the time and `reason`, before it takes effect, and also holds for tables that are being rebuilt.
+  // If a rebuild has passed that event already, the decision applies to the event at which the
+  // rebuild has stopped. Each call waits for the running batch. Errors: `not_found` (the projection
+  // has not stopped at an event), `storage_full`, `io_failed`, `outcome_unknown`, `shut_down`.
 
-  /// Tries the event again, as often as at first.
+  /// Tries the event again, with the full number of attempts.
   result<void> retry(std::string reason) const {
     return host_->decide(projection_decision::kind::retry, std::move(reason));
   }
-  /// Goes on behind the event and keeps it on the list of those to be looked after (`parked`).
+  /// Continues after the event and lists it under `parked`.
   result<void> park(std::string reason) const {
     return host_->decide(projection_decision::kind::park, std::move(reason));
   }
-  /// Goes on behind the event.
+  /// Continues after the event.
   result<void> skip(std::string reason) const {
     return host_->decide(projection_decision::kind::skip, std::move(reason));
   }
@@ -204,13 +202,13 @@ public:
   /// All decisions, oldest first. Errors: those of `table_store::decisions`.
   result<std::vector<projection_decision>> decisions() const { return host_->decisions(); }
 
-  /// Those that parked an event.
+  /// The decisions that parked an event, oldest first. Errors: those of `decisions`.
   result<std::vector<projection_decision>> parked() const;
 
-  /// Builds the tables anew beside those that serve, which go on, and puts them in their place once
-  /// they have caught up. Returns when it has begun; `status().build` shows how far it is. Survives
-  /// a restart. What was parked or skipped stays so. Errors: `invalid_argument` (a build is under
-  /// way already), and those of opening tables.
+  /// Builds new tables from the log while the old ones keep serving, and replaces them when the new
+  /// ones have caught up. Returns when the build has begun; `status().build` shows its progress. A
+  /// restart continues it. Events that were parked or skipped stay so. Errors: `invalid_argument` (a
+  /// build is running already), and those of opening tables.
   result<void> rebuild() const { return host_->rebuild(); }
 
 protected:
@@ -221,16 +219,17 @@ protected:
   std::shared_ptr<detail::projection_host> host_;
 };
 
-/// A projection in a runtime: a handle, cheap to copy, usable from any thread. It may outlive the
-/// runtime; then everything fails with `shut_down`.
+/// A handle for a projection in a runtime: cheap to copy, safe from any thread. It may outlive the
+/// runtime; then every call fails with `shut_down`.
 template <projection_definition P>
 class projection : public projection_ref {
 public:
   using projection_ref::projection_ref;
 
-  /// The rows of its tables, all as of one position. While a raised version is built, those of the
-  /// version before, as they were left, if they have the same keys and rows; otherwise those of the
-  /// new one as they come. Errors: `shut_down`, `io_failed`, `corrupt_journal`.
+  /// The rows of its tables, all as of one position. While a raised version is being built, this
+  /// reads the previous version's rows, which are no longer updated, if both have the same keys and
+  /// rows; otherwise the new version's rows as far as they are built. Errors: `shut_down`,
+  /// `io_failed`, `corrupt_journal`.
   result<table_view> read() const { return host_->read(); }
 };
 

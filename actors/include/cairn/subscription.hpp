@@ -21,7 +21,7 @@ class feed;
 class subscription_task;
 } // namespace detail
 
-/// Which events to follow.
+/// Selects the events to follow.
 class event_selection {
 public:
   struct everything {};
@@ -37,16 +37,16 @@ public:
   using kind = std::variant<everything, aggregate_type, one_stream, one_tag>;
 
   static event_selection all() { return event_selection{everything{}}; }
-  /// Those of all aggregates of a type.
+  /// The events of all aggregates of a type.
   static event_selection of_type(std::string name) {
     return event_selection{aggregate_type{std::move(name)}};
   }
-  /// Those of one aggregate. What came before is found by the stream's own back pointers, so it
-  /// costs what the stream is long, however long the log.
+  /// The events of one aggregate. Past events are found by the stream's own back pointers, so the
+  /// cost depends on the length of the stream, not of the log.
   static event_selection of_stream(stream_id id) {
     return event_selection{one_stream{std::move(id)}};
   }
-  /// Those that carry a tag, found by the journal's index of tags.
+  /// The events with a tag, found by the journal's index of tags.
   static event_selection tagged(std::string tag) {
     return event_selection{one_tag{std::move(tag)}};
   }
@@ -63,11 +63,11 @@ private:
 class subscription_start {
 public:
   static constexpr subscription_start beginning() noexcept { return subscription_start{0}; }
-  /// After this position: that of the last event which was handled, as `position()` told.
+  /// After this position: usually what `position()` returned when the last event was handled.
   static constexpr subscription_start after(std::uint64_t position) noexcept {
     return subscription_start{position};
   }
-  /// After what is durable when the subscription is made.
+  /// After the last event that is durable when the subscription is made.
   static constexpr subscription_start now() noexcept { return subscription_start{now_}; }
 
   constexpr bool is_now() const noexcept { return position_ == now_; }
@@ -80,25 +80,26 @@ private:
   std::uint64_t position_;
 };
 
-/// How events are followed.
+/// Options of a subscription or a feed.
 struct subscription_options {
   subscription_start start = subscription_start::beginning();
 
-  /// Events are copied out of the journal in batches, so that a handler never holds up the
-  /// reclaiming of pages: at most so many, and, but for one larger than that alone, so many bytes.
+  /// Limits of a batch, each at least 1. Events are copied out of the journal before they are
+  /// handled, so that a slow handler does not keep LMDB from reusing pages. An event larger than
+  /// `max_batch_bytes` makes a batch of its own.
   std::size_t max_batch_events = 1024;
   std::size_t max_batch_bytes = std::size_t{256} << 10;
 
-  /// Called once, on the subscription's thread, if it ends by an error. Must not throw. Not for
-  /// feeds, whose `next` returns the error.
+  /// Called once, on the subscription's thread, if an error ends it. Must not throw. Feeds ignore
+  /// it: their `next` returns the error.
   std::function<void(const error&)> on_failure = {};
 };
 
-/// Events by pull: the caller asks for them, at its own pace.
+/// Events by pull: the caller asks for the next ones at its own pace.
 ///
-/// What was there before and what comes later arrive in one sequence, in the order of positions,
-/// each selected event exactly once. One thread at a time, except where noted. May outlive the
-/// runtime; then `next` fails with `shut_down`.
+/// Past and live events arrive in one sequence, in the order of positions, each selected event
+/// exactly once. One thread at a time, except where noted. A feed may outlive the runtime; then
+/// `next` fails with `shut_down`.
 class event_feed {
 public:
   /// From `runtime::follow`.
@@ -107,37 +108,36 @@ public:
   event_feed& operator=(event_feed&&) noexcept;
   ~event_feed();
 
-  /// Waits until there is at least one event, or until `deadline`, and calls `visitor` for the
-  /// next ones, up to a batch, until it says `visit::stop`; those that it has not seen come with
-  /// the next call. The views are copies: the visitor may take its time, and they are valid during
-  /// its call only.
+  /// Waits until there is at least one event, or until `deadline`, and calls `visitor` for the next
+  /// ones, up to a batch, until it returns `visit::stop`; the next call begins after the last event
+  /// visited. The views point to copies, so the visitor may take its time; they are valid only
+  /// during its call.
   ///
-  /// Returns how many were visited; 0: the deadline came first, or `interrupt`. The deadline is
-  /// looked at each time that some ten thousands of events were looked through and none was
-  /// selected; the next call goes on where this one has come to. Errors: those of
-  /// `journal::replay_all` (what came before the damage has been visited; the next call meets it
-  /// again), `shut_down`. What the visitor throws passes through, except that `kj::Exception`
-  /// becomes `corrupt_record`; the event that it threw at counts as visited.
+  /// Returns the number of events visited; 0 if `deadline` passed or `interrupt` was called first.
+  /// The deadline is checked every 65,536 scanned events; the next call resumes there. Errors:
+  /// those of `journal::replay_all` (the events before the damage have been visited; the next call
+  /// fails again), `shut_down`. An exception of the visitor passes through, except that
+  /// `kj::Exception` becomes `corrupt_record`; the event it threw at counts as visited.
   result<std::size_t> next(event_visitor visitor, std::chrono::steady_clock::time_point deadline =
                                                       std::chrono::steady_clock::time_point::max());
 
-  /// Every selected event up to this position has been visited: where to begin another time. It
-  /// moves on also over events that are not selected. Any thread.
+  /// Every selected event up to this position has been visited: pass it to
+  /// `subscription_start::after` to continue later. It also advances over events that are not
+  /// selected. Safe from any thread.
   std::uint64_t position() const noexcept;
 
-  /// Ends the wait that is going on, and every later one at once. Any thread.
+  /// Ends the current wait, and every later one at once. Safe from any thread.
   void interrupt() noexcept;
 
 private:
   std::unique_ptr<detail::feed> feed_;
 };
 
-/// Events by push: a handler that is called, on a thread of its own, for each of them.
+/// Events by push: a handler is called for each of them, on a thread of the subscription's own.
 ///
-/// What was there before and what comes later arrive in one sequence, in the order of positions,
-/// each selected event exactly once, one at a time. A handler that is slow slows this subscription
-/// and nothing else. A handle: closes the subscription when it is destroyed. All functions may be
-/// called from any thread.
+/// Past and live events arrive in one sequence, in the order of positions, one at a time, each
+/// selected event exactly once. A slow handler delays only its own subscription. Destroying this
+/// handle closes the subscription. All functions are safe from any thread.
 class subscription {
 public:
   /// From `runtime::subscribe` and `aggregates::subscribe`.
@@ -146,30 +146,33 @@ public:
   subscription& operator=(subscription&&) noexcept;
   ~subscription();
 
-  /// Ends it: the handler is not called any more once this returns. From within the handler of a
-  /// subscription, this one or another, it does not wait: then a call that is going on is the
-  /// last.
+  /// Ends it: once this returns, the handler is not called any more. If it is called from within the
+  /// handler of a subscription, this one or another, it does not wait: the call in progress is then
+  /// the last.
   void close() noexcept;
 
-  /// Whether it is still running: neither closed, nor ended by an error, nor by the runtime's end.
+  /// True until it is closed, or ended by an error or by the runtime's end.
   bool active() const noexcept;
 
-  /// Every selected event up to this position has been handled: where to begin another time.
+  /// Every selected event up to this position has been handled: pass it to
+  /// `subscription_start::after` to continue later.
   std::uint64_t position() const noexcept;
 
-  /// Waits until it has ended. Not from within its handler. Errors: what ended it:
-  /// - `handler_failed`: the handler threw; carries the position of the event, which counts as not
-  ///   handled. So does `corrupt_record`, if it threw `kj::Exception`: that is what reading a
-  ///   damaged payload throws;
-  /// - `evolve_failed`: an event of a type that the aggregate does not list;
-  /// - those of `journal::replay_all`: what came before the damage has been handled.
+  /// Blocks until it has ended. Must not be called from its handler. Returns the error that ended
+  /// it:
+  /// - `handler_failed`: the handler threw. Carries the position of the event, which counts as not
+  ///   handled;
+  /// - `corrupt_record`: the handler threw `kj::Exception`, which reading a damaged payload does.
+  ///   Carries the position, too;
+  /// - `evolve_failed`: the aggregate does not list the event's type;
+  /// - those of `journal::replay_all`: the events before the damage have been handled.
   result<void> wait() const;
 
 private:
   std::shared_ptr<detail::subscription_task> task_;
 };
 
-/// Several functions as one handler: `overloaded{[](...) {...}, [](...) {...}}`.
+/// Combines several functions into one handler: `overloaded{[](...) {...}, [](...) {...}}`.
 template <class... Functions>
 struct overloaded : Functions... {
   using Functions::operator()...;

@@ -13,11 +13,11 @@
 #include <variant>
 #include <vector>
 
-/// The test kit that comes with the library. It knows no test framework: what does not hold is
-/// thrown, and every framework reports that with its text.
+/// The test kit of the library. It works with every test framework: a check that fails throws, and
+/// the framework reports the exception with its text.
 namespace cairn::testing {
 
-/// What a scenario found to be otherwise than expected.
+/// Thrown if a scenario finds something other than expected.
 class scenario_failure : public std::logic_error {
 public:
   using std::logic_error::logic_error;
@@ -56,7 +56,7 @@ inline std::string print_texts(const std::vector<std::vector<std::string>>& list
   return text;
 }
 
-/// The value after a way through its serialised form.
+/// Writes the value and reads it back.
 template <schema_value T>
 T round_trip(const T& value) {
   capnp::MallocMessageBuilder message;
@@ -67,7 +67,7 @@ T round_trip(const T& value) {
   capnp::SegmentArrayMessageReader reader{segments};
   auto read = schema_of<T>::read(reader.getRoot<typename schema_of<T>::wire>());
   if (!(read == value)) {
-    throw scenario_failure{"a value is not the same after its serialised form:\n  before: "
+    throw scenario_failure{"a value is not the same after it was written and read back:\n  before: "
                            + print(value) + "\n  after:  " + print(read)};
   }
   return read;
@@ -75,14 +75,14 @@ T round_trip(const T& value) {
 
 } // namespace detail
 
-/// An event of the aggregate, or one of its older ones.
+/// True for an event of the aggregate, current or older.
 template <class Event, class T>
 concept happened_to =
     alternative_of<Event, typename T::event> || alternative_of<Event,
                                                                cairn::detail::older_events_of<T>>;
 
-/// What became of the command of a scenario. Each check throws `scenario_failure` with what was
-/// expected and what was found, and returns the outcome, so that checks can be chained.
+/// The outcome of a scenario's command. Each check throws `scenario_failure`, which says what was
+/// expected and what was found, and returns this outcome, so that checks can be chained.
 template <aggregate T>
 class outcome {
 public:
@@ -102,7 +102,8 @@ public:
     }
   }
 
-  /// The command was accepted with exactly these events, in this order; none: it changed nothing.
+  /// Checks that the command was accepted with exactly these events, in this order. Without
+  /// arguments: that it changed nothing.
   template <alternative_of<event>... Events>
   const outcome& then(const Events&... expected) const {
     return then(std::vector<event>{event{expected}...});
@@ -119,7 +120,7 @@ public:
     return *this;
   }
 
-  /// The command was rejected with this code.
+  /// Checks that the command was rejected with this code.
   const outcome& then_rejected(std::string_view code) const {
     if (!rejection_) {
       throw scenario_failure{"expected the rejection " + std::string{code} + " but got\n"
@@ -132,7 +133,7 @@ public:
     return *this;
   }
 
-  /// The events have these tags: one list for each event.
+  /// Checks the events' tags: one list for each event.
   const outcome& then_tagged(const std::vector<std::vector<std::string>>& expected) const {
     if (tags_ != expected)
       throw scenario_failure{"expected the tags\n" + detail::print_texts(expected) + "but got\n"
@@ -140,17 +141,17 @@ public:
     return *this;
   }
 
-  /// The command reserves exactly these keys, in this order. Whether they are free is not known to
-  /// a scenario.
+  /// Checks that the command reserves exactly these keys, in this order. A scenario cannot tell
+  /// whether they are free.
   const outcome& then_reserves(const std::vector<std::string>& keys) const {
     return then_keys("reserved", keys, false);
   }
-  /// The command releases exactly these keys, in this order.
+  /// Checks that the command releases exactly these keys, in this order.
   const outcome& then_releases(const std::vector<std::string>& keys) const {
     return then_keys("released", keys, true);
   }
 
-  /// The state after the command's events is this one.
+  /// Checks the state after the command's events.
   const outcome& then_state(const state& expected) const {
     if (!(after_ == expected)) {
       throw scenario_failure{"expected the state\n  " + detail::print(expected) + "\nbut got\n  "
@@ -188,24 +189,23 @@ private:
   state after_;
 };
 
-/// Given these events, when this command, then ...: an aggregate's rules in a test, without a
-/// runtime.
+/// Tests an aggregate's rules without a runtime: given these events, when this command, then ...
 ///
 ///     scenario<shopping_cart>{}
 ///         .given(item_added{.sku = "tea", .quantity = 1}, checked_out{})
 ///         .when(add_item{.sku = "milk", .quantity = 1})
 ///         .then_rejected("already_checked_out");
 ///
-/// Every event, command and state is sent through its serialised form on the way, so that a schema
-/// that loses something shows here; and decide is asked twice, so that one that is not pure shows,
-/// too. Both are reported by a `scenario_failure`.
+/// Every event, command and state is written and read back on the way, so a schema that loses
+/// something is found here. decide is called twice, so one that is not pure is found, too. Both
+/// throw `scenario_failure`.
 template <aggregate T>
 class scenario {
 public:
   using event = typename T::event;
   using state = typename T::state;
 
-  /// Adds to the aggregate's history. Older events are upcast, as those of a journal are.
+  /// Appends to the aggregate's history. Older events are upcast, as they are from a journal.
   template <happened_to<T>... Events>
   scenario& given(const Events&... events) {
     (evolve(events), ...);
@@ -217,8 +217,8 @@ public:
     return *this;
   }
 
-  /// Decides the command and evolves by what follows from it. The scenario itself stays as it was,
-  /// so that several commands can be tried on one history.
+  /// Decides the command and applies its events to a copy of the state. The scenario itself does not
+  /// change, so several commands can be tried on one history.
   template <alternative_of<typename T::command> Command>
   outcome<T> when(const Command& command) const {
     auto decided = decide(command);
@@ -232,7 +232,7 @@ public:
     return outcome<T>{std::move(decided), state_, std::move(next.state_)};
   }
 
-  /// The state that the history adds up to.
+  /// The state after the history.
   const state& current() const noexcept { return state_; }
 
 private:
