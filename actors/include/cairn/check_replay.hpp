@@ -65,13 +65,13 @@ result<replay_check> check_replay(const journal& events,
                                   const replay_check_options& options);
 } // namespace detail
 
-/// Replays a journal with this program's code. Run it before a new version is deployed, on a copy of
-/// the production journal or on the journal itself, opened for reading.
+/// Replays a journal with this program's code. Run it before a new version is deployed, on a copy
+/// of the production journal or on the journal itself, opened for reading.
 ///
 /// Each aggregate of the types `T` is folded from its first event, as if it had no snapshot. If it
-/// has one of the same schema, the fold's state at that version must equal the snapshot's. If it does
-/// not, evolve has changed its meaning without a new `state_version`, or it is not pure: the state of
-/// a running aggregate would depend on whether it has a snapshot.
+/// has one of the same schema, the fold's state at that version must equal the snapshot's. If it
+/// does not, evolve has changed its meaning without a new `state_version`, or it is not pure: the
+/// state of a running aggregate would depend on whether it has a snapshot.
 ///
 /// Writes nothing. Needs memory for the name of each stream, and for one state at a time. Errors:
 /// `invalid_argument` (two types have the same `type_name`), and those of

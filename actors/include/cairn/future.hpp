@@ -28,7 +28,8 @@ class future_state : public ref_counted {
 public:
   using continuation = unique_function<void(result<T>&)>;
 
-  /// Called exactly once, from any thread. Runs the continuation, if there is one, within this call.
+  /// Called exactly once, from any thread. Runs the continuation, if there is one, within this
+  /// call.
   void settle(result<T>&& outcome) noexcept {
     outcome_.emplace(std::move(outcome));
     const auto before = phase_.exchange(phase::settled, std::memory_order_acq_rel);
@@ -138,8 +139,8 @@ struct continuation_value<result<T>> {
 /// `co_await`.
 ///
 /// One owner, one thread at a time. Destroying it discards the outcome; the command still executes.
-/// A continuation runs on the thread that settles the outcome, one of the runtime's: it must be short
-/// and must not block (no `get` in it).
+/// A continuation runs on the thread that settles the outcome, one of the runtime's: it must be
+/// short and must not block (no `get` in it).
 template <class T>
 class [[nodiscard]] future {
 public:

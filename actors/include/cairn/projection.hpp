@@ -22,11 +22,12 @@ namespace cairn {
 /// the disk later, together with their checkpoint. Rows that a crash loses from memory are rebuilt
 /// from the log. Other processes see what is on disk.
 enum class projection_mode : std::uint8_t {
-  /// On the projection's own thread, in batches, after the events are durable. Commands do not wait.
+  /// On the projection's own thread, in batches, after the events are durable. Commands do not
+  /// wait.
   async,
-  /// Before the reply to the command leaves: a caller that has the reply sees the row. Falls back to
-  /// `async` while the projection is paused, stopped, retrying, waiting for the disk, catching up or
-  /// being rebuilt; replies do not wait for it then.
+  /// Before the reply to the command leaves: a caller that has the reply sees the row. Falls back
+  /// to `async` while the projection is paused, stopped, retrying, waiting for the disk, catching
+  /// up or being rebuilt; replies do not wait for it then.
   inlined,
 };
 
@@ -44,11 +45,12 @@ struct projection_options {
   /// touch one row, the batch is redone sequentially, and so are later ones for a while (see
   /// `projection_status`). So handlers must be pure functions of the event and the rows: several
   /// threads call them at once, and the result of a call may be discarded. More threads help if
-  /// streams have rows of their own and processors are idle. Each takes one of `tables.max_readers`.
+  /// streams have rows of their own and processors are idle. Each takes one of
+  /// `tables.max_readers`.
   std::size_t folding_threads = 1;
 
-  /// Delay between a row being visible and being on disk. It grows under load so that flushing takes
-  /// at most a tenth of the time; the limits are `table_store_options::flush_rows` and its
+  /// Delay between a row being visible and being on disk. It grows under load so that flushing
+  /// takes at most a tenth of the time; the limits are `table_store_options::flush_rows` and its
   /// neighbours.
   std::chrono::milliseconds flush_interval{100};
 
@@ -142,9 +144,9 @@ public:
   explicit projection_ref(std::shared_ptr<detail::projection_host> host) noexcept
     : host_{std::move(host)} {}
 
-  /// Completes once the events up to `position` are in the rows that `read` shows, with the position
-  /// reached. Errors: `deadline_exceeded`, `projection_stopped`, `overloaded` (`max_waiting` callers
-  /// are waiting), `shut_down`.
+  /// Completes once the events up to `position` are in the rows that `read` shows, with the
+  /// position reached. Errors: `deadline_exceeded`, `projection_stopped`, `overloaded`
+  /// (`max_waiting` callers are waiting), `shut_down`.
   future<std::uint64_t> when_visible(std::uint64_t position,
                                      std::chrono::steady_clock::time_point deadline =
                                          std::chrono::steady_clock::time_point::max()) const {
@@ -181,10 +183,11 @@ public:
   void resume() const { host_->resume(); }
 
   // Decisions about the event at which the projection has stopped. Each is recorded durably, with
-  // the time and `reason`, before it takes effect, and also holds for tables that are being rebuilt.
-  // If a rebuild has passed that event already, the decision applies to the event at which the
-  // rebuild has stopped. Each call waits for the running batch. Errors: `not_found` (the projection
-  // has not stopped at an event), `storage_full`, `io_failed`, `outcome_unknown`, `shut_down`.
+  // the time and `reason`, before it takes effect, and also holds for tables that are being
+  // rebuilt. If a rebuild has passed that event already, the decision applies to the event at which
+  // the rebuild has stopped. Each call waits for the running batch. Errors: `not_found` (the
+  // projection has not stopped at an event), `storage_full`, `io_failed`, `outcome_unknown`,
+  // `shut_down`.
 
   /// Tries the event again, with the full number of attempts.
   result<void> retry(std::string reason) const {
@@ -207,8 +210,8 @@ public:
 
   /// Builds new tables from the log while the old ones keep serving, and replaces them when the new
   /// ones have caught up. Returns when the build has begun; `status().build` shows its progress. A
-  /// restart continues it. Events that were parked or skipped stay so. Errors: `invalid_argument` (a
-  /// build is running already), and those of opening tables.
+  /// restart continues it. Events that were parked or skipped stay so. Errors: `invalid_argument`
+  /// (a build is running already), and those of opening tables.
   result<void> rebuild() const { return host_->rebuild(); }
 
 protected:

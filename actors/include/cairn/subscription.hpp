@@ -146,9 +146,9 @@ public:
   subscription& operator=(subscription&&) noexcept;
   ~subscription();
 
-  /// Ends it: once this returns, the handler is not called any more. If it is called from within the
-  /// handler of a subscription, this one or another, it does not wait: the call in progress is then
-  /// the last.
+  /// Ends it: once this returns, the handler is not called any more. If it is called from within
+  /// the handler of a subscription, this one or another, it does not wait: the call in progress is
+  /// then the last.
   void close() noexcept;
 
   /// True until it is closed, or ended by an error or by the runtime's end.

@@ -217,8 +217,8 @@ public:
     return *this;
   }
 
-  /// Decides the command and applies its events to a copy of the state. The scenario itself does not
-  /// change, so several commands can be tried on one history.
+  /// Decides the command and applies its events to a copy of the state. The scenario itself does
+  /// not change, so several commands can be tried on one history.
   template <alternative_of<typename T::command> Command>
   outcome<T> when(const Command& command) const {
     auto decided = decide(command);
