@@ -3,6 +3,8 @@
 #include "records/record.hpp"
 #include "target.hpp"
 
+#include <cairn/event_batch.hpp>
+
 #include <kj/exception.h>
 
 namespace {
