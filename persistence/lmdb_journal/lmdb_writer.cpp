@@ -20,7 +20,11 @@ constexpr int rc_not_owner = -1;
 constexpr int rc_stopped = -2;
 constexpr int rc_owner_unreadable = -3;
 
+/// What later calls are told once `why` has stopped the journal. That another process owns it now
+/// is an answer of its own: not to be repeated here, but there.
 error stopped_error(const error& why) {
+  if (why.code() == errc::not_owner)
+    return why;
   return {errc::journal_stopped, "the journal has stopped writing: " + why.message()};
 }
 
@@ -191,7 +195,7 @@ int lmdb_writer::check_owner(MDB_txn* txn) {
 error lmdb_writer::why_aborted(int rc, std::string_view what) const {
   switch (rc) {
     case rc_stopped: return why_stopped();
-    case rc_not_owner: return {errc::locked, "another process has taken the journal over"};
+    case rc_not_owner: return {errc::not_owner, "another process has taken the journal over"};
     case rc_owner_unreadable: return *owner_error_;
     case MDB_MAP_FULL: return lmdb_error(errc::storage_full, "the journal's map is full", rc);
     default: return lmdb_error(errc::io_failed, what, rc);
@@ -298,8 +302,6 @@ result<void> lmdb_writer::append_schemas(std::span<const std::uint64_t> message)
     rc = check_owner(txn.get());
   if (rc == 0)
     rc = append_schema_row(txn.get(), dbs_, now_ns(), message);
-  if (rc == rc_not_owner)
-    return stopped_error(why_aborted(rc, {}));
   if (rc != 0)
     return why_aborted(rc, "cannot append to the journal's schemas");
   if (const int failed = txn.commit()) {

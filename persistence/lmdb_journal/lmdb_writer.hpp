@@ -26,7 +26,8 @@ struct writer_options {
 /// transaction, syncs once, and hands the operations back.
 ///
 /// After a commit that failed nothing is written any more: what reached the disk is unknown, and
-/// the kernel may have marked pages clean that never did.
+/// the kernel may have marked pages clean that never did. Nor once another process has taken the
+/// journal over, which each write transaction looks for: everything fails with `not_owner` then.
 class lmdb_writer {
 public:
   lmdb_writer(const lmdb_env& env, const databases& dbs, writer_options options);
@@ -39,14 +40,14 @@ public:
   result<void> start();
 
   /// Lets everything queued be written, flushes the heads, and ends the thread. Errors:
-  /// `journal_stopped`, `io_failed`.
+  /// `journal_stopped`, `not_owner`, `io_failed`.
   result<void> stop();
 
   append_queue& queue() noexcept { return queue_; }
 
   /// Appends a generation of schemas (the words of its message), in a transaction of its own, which
   /// waits for the commit that is being written. Any thread. Errors: `storage_full`, `io_failed`,
-  /// `journal_stopped`.
+  /// `journal_stopped`, `not_owner`.
   result<void> append_schemas(std::span<const std::uint64_t> message);
 
   /// What rows on disk may lack, as of the last durable commit.

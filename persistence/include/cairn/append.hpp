@@ -70,6 +70,8 @@ public:
   /// head is damaged); and, from within `submit`, `invalid_argument` (a record larger than the
   /// journal takes), `overloaded` (the journal's own queue is full), `shut_down`, `already_open`
   /// (in a child made by fork).
+  /// `not_owner`: another process has taken the journal over. This one never writes again, and what
+  /// it keeps in memory of streams may be out of date.
   /// `key_held`: see `refused_reservation`. `corrupt_journal`: the row of a key that was to be
   /// reserved or released is damaged.
   /// `outcome_unknown`: the commit failed; the events may or may not be durable.

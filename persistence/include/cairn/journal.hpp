@@ -49,7 +49,8 @@ public:
 
   /// Finishes what is queued, flushes what trails, and closes: every later call fails with
   /// `shut_down`. Replays that are running are waited for; who waits for a position is woken. The
-  /// destructor does the same and drops the error. Errors: `io_failed`, `journal_stopped`.
+  /// destructor does the same and drops the error. Errors: `io_failed`, `journal_stopped`,
+  /// `not_owner`.
   virtual result<void> close() = 0;
 };
 

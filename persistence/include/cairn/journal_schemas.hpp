@@ -45,8 +45,8 @@ public:
   /// Errors, with nothing recorded: `incompatible_schema` naming type and field, old and new (or
   /// the event type that occurs in the journal and that `used` lacks: for it the whole log is
   /// searched, once); `invalid_argument` (the owner), `storage_full`, `io_failed`,
-  /// `corrupt_journal`, `corrupt_record`, `journal_stopped`, `shut_down`. A journal open for
-  /// reading only compares.
+  /// `corrupt_journal`, `corrupt_record`, `journal_stopped`, `not_owner`, `shut_down`. A journal
+  /// open for reading only compares.
   virtual result<void> declare_schemas(const schema_declaration& used) = 0;
 
   /// Calls `visitor` with all generations of schemas, oldest first. Errors: `corrupt_journal`,
