@@ -3,6 +3,7 @@
 #include "engine_fixture.hpp"
 #include "member.hpp"
 
+#include <cairn/memory_journal.hpp>
 #include <cairn/testing.hpp>
 
 #include <algorithm>

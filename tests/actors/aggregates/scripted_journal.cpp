@@ -1,12 +1,15 @@
 #include "scripted_journal.hpp"
 
+#include <cairn/memory_journal.hpp>
+
 #include <utility>
 
 namespace test {
 
 using operation_ptr = std::unique_ptr<cairn::append_operation>;
 
-scripted_journal::scripted_journal() : inner_{cairn::make_memory_journal()} {}
+scripted_journal::scripted_journal() : forwarding_journal{cairn::make_memory_journal()} {}
+
 scripted_journal::~scripted_journal() {
   CAIRN_ASSERT(held_.empty()); // a test that leaves appends behind tests something else
 }
@@ -38,7 +41,7 @@ void scripted_journal::fail_one(cairn::error why, bool written) {
     hand_back(std::move(oldest), std::move(why));
   } else {
     auto* const receiver = std::exchange(oldest->target, this);
-    inner_->submit(std::move(oldest));
+    inner().submit(std::move(oldest));
     oldest = std::move(written_);
     CAIRN_ASSERT(oldest && oldest->outcome->has_value());
     oldest->target = receiver;
@@ -66,7 +69,7 @@ void scripted_journal::apply(operation_ptr operation) {
   if (fails_with)
     hand_back(std::move(operation), *fails_with);
   else
-    inner_->submit(std::move(operation));
+    inner().submit(std::move(operation));
 }
 
 void scripted_journal::hand_back(operation_ptr operation, cairn::error why) {
@@ -87,10 +90,6 @@ void scripted_journal::completed(std::vector<operation_ptr> operations) noexcept
   written_ = std::move(operations.front());
 }
 
-cairn::result<cairn::stream_head> scripted_journal::head(const cairn::stream_id& stream) const {
-  return inner_->head(stream);
-}
-
 cairn::result<std::uint64_t> scripted_journal::replay(const cairn::stream_id& stream,
                                                       std::uint64_t from_version,
                                                       std::uint64_t to_version,
@@ -100,45 +99,21 @@ cairn::result<std::uint64_t> scripted_journal::replay(const cairn::stream_id& st
     on_replay(stream);
   if (replay_fails_with)
     return *replay_fails_with;
-  return inner_->replay(stream, from_version, to_version, [&](const cairn::event_view& event) {
+  return inner().replay(stream, from_version, to_version, [&](const cairn::event_view& event) {
     ++replayed_events;
     return visitor(event);
   });
 }
 
-cairn::result<std::uint64_t> scripted_journal::replay_all(std::uint64_t from_position,
-                                                          cairn::event_visitor visitor) const {
-  return inner_->replay_all(from_position, visitor);
-}
-
 void scripted_journal::submit_snapshot(cairn::snapshot_draft snapshot) {
-  if (inner_->head(snapshot.stream).value().version < snapshot.at.version)
+  if (inner().head(snapshot.stream).value().version < snapshot.at.version)
     snapshots_beyond.push_back(snapshot.at);
   snapshots.push_back(snapshot);
-  inner_->submit_snapshot(std::move(snapshot));
+  inner().submit_snapshot(std::move(snapshot));
 }
 
-cairn::result<bool> scripted_journal::load_snapshot(
-    const cairn::stream_id& stream,
-    cairn::function_ref<void(const cairn::snapshot_view&)> visitor) const {
-  return inner_->load_snapshot(stream, visitor);
-}
-
-std::uint64_t scripted_journal::last_position() const noexcept {
-  return inner_->last_position();
-}
-cairn::result<std::uint64_t>
-scripted_journal::wait_beyond(std::uint64_t position,
-                              std::chrono::steady_clock::time_point deadline,
-                              const std::stop_token& interrupt) const {
-  return inner_->wait_beyond(position, deadline, interrupt);
-}
-
-cairn::journal_status scripted_journal::status() const {
-  return inner_->status();
-}
 cairn::result<void> scripted_journal::close() {
-  auto closed = inner_->close();
+  auto closed = inner().close();
   return close_fails_with ? *close_fails_with : std::move(closed);
 }
 

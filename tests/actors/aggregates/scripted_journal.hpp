@@ -1,7 +1,6 @@
 #pragma once
 
-#include <cairn/journal.hpp>
-#include <cairn/memory_journal.hpp>
+#include "forwarding_journal.hpp"
 
 #include <cstddef>
 #include <deque>
@@ -15,7 +14,7 @@ namespace test {
 /// A journal that does what the test says: a journal in memory whose appends wait, while it holds
 /// them, until the test lets them land or fail. So a test drives every interleaving of appends and
 /// commands without a thread and without a clock. For one thread.
-class scripted_journal final : public cairn::journal, public cairn::append_target {
+class scripted_journal final : public forwarding_journal, public cairn::append_target {
 public:
   scripted_journal();
   ~scripted_journal() override;
@@ -42,7 +41,7 @@ public:
   void fail_second(cairn::error why);
 
   /// The journal beneath, for what is to happen behind the engine's back.
-  cairn::journal& beneath() noexcept { return *inner_; }
+  cairn::journal& beneath() noexcept { return inner(); }
 
   /// Every append from now on fails with this.
   std::optional<cairn::error> fails_with;
@@ -67,39 +66,10 @@ public:
   // The journal.
 
   void submit(std::unique_ptr<cairn::append_operation> operation) override;
-  cairn::result<cairn::stream_head> head(const cairn::stream_id& stream) const override;
   cairn::result<std::uint64_t> replay(const cairn::stream_id& stream, std::uint64_t from_version,
                                       std::uint64_t to_version,
                                       cairn::event_visitor visitor) const override;
-  cairn::result<std::uint64_t> replay_all(std::uint64_t from_position,
-                                          cairn::event_visitor visitor) const override;
   void submit_snapshot(cairn::snapshot_draft snapshot) override;
-  cairn::result<bool>
-  load_snapshot(const cairn::stream_id& stream,
-                cairn::function_ref<void(const cairn::snapshot_view&)> visitor) const override;
-  cairn::result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
-                                          cairn::event_visitor visitor) const override {
-    return inner_->replay_tag(tag, from_position, visitor);
-  }
-  cairn::result<std::optional<cairn::stream_id>> holder_of(std::string_view key) const override {
-    return inner_->holder_of(key);
-  }
-  cairn::result<void> visit_streams(std::string_view prefix,
-                                    cairn::stream_visitor visitor) const override {
-    return inner_->visit_streams(prefix, visitor);
-  }
-  cairn::result<void> declare_schemas(const cairn::schema_declaration& used) override {
-    return inner_->declare_schemas(used);
-  }
-  cairn::result<void>
-  visit_schemas(cairn::function_ref<void(const cairn::schema_generation&)> visitor) const override {
-    return inner_->visit_schemas(visitor);
-  }
-  std::uint64_t last_position() const noexcept override;
-  cairn::result<std::uint64_t> wait_beyond(std::uint64_t position,
-                                           std::chrono::steady_clock::time_point deadline,
-                                           const std::stop_token& interrupt) const override;
-  cairn::journal_status status() const override;
   cairn::result<void> close() override;
 
   void
@@ -110,7 +80,6 @@ private:
   static void hand_back(std::unique_ptr<cairn::append_operation> operation, cairn::error why);
   static void deliver(std::unique_ptr<cairn::append_operation> operation, cairn::error why);
 
-  std::unique_ptr<cairn::journal> inner_;
   std::deque<std::unique_ptr<cairn::append_operation>> held_;
   std::unique_ptr<cairn::append_operation> written_;
   bool holding_ = false;

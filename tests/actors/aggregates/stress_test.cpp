@@ -2,6 +2,8 @@
 
 #include "engine_fixture.hpp"
 
+#include <cairn/memory_journal.hpp>
+
 #include <atomic>
 #include <cstdlib>
 #include <random>

@@ -17,8 +17,8 @@ std::filesystem::path made_private(const std::filesystem::path& directory) {
 } // namespace
 
 read_aside_journal::read_aside_journal(const std::filesystem::path& directory)
-  : directory_{made_private(directory)}, writer_{must(open_lmdb_journal(
-                                             small_options(directory / "written")))} {}
+  : forwarding_journal{must(open_lmdb_journal(small_options(made_private(directory) / "written")))},
+    directory_{directory} {}
 
 read_aside_journal::~read_aside_journal() {
   (void)close();
@@ -28,7 +28,7 @@ read_aside_journal::~read_aside_journal() {
 std::shared_ptr<const journal> read_aside_journal::reader() const {
   const std::lock_guard lock{mutex_};
   if (closed_)
-    return writer_; // which says so
+    return {std::shared_ptr<const journal>{}, &inner()}; // which says so
   if (!reader_) {
     const auto copy =
         crashed_copy(directory_ / "written", directory_ / ("copy " + std::to_string(++copies_)));
@@ -47,22 +47,22 @@ void read_aside_journal::submit(std::unique_ptr<append_operation> operation) {
   const stream_id stream = *operation->stream;
   const std::lock_guard lock{mutex_};
   reader_ = nullptr;
-  writer_->submit(std::move(operation));
-  (void)writer_->append(stream, expected_version::any(), event_batch{});
+  inner().submit(std::move(operation));
+  (void)inner().append(stream, expected_version::any(), event_batch{});
 }
 
 void read_aside_journal::submit_snapshot(snapshot_draft snapshot) {
   const stream_id stream = snapshot.stream;
   const std::lock_guard lock{mutex_};
   reader_ = nullptr;
-  writer_->submit_snapshot(std::move(snapshot));
-  (void)writer_->append(stream, expected_version::any(), event_batch{});
+  inner().submit_snapshot(std::move(snapshot));
+  (void)inner().append(stream, expected_version::any(), event_batch{});
 }
 
 result<void> read_aside_journal::declare_schemas(const schema_declaration& used) {
   const std::lock_guard lock{mutex_};
   reader_ = nullptr;
-  return writer_->declare_schemas(used);
+  return inner().declare_schemas(used);
 }
 
 result<stream_head> read_aside_journal::head(const stream_id& stream) const {
@@ -107,19 +107,8 @@ read_aside_journal::visit_schemas(function_ref<void(const schema_generation&)> v
   return reader()->visit_schemas(visitor);
 }
 
-std::uint64_t read_aside_journal::last_position() const noexcept {
-  return writer_->last_position();
-}
-
-result<std::uint64_t>
-read_aside_journal::wait_beyond(std::uint64_t position,
-                                std::chrono::steady_clock::time_point deadline,
-                                const std::stop_token& interrupt) const {
-  return writer_->wait_beyond(position, deadline, interrupt);
-}
-
 journal_status read_aside_journal::status() const {
-  journal_status status = writer_->status();
+  journal_status status = inner().status();
   status.damaged_snapshots = reader()->status().damaged_snapshots;
   return status;
 }
@@ -128,7 +117,7 @@ result<void> read_aside_journal::close() {
   const std::lock_guard lock{mutex_};
   closed_ = true;
   reader_ = nullptr;
-  return writer_->close();
+  return inner().close();
 }
 
 } // namespace cairn::test

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cairn/journal.hpp>
+#include "forwarding_journal.hpp"
 
 #include <cstddef>
 #include <filesystem>
@@ -12,8 +12,8 @@ namespace cairn::test {
 /// A journal that is written with the LMDB journal, and whose streams, log, index, snapshots and
 /// schemas are read as by another process: with a journal open for reading. LMDB does not let a
 /// process open a file twice, so that one has a copy of the file, made anew once something was
-/// written.
-class read_aside_journal final : public journal {
+/// written. Its end is the writer's: a copy does not grow.
+class read_aside_journal final : public ::test::forwarding_journal {
 public:
   /// Makes its folders in `directory`, which it creates.
   explicit read_aside_journal(const std::filesystem::path& directory);
@@ -36,11 +36,6 @@ public:
                              function_ref<void(const snapshot_view&)> visitor) const override;
   result<void> visit_schemas(function_ref<void(const schema_generation&)> visitor) const override;
 
-  /// The writer's: a copy does not grow.
-  std::uint64_t last_position() const noexcept override;
-  result<std::uint64_t> wait_beyond(std::uint64_t position,
-                                    std::chrono::steady_clock::time_point deadline,
-                                    const std::stop_token& interrupt) const override;
   journal_status status() const override;
   result<void> close() override;
 
@@ -48,7 +43,6 @@ private:
   std::shared_ptr<const journal> reader() const;
 
   const std::filesystem::path directory_;
-  std::shared_ptr<journal> writer_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const journal> reader_; // null: out of date
   mutable std::size_t copies_ = 0;
