@@ -173,9 +173,32 @@ void simulated_journal::crash() {
   hand_back();
 }
 
-result<void> simulated_journal::close() {
+void simulated_journal::finish_all() {
   while (!committing_.empty() || !finished_.empty() || !queue_.empty() || !drafts_.empty())
     turn();
+}
+
+journal_status simulated_journal::status() const {
+  auto status = durable_.status();
+  if (stopped_)
+    status.stopped_by = error{errc::outcome_unknown, "simulated: a commit failed"};
+  return status;
+}
+
+result<void> simulated_journal::reopen() {
+  if (closed_)
+    return gone();
+  if (!stopped_)
+    return {};
+  finish_all();
+  bring_to_light();
+  stopped_ = false;
+  run_.note("journal opened again", durable_.last_position());
+  return {};
+}
+
+result<void> simulated_journal::close() {
+  finish_all();
   closed_ = true;
   bring_to_light();
   return {};

@@ -57,7 +57,9 @@ public:
                                     const std::stop_token&) const override {
     return last_position(); // nobody can be waited for
   }
-  journal_status status() const override { return durable_.status(); }
+  journal_status status() const override;
+  /// Shows what commits of unknown outcome have left, and goes on.
+  result<void> reopen() override;
   /// Does what is still to be done, and fails everything from now on.
   result<void> close() override;
 
@@ -82,6 +84,7 @@ private:
   void fail_commit(errc code);
   void lose_track();
   void bring_to_light();
+  void finish_all();
   void hand_back();
 
   simulation_context& run_;

@@ -128,4 +128,9 @@ void append_queue::close() {
   arrived_.notify_one();
 }
 
+void append_queue::open() {
+  const std::lock_guard lock{mutex_};
+  closed_ = false;
+}
+
 } // namespace cairn::detail

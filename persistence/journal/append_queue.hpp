@@ -57,6 +57,8 @@ public:
 
   /// Nothing more is taken in.
   void close();
+  /// Something is taken in again. Once it is closed and nothing is left.
+  void open();
 
   std::size_t queued_operations() const noexcept { return queued_operations_; }
   std::size_t queued_bytes() const noexcept { return queued_bytes_; }

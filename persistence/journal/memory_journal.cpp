@@ -206,6 +206,12 @@ public:
     return status;
   }
 
+  /// Nothing ever stops it.
+  result<void> reopen() override {
+    const std::lock_guard lock{mutex_};
+    return closed_ ? result<void>{detail::shut_down_error()} : result<void>{};
+  }
+
   result<void> close() override {
     appended_.close();
     const std::lock_guard one_at_a_time{submit_mutex_};

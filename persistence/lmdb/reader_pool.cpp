@@ -1,6 +1,7 @@
 #include "lmdb/reader_pool.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <time.h>
 
@@ -44,7 +45,7 @@ result<reader_pool::slot*> reader_pool::idle_slot() {
                  "all " + std::to_string(max_readers_) + " readers have been in use for "
                      + std::to_string(patience_.count()) + " ms; raise max_readers"};
   if (closed_)
-    return error{errc::shut_down, "it is closed"};
+    return *closed_;
   if (idle_.empty()) {
     idle_.reserve(slots_.size() + 1); // so that giving back never allocates
     slots_.push_back(std::make_unique<slot>());
@@ -129,9 +130,10 @@ result<void> reader_pool::adopt_grown_map() {
   return {};
 }
 
-void reader_pool::close() {
+void reader_pool::close(error why) {
   std::unique_lock lock{mutex_};
-  closed_ = true;
+  if (!closed_)
+    closed_ = std::move(why);
   changed_.notify_all();
   changed_.wait(lock, [&] { return idle_.size() == slots_.size(); });
   for (const auto& reader : slots_) {

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace cairn::detail {
@@ -65,11 +66,12 @@ public:
   };
 
   /// Waits while all are in use; and, when another process has made the map larger, until none is.
-  /// Errors: `shut_down`, `io_failed` (also when that takes too long).
+  /// Errors: that of `close`, `io_failed` (also when that takes too long).
   result<lease> acquire();
 
-  /// Lets nobody in any more, waits until all leases are back, and ends their transactions.
-  void close();
+  /// Lets nobody in any more, waits until all leases are back, and ends their transactions. Who
+  /// comes later is told `why`.
+  void close(error why = {errc::shut_down, "it is closed"});
 
   std::chrono::milliseconds oldest() const;
 
@@ -93,7 +95,7 @@ private:
   std::vector<slot*> idle_;
   std::size_t reading_ = 0; // slots with a live transaction
   bool growing_ = false;
-  bool closed_ = false;
+  std::optional<error> closed_; // what callers are told
 };
 
 } // namespace cairn::detail

@@ -43,7 +43,8 @@ public:
       return std::move(lease).error();
     return journal_reader{*std::move(lease), dbs_};
   }
-  void close() { pool_.close(); }
+  /// As for `reader_pool`.
+  void close(error why) { pool_.close(std::move(why)); }
   std::chrono::milliseconds oldest() const { return pool_.oldest(); }
 
 private:

@@ -4,7 +4,10 @@
 #include "lmdb_journal/head_rows.hpp"
 #include "lmdb_journal/lmdb_reads.hpp"
 #include "lmdb_journal/lmdb_writer.hpp"
+#include "lmdb_journal/stream_walk.hpp"
 #include "schema_history/schema_history.hpp"
+
+#include <cairn/table_store.hpp>
 
 #include <mutex>
 #include <string>
@@ -15,12 +18,10 @@ namespace {
 using namespace detail;
 
 writer_options writer_options_of(const lmdb_journal_options& options) {
-  writer_options own{
-      .limits = {options.max_commit_events, options.max_commit_bytes, options.max_queued_bytes},
-      .flush_interval_events = options.flush_interval_events,
-      .free_space_watermark_bytes = options.free_space_watermark_bytes,
-      .directory = options.directory,
-      .wall_clock = options.wall_clock};
+  writer_options own{.flush_interval_events = options.flush_interval_events,
+                     .free_space_watermark_bytes = options.free_space_watermark_bytes,
+                     .directory = options.directory,
+                     .wall_clock = options.wall_clock};
   if (!own.wall_clock)
     own.wall_clock = std::chrono::system_clock::now;
   return own;
@@ -28,29 +29,44 @@ writer_options writer_options_of(const lmdb_journal_options& options) {
 
 class lmdb_journal final : public lmdb_reads {
 public:
-  lmdb_journal(lmdb_store opened, const lmdb_journal_options& options)
-    : lmdb_reads{std::move(opened), options.max_readers}, max_event_bytes_{options.max_event_bytes},
-      writer_{std::make_unique<lmdb_writer>(store().env, store().dbs, writer_options_of(options))} {
-  }
+  lmdb_journal(lmdb_store opened, lmdb_journal_options options)
+    : lmdb_reads{std::move(opened), options.max_readers}, options_{std::move(options)},
+      writer_options_{writer_options_of(options_)}, id_{store().id},
+      queue_{std::make_unique<append_queue>(queue_limits{
+          options_.max_commit_events, options_.max_commit_bytes, options_.max_queued_bytes})},
+      end_{std::make_unique<log_end>()} {}
 
   ~lmdb_journal() override {
-    if (inherited())
-      (void)writer_.release(); // the parent's: its threads are not here
-    else
+    if (!inherited()) {
       (void)close();
+      return;
+    }
+    // The parent's: its threads, which wait in there, are not here.
+    (void)writer_.release();
+    (void)queue_.release();
+    (void)end_.release();
   }
 
-  result<void> start() { return writer_->start(); }
+  /// The file is open, and nobody uses it yet.
+  result<void> start() {
+    auto writer =
+        std::make_unique<lmdb_writer>(store().env, store().dbs, *queue_, *end_, writer_options_);
+    if (auto started = writer->start(); !started)
+      return started;
+    const std::lock_guard lock{writer_mutex_};
+    writer_ = std::move(writer);
+    return {};
+  }
 
   void submit(std::unique_ptr<append_operation> operation) override {
     if (inherited())
       return complete(std::move(operation), inherited_error());
-    if (auto checked = check_sizes(*operation, max_event_bytes_); !checked)
+    if (auto checked = check_sizes(*operation, options_.max_event_bytes); !checked)
       return complete(std::move(operation), std::move(checked).error());
     using answer = append_queue::answer;
-    switch (writer_->queue().push(operation)) {
+    switch (queue_->push(operation)) {
       case answer::taken: return;
-      case answer::closed: return complete(std::move(operation), shut_down_error());
+      case answer::closed: return complete(std::move(operation), why_not_taken());
       case answer::full:
         return complete(std::move(operation),
                         error{errc::overloaded, "the journal's queue is full"});
@@ -59,31 +75,36 @@ public:
 
   /// Without a transaction if memory knows it.
   result<stream_head> head(const stream_id& stream) const override {
-    if (auto usable = check_usable(); !usable)
-      return std::move(usable).error();
+    const use file{*this};
+    if (auto allowed = file.allowed(); !allowed)
+      return std::move(allowed).error();
     if (const auto known = writer_->tail().head(stream))
       return *known;
-    return lmdb_reads::head(stream);
+    auto found = locate(stream);
+    return found ? result<stream_head>{found->head} : std::move(found).error();
   }
 
   void submit_snapshot(snapshot_draft snapshot) override {
     if (!inherited())
-      writer_->queue().push_snapshot(std::move(snapshot));
+      queue_->push_snapshot(std::move(snapshot));
   }
 
   result<void> declare_schemas(const schema_declaration& used) override {
     if (auto usable = check_usable(); !usable)
       return usable;
     const std::lock_guard one_at_a_time{schemas_mutex_};
-    if (auto usable = check_usable(); !usable) // still: `close` waits for this lock
-      return usable;
+    const use file{*this};
+    if (auto allowed = file.allowed(); !allowed)
+      return allowed;
     auto words = judge_schemas(*this, *this, used);
     if (!words)
       return std::move(words).error();
     return words->empty() ? result<void>{} : writer_->append_schemas(*words);
   }
 
-  std::uint64_t last_position() const noexcept override { return writer_->last_position(); }
+  std::uint64_t last_position() const noexcept override {
+    return end_->position.load(std::memory_order_acquire);
+  }
 
   result<std::uint64_t> wait_beyond(std::uint64_t position,
                                     std::chrono::steady_clock::time_point deadline,
@@ -91,9 +112,32 @@ public:
     if (auto usable = check_usable(); !usable)
       return std::move(usable).error();
     const auto passed = [&] { return last_position() > position; };
-    if (!passed() && !writer_->committed().wait(deadline, interrupt, passed))
+    if (!passed() && !end_->moved.wait(deadline, interrupt, passed))
       return shut_down_error();
     return last_position();
+  }
+
+  result<void> reopen() override {
+    if (inherited())
+      return inherited_error();
+    const std::lock_guard one_at_a_time{life_mutex_};
+    if (is_closed())
+      return shut_down_error();
+    if (writer_ && !writer_->stopped())
+      return {};
+    let_go();
+    auto store = open_store(options_, {});
+    if (!store)
+      return stay_closed(std::move(store).error());
+    take_in_file(*std::move(store));
+    auto opened = check_continues();
+    if (opened)
+      opened = start();
+    if (!opened)
+      return stay_closed(std::move(opened).error());
+    use_file();
+    end_->moved.announce();
+    return {};
   }
 
 private:
@@ -149,18 +193,96 @@ private:
     return located_streams{*std::move(reader), std::move(in_memory)};
   }
 
-  void add_to(journal_status& status) const override { writer_->add_to(status); }
+  void add_to(journal_status& status) const override {
+    status.last_position = last_position();
+    const std::lock_guard lock{writer_mutex_};
+    if (writer_)
+      writer_->add_to(status);
+    else
+      status.stopped_by = stopped_by_;
+  }
 
   result<void> end() override {
-    writer_->committed().close();
-    auto stopped = writer_->stop();
+    end_->moved.close();
+    auto stopped = writer_ ? writer_->stop() : result<void>{};
     const std::lock_guard no_declaration{schemas_mutex_}; // it has a transaction of its own
     return stopped;
   }
 
-  const std::size_t max_event_bytes_;
-  std::unique_ptr<lmdb_writer> writer_;
+  // --- Opened again ----------------------------------------------------------------------------
+
+  /// What an append is told that comes while nothing is taken in.
+  error why_not_taken() const {
+    auto usable = check_usable();
+    return usable ? not_open_error() : std::move(usable).error();
+  }
+
+  static error not_open_error() {
+    return {errc::journal_stopped, "the journal has stopped, and is not open again yet"};
+  }
+
+  void let_go() {
+    if (writer_)
+      note_what_is_known();
+    let_go_of_file(not_open_error(), [this] {
+      if (writer_)
+        (void)writer_->stop();
+    });
+    const std::lock_guard lock{writer_mutex_};
+    writer_.reset();
+  }
+
+  void note_what_is_known() {
+    journal_status status;
+    writer_->add_to(status);
+    stopped_by_ = std::move(status.stopped_by);
+    last_mark_ = mark_at(last_position());
+  }
+
+  /// Of the event there, selected from the file as it is; nothing if it cannot be read.
+  std::optional<std::uint64_t> mark_at(std::uint64_t position) const {
+    std::optional<std::uint64_t> mark;
+    auto reader = readers().acquire();
+    if (reader && position != 0)
+      (void)replay_log(*reader, position, position, [&](const event_view& event) {
+        mark = event_mark(event);
+        return visit::stop;
+      });
+    return mark;
+  }
+
+  /// That the file is the one that this journal wrote, with all that it has shown to anybody.
+  result<void> check_continues() const {
+    const std::uint64_t last = last_position();
+    const auto refuse = [](const std::string& what) {
+      return error{errc::corrupt_journal, "the directory holds " + what
+                                              + " than the journal that stopped; close it, and "
+                                                "open what is there"};
+    };
+    if (store().id != id_)
+      return refuse("another journal");
+    const auto found = mark_at(last);
+    if (last != 0 && (!found || (last_mark_ && found != last_mark_)))
+      return refuse("other events up to position " + std::to_string(last));
+    return {};
+  }
+
+  error stay_closed(error why) {
+    if (has_file())
+      let_go_of_file(not_open_error(), [] {});
+    return why;
+  }
+
+  const lmdb_journal_options options_;
+  const writer_options writer_options_;
+  const message_id id_;
+  std::unique_ptr<append_queue> queue_;
+  std::unique_ptr<log_end> end_;
+  mutable std::mutex writer_mutex_;     // guards the pointer where the file's gate does not
+  std::unique_ptr<lmdb_writer> writer_; // null: the file is not open
   std::mutex schemas_mutex_; // one declaration at a time, and none once the environment is closed
+  std::optional<error> stopped_by_;        // while there is no writer
+  std::optional<std::uint64_t> last_mark_; // of the event at the last position, if it was readable
 };
 
 } // namespace
@@ -170,7 +292,8 @@ result<std::unique_ptr<journal>> detail::open_lmdb_journal(lmdb_journal_options 
   auto store = open_store(options, {.new_id = new_id});
   if (!store)
     return std::move(store).error();
-  auto opened = std::make_unique<lmdb_journal>(*std::move(store), options);
+  options.create = false; // when it is opened again, there is one
+  auto opened = std::make_unique<lmdb_journal>(*std::move(store), std::move(options));
   if (auto started = opened->start(); !started)
     return std::move(started).error();
   return std::unique_ptr<journal>{std::move(opened)};

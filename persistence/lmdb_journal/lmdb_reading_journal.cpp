@@ -67,6 +67,9 @@ public:
     }
   }
 
+  /// Whoever only reads never stops.
+  result<void> reopen() override { return check_usable(); }
+
 private:
   result<located_head> locate(const stream_id& stream) const override {
     return tail_.locate(readers(), stream);
@@ -92,8 +95,9 @@ private:
   }
 
   result<std::uint64_t> look_for_last() const {
-    if (auto usable = check_usable(); !usable)
-      return std::move(usable).error();
+    const use file{*this};
+    if (auto allowed = file.allowed(); !allowed)
+      return std::move(allowed).error();
     auto end = locate_end();
     if (!end)
       return std::move(end).error();

@@ -14,7 +14,8 @@
 namespace cairn::detail {
 
 lmdb_reads::lmdb_reads(lmdb_store store, std::size_t max_readers)
-  : process_{process_token()}, file_{std::make_unique<file_parts>(std::move(store), max_readers)} {}
+  : process_{process_token()}, max_readers_{max_readers}, file_{std::make_unique<file_parts>(
+                                                              std::move(store), max_readers)} {}
 
 lmdb_reads::~lmdb_reads() {
   if (inherited())
@@ -22,8 +23,9 @@ lmdb_reads::~lmdb_reads() {
 }
 
 result<stream_head> lmdb_reads::head(const stream_id& stream) const {
-  if (auto usable = check_usable(); !usable)
-    return std::move(usable).error();
+  const use file{*this};
+  if (auto allowed = file.allowed(); !allowed)
+    return std::move(allowed).error();
   auto found = locate(stream);
   if (!found)
     return std::move(found).error();
@@ -33,8 +35,9 @@ result<stream_head> lmdb_reads::head(const stream_id& stream) const {
 result<std::uint64_t> lmdb_reads::replay(const stream_id& stream, std::uint64_t from_version,
                                          std::uint64_t to_version, event_visitor visitor) const {
   CAIRN_ASSERT(from_version >= 1);
-  if (auto usable = check_usable(); !usable)
-    return std::move(usable).error();
+  const use file{*this};
+  if (auto allowed = file.allowed(); !allowed)
+    return std::move(allowed).error();
   auto found = locate(stream);
   if (!found)
     return std::move(found).error();
@@ -44,8 +47,9 @@ result<std::uint64_t> lmdb_reads::replay(const stream_id& stream, std::uint64_t 
 result<std::uint64_t> lmdb_reads::replay_all(std::uint64_t from_position,
                                              event_visitor visitor) const {
   CAIRN_ASSERT(from_position >= 1);
-  if (auto usable = check_usable(); !usable)
-    return std::move(usable).error();
+  const use file{*this};
+  if (auto allowed = file.allowed(); !allowed)
+    return std::move(allowed).error();
   auto found = locate_end();
   if (!found)
     return std::move(found).error();
@@ -55,8 +59,9 @@ result<std::uint64_t> lmdb_reads::replay_all(std::uint64_t from_position,
 result<std::uint64_t> lmdb_reads::replay_tag(std::string_view tag, std::uint64_t from_position,
                                              event_visitor visitor) const {
   CAIRN_ASSERT(from_position >= 1);
-  if (auto usable = check_usable(); !usable)
-    return std::move(usable).error();
+  const use file{*this};
+  if (auto allowed = file.allowed(); !allowed)
+    return std::move(allowed).error();
   if (auto checked = check_tag(tag); !checked)
     return std::move(checked).error();
   auto found = locate_tag(tag, from_position);
@@ -66,8 +71,9 @@ result<std::uint64_t> lmdb_reads::replay_tag(std::string_view tag, std::uint64_t
 }
 
 result<std::optional<stream_id>> lmdb_reads::holder_of(std::string_view key) const {
-  if (auto usable = check_usable(); !usable)
-    return std::move(usable).error();
+  const use file{*this};
+  if (auto allowed = file.allowed(); !allowed)
+    return std::move(allowed).error();
   if (auto checked = check_key(key); !checked)
     return std::move(checked).error();
   auto found = locate_key(key);
@@ -77,8 +83,9 @@ result<std::optional<stream_id>> lmdb_reads::holder_of(std::string_view key) con
 }
 
 result<void> lmdb_reads::visit_streams(std::string_view prefix, stream_visitor visitor) const {
-  if (auto usable = check_usable(); !usable)
-    return usable;
+  const use file{*this};
+  if (auto allowed = file.allowed(); !allowed)
+    return allowed;
   auto found = locate_streams(prefix);
   if (!found)
     return std::move(found).error();
@@ -87,7 +94,10 @@ result<void> lmdb_reads::visit_streams(std::string_view prefix, stream_visitor v
 
 result<bool> lmdb_reads::load_snapshot(const stream_id& stream,
                                        function_ref<void(const snapshot_view&)> visitor) const {
-  auto reader = acquire();
+  const use file{*this};
+  if (auto allowed = file.allowed(); !allowed)
+    return std::move(allowed).error();
+  auto reader = readers().acquire();
   if (!reader)
     return std::move(reader).error();
   auto state = visit_snapshot(reader->txn(), reader->dbs(), stream, visitor);
@@ -99,7 +109,10 @@ result<bool> lmdb_reads::load_snapshot(const stream_id& stream,
 }
 
 result<void> lmdb_reads::visit_schemas(function_ref<void(const schema_generation&)> visitor) const {
-  auto reader = acquire();
+  const use file{*this};
+  if (auto allowed = file.allowed(); !allowed)
+    return std::move(allowed).error();
+  auto reader = readers().acquire();
   if (!reader)
     return std::move(reader).error();
   return visit_schema_rows(reader->txn(), reader->dbs(), visitor);
@@ -109,22 +122,52 @@ journal_status lmdb_reads::status() const {
   journal_status status;
   add_to(status);
   status.damaged_snapshots = damaged_snapshots_.load(std::memory_order_relaxed);
-  if (!inherited())
-    status.oldest_reader = file_->readers.oldest();
+  const use file{*this};
+  if (file.allowed())
+    status.oldest_reader = readers().oldest();
   return status;
+}
+
+// --- The file ------------------------------------------------------------------------------------
+
+result<void> lmdb_reads::use::allowed() const {
+  if (auto usable = of_.check_usable(); !usable)
+    return usable;
+  if (inside_)
+    return {};
+  const std::lock_guard lock{of_.mutex_};
+  return *of_.no_file_;
 }
 
 result<void> lmdb_reads::close() {
   if (inherited())
     return inherited_error();
-  const std::lock_guard lock{close_mutex_};
+  const std::lock_guard lock{life_mutex_};
   if (closed_.exchange(true))
     return {};
-  auto ended = end();
-  file_->readers.close();
+  result<void> ended;
+  let_go_of_file(shut_down_error(), [&] { ended = end(); });
+  return ended;
+}
+
+void lmdb_reads::let_go_of_file(error why, function_ref<void()> end) {
+  {
+    const std::lock_guard lock{mutex_};
+    no_file_ = why;
+  }
+  gate_.close();
+  end();
+  if (!file_)
+    return;
+  file_->readers.close(std::move(why)); // wakes those who wait for a reader
+  gate_.wait_until_empty();
   file_->store.env.close();
   file_->store.guard.leave();
-  return ended;
+  file_.reset();
+}
+
+void lmdb_reads::take_in_file(lmdb_store opened) {
+  file_ = std::make_unique<file_parts>(std::move(opened), max_readers_);
 }
 
 bool lmdb_reads::inherited() const noexcept {
@@ -137,12 +180,6 @@ result<void> lmdb_reads::check_usable() const {
   if (closed_.load(std::memory_order_acquire))
     return shut_down_error();
   return {};
-}
-
-result<journal_reader> lmdb_reads::acquire() const {
-  if (auto usable = check_usable(); !usable)
-    return std::move(usable).error();
-  return file_->readers.acquire();
 }
 
 } // namespace cairn::detail

@@ -27,7 +27,7 @@ result<void> check_options(const lmdb_journal_options& options) {
   return {};
 }
 
-result<databases> open_and_check(const lmdb_env& env, bool read_only) {
+result<databases> open_and_check(const lmdb_env& env, bool read_only, message_id& id) {
   transaction txn;
   if (const int rc = txn.begin(env, read_only ? MDB_RDONLY : 0U))
     return lmdb_error(errc::io_failed, "cannot begin to read the journal", rc);
@@ -37,8 +37,10 @@ result<databases> open_and_check(const lmdb_env& env, bool read_only) {
     return lmdb_error(errc::incompatible_format, "the file is not a journal", rc);
   if (rc != 0)
     return lmdb_error(errc::io_failed, "cannot open the journal's databases", rc);
-  if (auto format = read_format(txn.get(), dbs); !format)
+  auto format = read_format(txn.get(), dbs);
+  if (!format)
     return std::move(format).error();
+  id = {format->id_high, format->id_low};
   std::string misnamed;
   if (const int failed = find_misnamed_database(txn.get(), dbs, misnamed))
     return lmdb_error(errc::io_failed, "cannot list the journal's databases", failed);
@@ -70,10 +72,11 @@ result<lmdb_store> open_store(const lmdb_journal_options& options, const store_o
                         [&](const lmdb_env& env) { return write_new_journal(env, how.new_id); });
   if (!file)
     return std::move(file).error();
-  auto dbs = open_and_check(file->env, how.read_only);
+  message_id id;
+  auto dbs = open_and_check(file->env, how.read_only, id);
   if (!dbs)
     return std::move(dbs).error();
-  return lmdb_store{*std::move(file), *dbs};
+  return lmdb_store{*std::move(file), *dbs, id};
 }
 
 } // namespace cairn::detail

@@ -11,6 +11,7 @@ namespace cairn::detail {
 /// An open journal's file and databases.
 struct lmdb_store : lmdb_file {
   databases dbs;
+  message_id id; ///< Which journal it is.
 };
 
 struct store_options {

@@ -35,9 +35,10 @@ void fail_all(append_batch& batch, const error& why) {
 
 } // namespace
 
-lmdb_writer::lmdb_writer(const lmdb_env& env, const databases& dbs, writer_options options)
-  : env_{env}, dbs_{dbs}, options_{std::move(options)}, queue_{options_.limits},
-    tail_{options_.flush_interval_events} {}
+lmdb_writer::lmdb_writer(const lmdb_env& env, const databases& dbs, append_queue& queue,
+                         log_end& end, const writer_options& options)
+  : env_{env}, dbs_{dbs}, options_{options}, queue_{queue}, end_{end},
+    tail_{options.flush_interval_events} {}
 
 lmdb_writer::~lmdb_writer() {
   (void)stop();
@@ -49,9 +50,12 @@ result<void> lmdb_writer::start() {
   if (auto taken = take_over(); !taken) // late: an opening that fails changes at most the epoch
     return taken;
   storage_.emplace(env_, options_.directory, options_.free_space_watermark_bytes);
+  queue_.open();
   auto started = start_thread("cairn-journal", [this] { run(); });
-  if (!started)
+  if (!started) {
+    refuse_queued(started.error());
     return std::move(started).error();
+  }
   thread_ = *std::move(started);
   return {};
 }
@@ -79,7 +83,7 @@ result<void> lmdb_writer::replay_tail() {
   if (!found)
     return found.error();
   replayed_at_open_ = found->replayed;
-  last_position_ = found->last;
+  end_.position = found->last;
   return {};
 }
 
@@ -91,6 +95,21 @@ result<void> lmdb_writer::stop() {
   if (stopped_by_)
     return stopped_error(*stopped_by_);
   return {};
+}
+
+/// What was queued before it was known that nobody takes it.
+void lmdb_writer::refuse_queued(const error& why) {
+  queue_.close();
+  append_batch batch;
+  while (queue_.take(batch, std::chrono::milliseconds{0})) {
+    const std::size_t operations = batch.operations.size();
+    std::size_t bytes = 0;
+    for (const auto& operation : batch.operations)
+      bytes += append_queue::weight(*operation);
+    fail_all(batch, stopped_error(why));
+    complete_all(std::move(batch.operations));
+    queue_.release(operations, bytes);
+  }
 }
 
 void lmdb_writer::run() {
@@ -105,7 +124,7 @@ void lmdb_writer::run() {
       commit(batch);
       complete_all(std::move(batch.operations));
       queue_.release(operations, bytes);
-      committed_.announce();
+      end_.moved.announce(); // replies go first
     }
     if (const auto now = std::chrono::steady_clock::now(); now >= next_reader_check) {
       env_.check_readers(); // slots of killed processes would keep their pages for ever
@@ -145,7 +164,7 @@ std::optional<error> lmdb_writer::objection_of_storage(append_batch& batch) {
 bool lmdb_writer::commit_appends(append_batch& batch, std::uint64_t time_ns, trailing trail) {
   const std::lock_guard one_at_a_time{writing_mutex_};
   transaction txn;
-  sequencer_.begin(last_position_, time_ns, epoch_);
+  sequencer_.begin(end_.position, time_ns, epoch_);
   int rc = txn.begin(env_, 0);
   if (rc == 0)
     rc = fill_transaction(txn.get(), batch, trail);
@@ -176,7 +195,7 @@ int lmdb_writer::fill_transaction(MDB_txn* txn, append_batch& batch, trailing tr
   if (const int rc = write_snapshots(txn, batch))
     return rc;
   const std::uint64_t last = sequencer_.last_position();
-  return tail_.write_slice(txn, dbs_, last, last - last_position_);
+  return tail_.write_slice(txn, dbs_, last, last - end_.position);
 }
 
 /// Asked within each write transaction: one that failed in another thread must not be followed.
@@ -254,9 +273,9 @@ int lmdb_writer::write_snapshots(MDB_txn* txn, const append_batch& batch) {
 
 void lmdb_writer::publish(const append_batch& batch) {
   const std::uint64_t last = sequencer_.last_position();
-  const std::uint64_t events = last - last_position_;
+  const std::uint64_t events = last - end_.position;
   tail_.publish();
-  last_position_.store(last, std::memory_order_release);
+  end_.position.store(last, std::memory_order_release);
   commits_.fetch_add(1, std::memory_order_relaxed);
   appended_events_.fetch_add(events, std::memory_order_relaxed);
   appended_bytes_.fetch_add(batch.bytes, std::memory_order_relaxed);
@@ -316,26 +335,25 @@ std::uint64_t lmdb_writer::now_ns() const {
 }
 
 void lmdb_writer::flush_all() {
-  while (!stopped_ && tail_.hurry(last_position_)) {
+  while (!stopped_ && tail_.hurry(end_.position)) {
     const std::lock_guard one_at_a_time{writing_mutex_};
     transaction txn;
     int rc = txn.begin(env_, 0);
     if (rc == 0)
       rc = check_owner(txn.get());
     if (rc == 0)
-      rc = tail_.write_slice(txn.get(), dbs_, last_position_, rows_per_closing_commit);
+      rc = tail_.write_slice(txn.get(), dbs_, end_.position, rows_per_closing_commit);
     if (rc == MDB_MAP_FULL || rc == rc_stopped)
       return tail_.aborted(); // no room: the next opening replays the tail
     if (rc == 0)
       rc = txn.commit();
     if (rc != 0)
       return stop_writing(why_aborted(rc, "cannot flush what trails the log"));
-    tail_.committed(last_position_);
+    tail_.committed(end_.position);
   }
 }
 
 void lmdb_writer::add_to(journal_status& status) const {
-  status.last_position = last_position();
   status.epoch = epoch_;
   status.commits = commits_.load(std::memory_order_relaxed);
   status.appended_events = appended_events_.load(std::memory_order_relaxed);

@@ -15,11 +15,17 @@
 namespace cairn::detail {
 
 struct writer_options {
-  queue_limits limits;
   std::size_t flush_interval_events;
   std::size_t free_space_watermark_bytes;
   std::filesystem::path directory;
   std::function<std::chrono::sys_time<std::chrono::nanoseconds>()> wall_clock;
+};
+
+/// The end of the log as everyone sees it. It outlives the writer: each opening of the file has a
+/// writer of its own.
+struct log_end {
+  std::atomic<std::uint64_t> position = 0; ///< Of the last durable event.
+  commit_signal moved;                     ///< Announces every commit.
 };
 
 /// Owns the write transaction: a thread that takes all that is queued, appends it in one
@@ -30,20 +36,24 @@ struct writer_options {
 /// journal over, which each write transaction looks for: everything fails with `not_owner` then.
 class lmdb_writer {
 public:
-  lmdb_writer(const lmdb_env& env, const databases& dbs, writer_options options);
+  /// All of them must outlive it, but for `dbs`.
+  lmdb_writer(const lmdb_env& env, const databases& dbs, append_queue& queue, log_end& end,
+              const writer_options& options);
   ~lmdb_writer();
   lmdb_writer(const lmdb_writer&) = delete;
   lmdb_writer& operator=(const lmdb_writer&) = delete;
 
   /// Reads what the heads on disk lack, takes the journal over (its epoch goes up by one, durably),
-  /// and starts. Errors: those of opening a journal; then it is not started.
+  /// opens the queue, and starts. Errors: those of opening a journal; then it is not started.
   result<void> start();
 
-  /// Lets everything queued be written, flushes the heads, and ends the thread. Errors:
-  /// `journal_stopped`, `not_owner`, `io_failed`.
+  /// Closes the queue, lets everything in it be written, flushes the heads, and ends the thread.
+  /// Errors: `journal_stopped`, `not_owner`, `io_failed`.
   result<void> stop();
 
-  append_queue& queue() noexcept { return queue_; }
+  /// Whether it has stopped writing, and what later calls are told then.
+  bool stopped() const noexcept { return stopped_; }
+  error why_stopped() const;
 
   /// Appends a generation of schemas (the words of its message), in a transaction of its own, which
   /// waits for the commit that is being written. Any thread. Errors: `storage_full`, `io_failed`,
@@ -52,11 +62,6 @@ public:
 
   /// What rows on disk may lack, as of the last durable commit.
   const tail_index& tail() const noexcept { return tail_; }
-  std::uint64_t last_position() const noexcept {
-    return last_position_.load(std::memory_order_acquire);
-  }
-  /// Tells of every commit, once its operations have been handed back: replies go first.
-  commit_signal& committed() noexcept { return committed_; }
   void add_to(journal_status& status) const;
 
 private:
@@ -64,6 +69,7 @@ private:
 
   result<void> take_over();
   result<void> replay_tail();
+  void refuse_queued(const error& why);
   void run();
   void commit(append_batch& batch);
   bool commit_appends(append_batch& batch, std::uint64_t time_ns, trailing trail);
@@ -80,13 +86,13 @@ private:
   void abandon(append_batch& batch, int rc);
   void commit_failed(append_batch& batch, int rc);
   void stop_writing(error why);
-  error why_stopped() const;
   void flush_all();
 
   const lmdb_env& env_;
   const databases dbs_;
-  const writer_options options_;
-  append_queue queue_;
+  const writer_options& options_;
+  append_queue& queue_;
+  log_end& end_;
   tail_index tail_;
   std::optional<storage_watch> storage_;
 
@@ -99,8 +105,6 @@ private:
   std::uint64_t epoch_ = 0;
   sequencer sequencer_;
 
-  commit_signal committed_;
-  std::atomic<std::uint64_t> last_position_ = 0;
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> appended_events_ = 0;
   std::atomic<std::uint64_t> appended_bytes_ = 0;

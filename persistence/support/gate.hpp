@@ -1,36 +1,44 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
-#include <cstddef>
+#include <cstdint>
 #include <mutex>
 
 namespace cairn::detail {
 
 /// Guards something that will be closed while others use it: it admits callers until it is closed,
-/// and closing can then wait until the last of them has left. Any thread.
+/// and closing can then wait until the last of them has left. Any thread. To enter an open gate, or
+/// to leave it, is one atomic operation.
 class gate {
 public:
   /// Returns whether the caller was admitted; if so, it must `leave`.
   bool enter() noexcept {
-    const std::lock_guard lock{mutex_};
-    inside_ += closed_ ? 0 : 1;
-    return !closed_;
+    auto now = state_.load(std::memory_order_relaxed);
+    while ((now & closed) == 0)
+      if (state_.compare_exchange_weak(now, now + 1))
+        return true;
+    return false;
   }
   void leave() noexcept {
+    auto now = state_.load(std::memory_order_relaxed);
+    while ((now & closed) == 0)
+      if (state_.compare_exchange_weak(now, now - 1))
+        return; // it was open: whoever closes it does not count this caller
+    // Under the lock: who waits for it to be empty may destroy it then.
     const std::lock_guard lock{mutex_};
-    if (--inside_ == 0 && closed_)
+    if (state_.fetch_sub(1) == closed + 1)
       empty_.notify_all();
   }
 
   /// Admits nobody from now on. Does not wait for those who are inside.
-  void close() noexcept {
-    const std::lock_guard lock{mutex_};
-    closed_ = true;
-  }
+  void close() noexcept { state_.fetch_or(closed); }
   void wait_until_empty() {
     std::unique_lock lock{mutex_};
-    empty_.wait(lock, [this] { return inside_ == 0; });
+    empty_.wait(lock, [this] { return (state_.load() & ~closed) == 0; });
   }
+  /// Admits callers again. While it is closed and empty.
+  void open() noexcept { state_.store(0); }
 
   /// Enters for its own lifetime.
   class holder {
@@ -50,10 +58,11 @@ public:
   };
 
 private:
+  static constexpr std::uint64_t closed = std::uint64_t{1} << 63; // the other bits: how many inside
+
+  std::atomic<std::uint64_t> state_ = 0;
   std::mutex mutex_;
   std::condition_variable empty_;
-  std::size_t inside_ = 0;
-  bool closed_ = false;
 };
 
 } // namespace cairn::detail

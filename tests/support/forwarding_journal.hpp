@@ -74,6 +74,7 @@ public:
 
   // Its life.
   cairn::journal_status status() const override { return inner_->status(); }
+  cairn::result<void> reopen() override { return inner_->reopen(); }
   cairn::result<void> close() override { return inner_->close(); }
 
 protected:

@@ -74,7 +74,9 @@ public:
   /// it keeps in memory of streams may be out of date.
   /// `key_held`: see `refused_reservation`. `corrupt_journal`: the row of a key that was to be
   /// reserved or released is damaged.
-  /// `outcome_unknown`: the commit failed; the events may or may not be durable.
+  /// `outcome_unknown`: the commit failed; the events may or may not be durable. Where that leaves
+  /// the engine unable to tell (a sync that failed, a connection lost after COMMIT was sent), it
+  /// stops, and `journal::reopen` shows which of both it was: as events, or as their absence.
   std::optional<result<commit>> outcome;
 
   /// With `key_held`: the index, in `events.reservations()`, of the first whose key another stream

@@ -47,6 +47,21 @@ public:
 
   virtual journal_status status() const = 0;
 
+  /// Opens a journal that has stopped writing (`journal_status::stopped_by`) again, in place, and
+  /// goes on with what is durable: that may include appends whose outcome was unknown. Everything
+  /// that opening checks is checked again, and also that what is found continues what this journal
+  /// has shown: so positions that anybody has kept stay true. Whoever holds this journal goes on
+  /// with it. Counts begin anew, and the epoch is a new one.
+  ///
+  /// If it has not stopped, does nothing. Waits for replays that are running. Not from within a
+  /// visitor or an `append_target`. While it is opened again, and after that has failed, appends
+  /// and reads fail with `journal_stopped`, and who waits for a position goes on waiting; it may
+  /// be called again.
+  ///
+  /// Errors: those of opening the journal; `corrupt_journal` too if another journal, or another
+  /// history of this one, is found; `shut_down`.
+  virtual result<void> reopen() = 0;
+
   /// Finishes what is queued, flushes what trails, and closes: every later call fails with
   /// `shut_down`. Replays that are running are waited for; who waits for a position is woken. The
   /// destructor does the same and drops the error. Errors: `io_failed`, `journal_stopped`,
