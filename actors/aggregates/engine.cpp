@@ -106,6 +106,28 @@ void engine::wait_until_gone() {
   changed_.wait(lock, [this] { return live_runners_ == 0; });
 }
 
+void engine::empty_memory() {
+  for (const auto& host : all_hosts())
+    host->passivate_all();
+}
+
+bool engine::memory_is_empty() const noexcept {
+  const std::lock_guard lock{mutex_};
+  return live_runners_ <= own_runners;
+}
+
+void engine::wait_until_memory_is_empty() {
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [this] { return live_runners_ <= own_runners; });
+}
+
+result<void> engine::declare_schemas() {
+  for (const auto& host : all_hosts())
+    if (auto declared = journal_.declare_schemas(host->model().schemas()); !declared)
+      return declared;
+  return {};
+}
+
 void engine::detach() noexcept {
   {
     const std::lock_guard lock{mutex_};
@@ -122,7 +144,7 @@ void engine::runner_begins() noexcept {
 
 void engine::runner_ended() noexcept {
   const std::lock_guard lock{mutex_};
-  if (--live_runners_ == 0)
+  if (--live_runners_ == 0 || live_runners_ == own_runners)
     changed_.notify_all();
 }
 

@@ -80,6 +80,23 @@ public:
   bool all_gone() const noexcept;
   void wait_until_gone();
 
+  // How it is emptied so that the journal can be opened again beneath it: in the same way, but that
+  // it goes on afterwards. What is closed stays closed.
+
+  /// Refuses new requests with `journal_stopped` until `resume_requests`. Over as above.
+  void suspend_requests() noexcept { admission_.suspend(); }
+  void resume_requests() noexcept { admission_.resume(); }
+
+  /// Lets all aggregates leave memory, while requests are suspended and all are answered. Over when
+  /// they have.
+  void empty_memory();
+  bool memory_is_empty() const noexcept;
+  void wait_until_memory_is_empty();
+
+  /// Declares the schemas of all types to a journal that was opened again. Errors: those of
+  /// `journal::declare_schemas`.
+  result<void> declare_schemas();
+
   /// Executor and journal are not used any more; handles of the application may keep the closed
   /// engine alive for longer than these.
   void detach() noexcept;
@@ -118,6 +135,9 @@ public:
 
 private:
   engine(executor& on, journal& events, engine_options options, subscribe_function subscribe);
+
+  /// Runners that are no aggregates: the completer, and passivation.
+  static constexpr std::size_t own_runners = 2;
 
   std::size_t excess() const noexcept;
   std::vector<std::shared_ptr<type_host>> all_hosts() const;

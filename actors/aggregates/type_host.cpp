@@ -31,11 +31,16 @@ error type_host::runtime_is_closed() {
   return {errc::shut_down, "the runtime is closed"};
 }
 
+error type_host::journal_has_stopped() {
+  return {errc::journal_stopped, "the runtime's journal has stopped, and is not open again yet"};
+}
+
 void type_host::post(std::string_view id, request_ptr work) {
   const auto bytes = work->bytes;
   switch (engine_->admitted().enter(bytes)) {
     case admission::verdict::entered: break;
     case admission::verdict::full: work->fail(too_much_under_way()); return;
+    case admission::verdict::suspended: work->fail(journal_has_stopped()); return;
     case admission::verdict::closed: work->fail(runtime_is_closed()); return;
   }
   for (;;) {
@@ -102,6 +107,7 @@ result<std::uint64_t> type_host::replay(std::string_view id, std::uint64_t from_
   switch (engine_->admitted().enter(0)) {
     case admission::verdict::entered: break;
     case admission::verdict::full: return too_much_under_way();
+    case admission::verdict::suspended: return journal_has_stopped();
     case admission::verdict::closed: return runtime_is_closed();
   }
   struct leave_at_end {

@@ -92,6 +92,7 @@ private:
 
   error too_much_under_way() const;
   static error runtime_is_closed();
+  static error journal_has_stopped();
 
   result<intrusive_ptr<activation>> find_or_activate(std::string_view id);
   result<intrusive_ptr<activation>> activate(shard& home, std::string_view id);

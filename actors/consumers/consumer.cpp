@@ -12,9 +12,11 @@ constexpr std::chrono::milliseconds inline_look_interval{50};
 constexpr std::chrono::milliseconds storage_pause{200};
 constexpr std::chrono::seconds longest_wait{1};
 
-/// Whether waiting may mend it. Anything else needs the target, or the journal, opened again.
-bool may_pass(errc code) noexcept {
-  return code == errc::storage_full || code == errc::io_failed;
+/// Whether waiting may mend it. Anything else needs the target, or the consumer, opened again. A
+/// journal that has stopped is opened again beneath the consumer.
+bool may_pass(errc code, bool of_the_source) noexcept {
+  return code == errc::storage_full || code == errc::io_failed
+         || (of_the_source && code == errc::journal_stopped);
 }
 
 } // namespace
@@ -93,7 +95,7 @@ bool consumer::wait_until_wanted() {
   const auto waited =
       source().wait_beyond(position(), std::chrono::steady_clock::now() + longest_wait, token);
   if (!waited)
-    back_off(waited.error());
+    back_off(waited.error(), true);
   return !closing_;
 }
 
@@ -138,7 +140,7 @@ void consumer::handle(const batch_outcome& outcome) {
   if (outcome.failed)
     retry(*outcome.failed);
   else if (outcome.broken)
-    back_off(*outcome.broken);
+    back_off(*outcome.broken, outcome.source_is_broken);
 }
 
 /// The first attempt has failed.
@@ -172,10 +174,10 @@ void consumer::retry(failed_event failed) {
   }
 }
 
-void consumer::back_off(const error& why) {
+void consumer::back_off(const error& why, bool of_the_source) {
   if (why.code() == errc::shut_down)
     return retire();
-  if (!may_pass(why.code()))
+  if (!may_pass(why.code(), of_the_source))
     return stop_by({std::nullopt, why, 0});
   {
     const std::lock_guard lock{mutex_};

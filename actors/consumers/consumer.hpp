@@ -44,8 +44,9 @@ struct consumer_options {
 ///
 /// It runs on a thread of its own, or turn by turn. An event that cannot be applied is tried again
 /// with growing pauses; then the consumer stops at it, until an operator decides: retry, park or
-/// skip. Storage that is full or fails is waited for; any other error of the journal or the target
-/// stops it. Functions that end in `_locked` need `lock`; all are for any thread, unless noted.
+/// skip. Storage that is full or fails is waited for, and so is a journal that has stopped and is
+/// not open again yet; any other error of the journal or the target stops it. Functions that end in
+/// `_locked` need `lock`; all are for any thread, unless noted.
 class consumer {
 public:
   /// `source` begins at the position of `target`, which must outlive this, as must `environment`.
@@ -108,9 +109,9 @@ public:
       on_progress_();
   }
 
-  /// Waits until storage may have recovered from `error`, or stops if waiting cannot mend it. For
-  /// those who work beside the consumer's thread, too.
-  void back_off(const error& why);
+  /// Waits until the target's storage may have recovered from `error`, or stops if waiting cannot
+  /// mend it. For those who work beside the consumer's thread, too.
+  void back_off(const error& why) { back_off(why, false); }
 
   /// What has stopped it.
   struct stop_reason {
@@ -145,6 +146,7 @@ private:
   bool wait_until_wanted();
   void take_batch();
   void handle(const batch_outcome& outcome);
+  void back_off(const error& why, bool of_the_source);
   void retry(failed_event failed);
   void stop_by(failure why);
   void note(const batch_outcome& outcome, rate_meter::clock::time_point begin);

@@ -50,10 +50,12 @@ bool event_batcher::fill(batch& into, std::uint64_t last) {
     return true; // an error is met again behind these
   const bool moved_on = source_->position() > into.position;
   into.position = source_->position();
-  if (!filled && filled.error().position() > into.position)
+  if (!filled && filled.error().position() > into.position) {
     into.result.failed = failed_event{filled.error().position(), 0, 0, {}, filled.error()};
-  else if (!filled)
+  } else if (!filled) {
     into.result.broken = filled.error();
+    into.result.source_is_broken = true;
+  }
   return filled && moved_on;
 }
 
@@ -153,6 +155,7 @@ batch_outcome event_batcher::finish(batch& done) {
     uncommitted_ = done.end;
     done.result.failed.reset(); // will be met again
     done.result.broken = std::move(committed).error();
+    done.result.source_is_broken = false;
   } else {
     uncommitted_.reset();
   }

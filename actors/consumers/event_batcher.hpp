@@ -38,6 +38,7 @@ struct batch_outcome {
   std::optional<failed_event> failed;
   /// The failure of the journal or of the target; the batch may be unfinished.
   std::optional<error> broken;
+  bool source_is_broken = false; ///< It is the journal's.
 };
 
 /// Brings the events of a source to a target, batch by batch, each selected event once. One thread

@@ -53,7 +53,89 @@ runtime_core::project(std::unique_ptr<projection_model> model, projection_option
   const schema_declaration rows{.owner = "projection " + model->name, .rows = model->rows};
   if (auto declared = journal_.declare_schemas(rows); !declared)
     return std::move(declared).error();
+  {
+    const std::lock_guard lock{declaring_};
+    declared_.push_back(rows);
+  }
   return projections_.project(std::move(model), std::move(options));
+}
+
+// --- The journal, opened again -------------------------------------------------------------------
+
+result<void> runtime_core::reopen() {
+  const std::lock_guard one_at_a_time{closing_};
+  if (is_closed())
+    return error{errc::shut_down, "the runtime is closed"};
+  if (!must_reopen_ && !journal_.status().stopped_by)
+    return {};
+  begin_reopening();
+  for (;;) {
+    wait_for_reopening();
+    if (auto taken = take_reopening(); !taken || reopening_ == reopening::none)
+      return taken;
+  }
+}
+
+result<void> runtime_core::take_reopening() {
+  CAIRN_ASSERT(reopening_is_over());
+  switch (std::exchange(reopening_, static_cast<reopening>(static_cast<int>(reopening_) + 1))) {
+    case reopening::suspend_requests:
+      if (engine_)
+        engine_->suspend_requests();
+      return {};
+    case reopening::empty_memory:
+      if (engine_)
+        engine_->empty_memory();
+      return {};
+    case reopening::open_journal: {
+      subscriptions_->suspend();
+      auto opened = open_journal_again();
+      must_reopen_ = !opened;
+      if (must_reopen_)
+        return opened;
+      subscriptions_->resume();
+      // A repetition or a query may be answered from what the file holds beyond what was known.
+      projections_.before_replies(journal_.last_position());
+      if (engine_)
+        engine_->resume_requests();
+      return opened;
+    }
+    case reopening::none: break;
+  }
+  CAIRN_ASSERT(false); // it has not begun
+}
+
+/// Another program may have written the journal meanwhile: what it has declared counts.
+result<void> runtime_core::open_journal_again() {
+  if (auto opened = journal_.reopen(); !opened)
+    return opened;
+  if (engine_)
+    if (auto declared = engine_->declare_schemas(); !declared)
+      return declared;
+  const std::lock_guard lock{declaring_};
+  for (const auto& rows : declared_)
+    if (auto declared = journal_.declare_schemas(rows); !declared)
+      return declared;
+  return {};
+}
+
+bool runtime_core::reopening_is_over() const noexcept {
+  if (!engine_)
+    return true;
+  switch (reopening_) { // each is what the one before has set off
+    case reopening::empty_memory: return engine_->all_answered();
+    case reopening::open_journal: return engine_->memory_is_empty();
+    default: return true;
+  }
+}
+
+void runtime_core::wait_for_reopening() {
+  if (!engine_)
+    return;
+  if (reopening_ == reopening::empty_memory)
+    engine_->wait_until_answered();
+  else if (reopening_ == reopening::open_journal)
+    engine_->wait_until_memory_is_empty();
 }
 
 // --- Closing -------------------------------------------------------------------------------------

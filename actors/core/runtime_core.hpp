@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 namespace cairn::detail {
 
@@ -67,6 +68,21 @@ public:
   /// those of `journal::close`, and of a projection whose rows could not be flushed.
   result<void> close();
 
+  /// Opens a journal that has stopped again, in place: takes all steps of that, and waits until
+  /// each is over. If the journal has not stopped, and the last call has not failed, does nothing.
+  /// When it has failed, new requests are refused with `journal_stopped`, and it may be called
+  /// again. Errors: those of `journal::reopen` and `journal::declare_schemas`; `shut_down`.
+  result<void> reopen();
+
+  /// What opening the journal again does, in this order. It is like closing, but that what an
+  /// application holds stays what it is.
+  enum class reopening : std::uint8_t {
+    suspend_requests, ///< New ones. Over when all that were accepted are answered.
+    empty_memory,     ///< Of aggregates: what they are, the file says. Over when all have left.
+    open_journal,     ///< And declare the schemas again. If that fails, it is all to do again.
+    none,             ///< Not begun, or done.
+  };
+
   /// What closing does, in this order.
   enum class step : std::uint8_t {
     end_subscriptions, ///< And feeds. Waits for handlers that are running.
@@ -77,6 +93,14 @@ public:
     stop_executor, ///< Ends the threads that belong to it, if any do.
     none,          ///< Closed.
   };
+
+  // For who gives all turns, in place of `reopen`.
+
+  void begin_reopening() noexcept { reopening_ = reopening::suspend_requests; }
+  reopening next_reopening() const noexcept { return reopening_; }
+  bool reopening_is_over() const noexcept;
+  /// Errors: those of `reopen`; of the last step only.
+  result<void> take_reopening();
 
   // For who gives all turns, in place of `close`.
 
@@ -90,7 +114,9 @@ public:
 private:
   runtime_core(cairn::journal& events, std::unique_ptr<cairn::journal> owned, setup with);
 
+  result<void> open_journal_again();
   void wait_for_step();
+  void wait_for_reopening();
   void note(result<void> outcome);
 
   const std::unique_ptr<cairn::journal> owned_; // null: somebody else's
@@ -101,7 +127,12 @@ private:
   std::shared_ptr<detail::engine> engine_;
   std::optional<reading_hosts> reading_; // empty: there is an engine
 
+  std::mutex declaring_;
+  std::vector<schema_declaration> declared_; // of projections
+
   std::mutex closing_; // held while closing, so that everyone who closes waits for the end of it
+  reopening reopening_ = reopening::none;
+  bool must_reopen_ = false; // it has failed
   step next_ = step::end_subscriptions;
   result<void> outcome_;
 };

@@ -26,6 +26,7 @@ void add(simulation_report& to, const simulation_report& more) {
   to.crashes += more.crashes;
   to.lost_commits += more.lost_commits;
   to.restarts += more.restarts;
+  to.reopenings += more.reopenings;
   to.passivations += more.passivations;
   to.rehydrations += more.rehydrations;
   to.poison_events += more.poison_events;
@@ -123,10 +124,11 @@ std::ostream& operator<<(std::ostream& out, const simulation_report& report) {
       << report.events << " events; " << report.failed_commits << " failed and "
       << report.unknown_commits << " unknown commits, " << report.damaged_snapshots
       << " damaged snapshots, " << report.crashes << " crashes (" << report.lost_commits
-      << " commits lost), " << report.restarts << " restarts, " << report.passivations
-      << " passivations, " << report.rehydrations << " rehydrations; " << report.poison_events
-      << " poison events, " << report.decisions << " decisions, " << report.pauses << " pauses and "
-      << report.rebuilds << " rebuilds of projections; " << report.steps << " steps, "
+      << " commits lost), " << report.restarts << " restarts, " << report.reopenings
+      << " reopenings, " << report.passivations << " passivations, " << report.rehydrations
+      << " rehydrations; " << report.poison_events << " poison events, " << report.decisions
+      << " decisions, " << report.pauses << " pauses and " << report.rebuilds
+      << " rebuilds of projections; " << report.steps << " steps, "
       << std::chrono::duration_cast<std::chrono::seconds>(report.simulated_time).count()
       << " s simulated; digest " << std::hex << std::setfill('0') << std::setw(16) << report.digest
       << std::setfill(' ');

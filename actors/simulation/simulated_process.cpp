@@ -170,6 +170,12 @@ bool simulated_process::crash() {
   return true;
 }
 
+void simulated_process::go_on_reopening() {
+  run_.note("reopening", static_cast<std::uint64_t>(core_->next_reopening()));
+  if (auto taken = core_->take_reopening(); !taken)
+    run_.fail("the journal was not opened again: " + taken.error().message());
+}
+
 void simulated_process::begin_closing() {
   feeds_.clear();
   feeds_due_ = operator_due_ = never;

@@ -59,6 +59,14 @@ public:
   /// Nothing of what is in memory matters any more. False: the runtime keeps requests that it will
   /// never answer, or aggregates that never leave; then this object cannot be destroyed.
   [[nodiscard]] bool crash();
+  /// Begins to open the journal again in place, while everything else goes on: after this, turns go
+  /// on, and steps are taken, until it `is_reopened`. A crash may come in between.
+  void begin_reopening() { core_->begin_reopening(); }
+  bool may_go_on_reopening() const noexcept { return core_->reopening_is_over(); }
+  void go_on_reopening();
+  bool is_reopened() const noexcept {
+    return core_->next_reopening() == runtime_core::reopening::none;
+  }
   /// Begins an orderly closing: after this, turns go on, and steps are taken, until it `is_closed`.
   /// A crash may come in between.
   void begin_closing();

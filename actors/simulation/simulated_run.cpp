@@ -21,6 +21,9 @@ constexpr std::chrono::milliseconds pause_before_reopening{30};
 // At each turn while closing, which takes few.
 constexpr double crash_in_closing = 0.01;
 
+// Else the process ends, and another one opens the journal.
+constexpr double reopened_in_place = 0.5;
+
 } // namespace
 
 simulated_run::simulated_run(const simulation_options& options, const simulated_domain& domain,
@@ -127,8 +130,12 @@ bool simulated_run::step() {
     at_random(run_.faults.interventions, &simulated_run::intervene);
   if (process_ && process_->journal_stopped() && reopens_at_ == never)
     reopens_at_ = run_.soon(pause_before_reopening);
-  if (reopens_at_ <= run_.clock.now && process_)
-    close();
+  if (reopens_at_ <= run_.clock.now && process_) {
+    if (run_.random.chance(reopened_in_place))
+      reopen();
+    else
+      close();
+  }
   if (!process_)
     open();
   const bool client = clients_.next_due() <= run_.clock.now;
@@ -212,21 +219,44 @@ void simulated_run::shut_down() {
   while (goes_on() && !process_->is_closed()) {
     if (run_.faults.crashes > 0 && run_.random.chance(crash_in_closing))
       return crash();
-    const auto ready = process_->ready();
-    if (process_->may_go_on_closing() && (ready == 0 || run_.random.chance(0.3)))
+    if (among_turns(process_->may_go_on_closing()))
       process_->go_on_closing();
-    else if (ready > 0)
-      process_->turn(run_.random.below(ready));
-    else
-      run_.clock.now = std::max(run_.clock.now, process_->next_due());
-    if (run_.random.chance(0.02) && clients_.next_due() <= run_.clock.now)
-      clients_.turn();
-    look_for_progress();
   }
   if (!goes_on())
     return break_down();
   clients_.lose_connection();
   process_.reset();
+}
+
+/// The operator has the journal opened again beneath the process that goes on. Its clients stay
+/// connected, and keep their handles.
+void simulated_run::reopen() {
+  run_.note("reopen");
+  reopens_at_ = never;
+  process_->begin_reopening();
+  while (goes_on() && !process_->is_reopened()) {
+    if (run_.faults.crashes > 0 && run_.random.chance(crash_in_closing))
+      return crash();
+    if (among_turns(process_->may_go_on_reopening()))
+      process_->go_on_reopening();
+  }
+  ++run_.figures.reopenings;
+}
+
+/// Somebody else gets a turn, or time passes; or true: the next of several steps is to be taken,
+/// which may be.
+bool simulated_run::among_turns(bool may_go_on) {
+  look_for_progress();
+  if (run_.random.chance(0.02) && clients_.next_due() <= run_.clock.now)
+    clients_.turn();
+  const auto ready = process_->ready();
+  if (may_go_on && (ready == 0 || run_.random.chance(0.3)))
+    return true;
+  if (ready > 0)
+    process_->turn(run_.random.below(ready));
+  else
+    run_.clock.now = std::max(run_.clock.now, process_->next_due());
+  return false;
 }
 
 } // namespace cairn::detail

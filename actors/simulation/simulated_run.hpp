@@ -32,6 +32,8 @@ private:
   void end_process(bool gone);
   void close();
   void shut_down();
+  void reopen();
+  bool among_turns(bool may_go_on);
   bool step();
   void look_for_progress();
   void wait_for_next();

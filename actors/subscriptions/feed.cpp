@@ -31,11 +31,15 @@ result<void> feed::refill(std::chrono::steady_clock::time_point deadline) {
   next_ = 0;
   const auto interrupt = stop_.get_token();
   for (;;) {
+    const auto opening = hub_->reopenings();
     auto filled = source_->fill(batch_, limits_, interrupt);
     if (!batch_.empty())
       return {}; // an error is met again when these have been shown
-    if (!filled)
-      return filled;
+    if (!filled) {
+      if (!hub_->wait_until_reopened(filled.error(), opening, deadline, interrupt))
+        return filled;
+      continue;
+    }
     position_.store(source_->position(), std::memory_order_release);
     if (interrupt.stop_requested() || std::chrono::steady_clock::now() >= deadline)
       return {};

@@ -69,6 +69,35 @@ void subscription_hub::close() noexcept {
     task->close();
 }
 
+void subscription_hub::suspend() noexcept {
+  const std::lock_guard lock{mutex_};
+  suspended_ = true;
+}
+
+void subscription_hub::resume() noexcept {
+  const std::lock_guard lock{mutex_};
+  suspended_ = false;
+  ++reopenings_;
+  reopened_.notify_all();
+}
+
+bool subscription_hub::wait_until_reopened(const error& why, std::uint64_t reopenings,
+                                           std::chrono::steady_clock::time_point deadline,
+                                           const std::stop_token& interrupt) {
+  if (why.code() != errc::journal_stopped && why.code() != errc::io_failed)
+    return false;
+  std::unique_lock lock{mutex_};
+  const auto reopened = [&] { return reopenings_ != reopenings; };
+  if (!reopened() && why.code() == errc::io_failed && !suspended_) {
+    lock.unlock();
+    const bool stopped = journal_.status().stopped_by.has_value();
+    lock.lock();
+    if (!stopped && !suspended_ && !reopened())
+      return false;
+  }
+  return reopened_.wait_until(lock, interrupt, deadline, reopened);
+}
+
 void subscription_hub::add(feed& opened) {
   const std::lock_guard lock{mutex_};
   feeds_.push_back(&opened);

@@ -4,9 +4,14 @@
 
 #include <cairn/subscription.hpp>
 
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <vector>
 
 namespace cairn::detail {
@@ -30,6 +35,22 @@ public:
   /// running too, unless it is called from within one.
   void close() noexcept;
 
+  /// The journal is about to be opened again, or is again what it was. Who follows it waits in
+  /// between.
+  void suspend() noexcept;
+  void resume() noexcept;
+
+  // For feeds whose journal has failed them.
+
+  /// How often the journal was opened again. To be asked before it is read.
+  std::uint64_t reopenings() const noexcept { return reopenings_.load(); }
+  /// Whether to read again: `why` came of a journal that has stopped, and since it was opened for
+  /// the time `reopenings` it has been opened again, which is waited for. False at once if the
+  /// journal has not stopped; else at the deadline or when `interrupt` is requested.
+  bool wait_until_reopened(const error& why, std::uint64_t reopenings,
+                           std::chrono::steady_clock::time_point deadline,
+                           const std::stop_token& interrupt);
+
   /// Whoever reads the journal goes through it.
   detail::gate& gate() noexcept { return gate_; }
 
@@ -44,6 +65,9 @@ private:
   const journal& journal_;
   detail::gate gate_;
   std::mutex mutex_;
+  std::condition_variable_any reopened_;
+  std::atomic<std::uint64_t> reopenings_ = 0;
+  bool suspended_ = false;
   bool closed_ = false;
   std::vector<feed*> feeds_;
   std::vector<std::shared_ptr<subscription_task>> tasks_;

@@ -162,6 +162,10 @@ runtime_status runtime::status() const {
           .ignored_snapshots = counts.ignored_snapshots.load()};
 }
 
+result<void> runtime::reopen() {
+  return core_->reopen();
+}
+
 result<void> runtime::close() {
   return core_ ? core_->close() : result<void>{};
 }

@@ -114,9 +114,10 @@ public:
   /// during its call.
   ///
   /// Returns the number of events visited; 0 if `deadline` passed or `interrupt` was called first.
-  /// The deadline is checked every 65,536 scanned events; the next call resumes there. Errors:
-  /// those of `journal::replay_all` (the events before the damage have been visited; the next call
-  /// fails again), `shut_down`. An exception of the visitor passes through, except that
+  /// The deadline is checked every 65,536 scanned events; the next call resumes there. If the
+  /// journal has stopped and cannot be read, it waits up to the deadline for `runtime::reopen`.
+  /// Errors: those of `journal::replay_all` (the events before the damage have been visited; the
+  /// next call fails again), `shut_down`. An exception of the visitor passes through, except that
   /// `kj::Exception` becomes `corrupt_record`; the event it threw at counts as visited.
   result<std::size_t> next(event_visitor visitor, std::chrono::steady_clock::time_point deadline =
                                                       std::chrono::steady_clock::time_point::max());

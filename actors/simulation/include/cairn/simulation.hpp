@@ -63,7 +63,7 @@ struct simulated_faults {
   /// A commit writes nothing, and its callers are told so.
   double failed_commit = 0.04;
   /// A commit is written or not, and nobody is told which. Half of them stop the journal, which
-  /// must then be opened again.
+  /// must then be opened again: in place, or by the next process.
   double unknown_commit = 0.04;
   /// The journal's queue is full, for one append.
   double refused_append = 0.01;
@@ -134,6 +134,7 @@ struct simulation_report {
   std::uint64_t crashes = 0;
   std::uint64_t lost_commits = 0; ///< Under way in a crash, and not survived.
   std::uint64_t restarts = 0;
+  std::uint64_t reopenings = 0; ///< In place, of a journal that had stopped.
   std::uint64_t passivations = 0;
   std::uint64_t rehydrations = 0;
   std::uint64_t poison_events = 0;

@@ -153,6 +153,21 @@ public:
 
   runtime_status status() const;
 
+  /// Opens the journal again in place after it has stopped (`status().journal.stopped_by`): because
+  /// a commit failed, its disk gives errors, or another process had taken it over. Handles stay
+  /// valid (`aggregates`, `projection`, `subscription`, `event_feed`). Requests that were accepted
+  /// are answered first; new ones fail with `journal_stopped` meanwhile. All aggregates leave
+  /// memory and are rebuilt from disk, which may hold commands whose outcome was unknown: send them
+  /// again with the same id to learn it. Subscriptions and projections go on where they were; while
+  /// they cannot read the journal, they wait. The tables of projections stay as they are: one that
+  /// has stopped because a commit of its own failed needs the runtime opened anew.
+  ///
+  /// If the journal has not stopped, does nothing. Not from a continuation or a handler. If it
+  /// fails, requests and reads fail with `journal_stopped` until a later call succeeds. Errors:
+  /// those of `open` and of `host`; `corrupt_journal` too if the directory holds another journal,
+  /// or another history of this one, than the runtime has shown; `shut_down`.
+  result<void> reopen();
+
   /// Ends subscriptions and feeds, refuses new requests with `shut_down`, answers every accepted
   /// one, lets the aggregates leave memory, ends the projections, and closes the journal. Not from
   /// a continuation or the handler of a subscription. Errors: those of `journal::close`, and of a
