@@ -76,6 +76,7 @@ TEST_CASE("waiting ends at its deadline, and a command's reply then says that it
   const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>().value();
   handlers.shut();
+  const open_at_end otherwise_closing_hangs{handlers};
   const auto ask = [&](std::chrono::milliseconds time) {
     return accounts.ask("a", put(1), {.deadline = from_now(time), .visible_in = {sheet}}).get();
   };
