@@ -59,6 +59,10 @@ test_engine::~test_engine() {
   close();
 }
 
+void test_engine::tell(cairn::detail::commit_listener* listener) {
+  parts_->engine().tell(listener);
+}
+
 cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>
 test_engine::host(std::unique_ptr<cairn::detail::aggregate_model> model) {
   return parts_->core->host(std::move(model));

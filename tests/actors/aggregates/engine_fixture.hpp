@@ -14,6 +14,10 @@
 #include <string>
 #include <utility>
 
+namespace cairn::detail {
+class commit_listener;
+}
+
 namespace test {
 
 using namespace std::chrono_literals;
@@ -78,6 +82,9 @@ public:
   void passivate_idle() { pass(11min); }
 
   engine_figures figures() const;
+
+  /// From now on `listener` hears of durable events; nullptr: nobody does.
+  void tell(cairn::detail::commit_listener* listener);
 
   /// Closes the engine, once.
   void close();
