@@ -30,6 +30,7 @@ constexpr std::size_t activation_overhead_bytes = 768;
 
 activation::activation(type_host& host, stream_id stream)
   : host_{host}, engine_{host.owner()}, stream_{std::move(stream)},
+    flight_{host.model().options.deduplication_window},
     window_{host.model().options.deduplication_window} {
   engine_.runner_begins();
   engine_.counts().resident.fetch_add(1, std::memory_order_relaxed);
@@ -231,6 +232,7 @@ void activation::refuse(request_ptr work, error failure) {
 // --- Executing -----------------------------------------------------------------------------------
 
 void activation::execute_pending() {
+  flight_.locate(window_);
   auto append = engine_.appends().take(intrusive_ptr<activation>::share(this), version_);
   const auto now = engine_.now();
   for (std::size_t taken = 0;
@@ -273,6 +275,7 @@ void activation::execute(request_ptr work, aggregate_append& append) {
         version_ += append.events.size() - before;
         at.version = version_;
         window_.remember(asked.command_id, version_, 0);
+        append.remembered = append.remembered || !asked.command_id.empty();
         break;
     }
   }

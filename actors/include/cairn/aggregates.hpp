@@ -85,10 +85,11 @@ public:
   ///   `evolve_failed`;
   /// - nothing was written, try again: `overloaded`, `deadline_exceeded`, `aborted`,
   ///   `storage_full`, `shut_down`;
+  /// - `not_owner`: nothing was written, another process owns the aggregate now: send it there;
   /// - `outcome_unknown`: send it again with the same command id, once the journal has been
   ///   reopened;
   /// - `not_visible`: accepted and durable; see `ask_options::visible_in`;
-  /// - the aggregate could not be rebuilt, or the event of a repeated command not looked up:
+  /// - the aggregate could not be rebuilt, or the event of a repeated command was not found:
   ///   `corrupt_record`, `corrupt_journal`, `evolve_failed` (each with the event's position),
   ///   `io_failed`, `journal_stopped`.
   template <alternative_of<typename T::command> Command>
