@@ -21,8 +21,7 @@ public:
       subscribe_{std::move(subscribe)}, model_{std::move(model)}, now_{std::move(now)} {}
 
   void post(std::string_view id, request_ptr work) override {
-    if (!work->only_reads())
-      return work->fail({errc::journal_stopped, "the runtime is open for reading only"});
+    CAIRN_ASSERT(work->only_reads()); // `aggregate_reader` has no commands
     if (work->deadline < now_())
       return work->fail({errc::deadline_exceeded, "the deadline passed before the query was made"});
     const auto answered = answer(id, *work);

@@ -51,8 +51,8 @@ private:
 
 error not_in_a_system() {
   return {errc::invalid_argument,
-          "the runtime was not opened by cairn::open_in, or is open for reading: it has no actor "
-          "system of the application's"};
+          "the runtime was not opened by cairn::open_in: it has no actor system of the "
+          "application's"};
 }
 
 } // namespace
