@@ -117,7 +117,7 @@ TEST_CASE(
 TEST_CASE("an activation that has left gives a message back to its sender") {
   const auto stepped = std::make_shared<stepped_executor>();
   scripted_journal journal;
-  const auto engine = cairn::detail::engine::start(*stepped, journal, {}, {});
+  const auto engine = cairn::detail::engine::start(stepped, journal, {}, {});
   stepped->run();
   type_host host{engine, std::make_unique<typed_model<account>>(cairn::aggregate_options{})};
   {

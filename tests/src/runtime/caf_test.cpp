@@ -214,6 +214,8 @@ TEST_CASE_FIXTURE(caf_fixture, "who monitors a handle is told when the runtime c
   });
   CHECK(problem_of(a, put(1)) == caf::sec::request_receiver_down);
   CHECK(cairn::actor_of(accounts, "a").error().code() == errc::shut_down);
+  { const auto gone = std::move(runtime); }
+  CHECK(cairn::actor_of(accounts, "a").error().code() == errc::shut_down);
 }
 
 TEST_CASE_FIXTURE(caf_fixture, "an exit message ends one handle, and neither the aggregate nor "
