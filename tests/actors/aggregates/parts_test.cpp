@@ -24,7 +24,6 @@ namespace {
 /// A request that does nothing but know its number.
 struct numbered final : request {
   explicit numbered(int its_number) : request{0}, number{its_number} {}
-  bool only_reads() const noexcept override { return true; }
   effect execute(execution&) noexcept override { return effect::none; }
   void deliver(cairn::stream_head) noexcept override {}
   void deliver_repeated(cairn::stream_head) noexcept override {}
