@@ -57,9 +57,9 @@ struct engine_counts {
 /// The runtime without its wiring: aggregates of all types on one journal and one executor.
 class engine final : public std::enable_shared_from_this<engine> {
 public:
-  /// `on` and `events` must live until `detach` has returned.
-  static std::shared_ptr<engine> start(executor& on, journal& events, engine_options options,
-                                       subscribe_function subscribe);
+  /// `on` (not null) and `events` must live until `detach` has returned.
+  static std::shared_ptr<engine> start(const std::shared_ptr<executor>& on, journal& events,
+                                       engine_options options, subscribe_function subscribe);
   ~engine();
 
   /// The aggregates of one type. Asking again for the same C++ type gives the same host and keeps
@@ -84,12 +84,14 @@ public:
   /// engine alive for longer than these.
   void detach() noexcept;
 
+  /// What the aggregates get their turns on, from any thread; null: `runtime_core` has closed.
+  std::shared_ptr<executor> runs_on() const noexcept { return runs_on_.lock(); }
+
   /// Who is told before replies leave; null: nobody. It must live until `all_gone`.
   void tell(commit_listener* listener) noexcept { listener_.store(listener); }
 
   // For the parts of the engine.
   commit_listener* listener() const noexcept { return listener_.load(); }
-  executor& runs_on() noexcept { return executor_; }
   journal& events() noexcept { return journal_; }
   const engine_options& options() const noexcept { return options_; }
   admission& admitted() noexcept { return admission_; }
@@ -117,12 +119,14 @@ public:
   void passivate_some() noexcept;
 
 private:
-  engine(executor& on, journal& events, engine_options options, subscribe_function subscribe);
+  engine(const std::shared_ptr<executor>& on, journal& events, engine_options options,
+         subscribe_function subscribe);
 
   std::size_t excess() const noexcept;
   std::vector<std::shared_ptr<type_host>> all_hosts() const;
   std::shared_ptr<type_host> hosted(const aggregate_model& model) const;
 
+  const std::weak_ptr<executor> runs_on_; // not shared: its work keeps the engine
   executor& executor_;
   journal& journal_;
   const engine_options options_;

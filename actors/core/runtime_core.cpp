@@ -27,7 +27,7 @@ runtime_core::runtime_core(cairn::journal& events, std::unique_ptr<cairn::journa
     return;
   }
   engine_ =
-      engine::start(*executor_, journal_, std::move(with.engine), subscribe_to(subscriptions_));
+      engine::start(executor_, journal_, std::move(with.engine), subscribe_to(subscriptions_));
   engine_->tell(&projections_);
 }
 

@@ -60,7 +60,6 @@ public:
   subscription_hub& subscriptions() noexcept { return *subscriptions_; }
   projection_set& projections() noexcept { return projections_; }
   detail::engine* engine() noexcept { return engine_.get(); } ///< Null: for reading only.
-  executor* runs_on() noexcept { return executor_.get(); } ///< Null: for reading only, or closed.
 
   /// Takes all steps, and waits until each is over. A second call, at the same time too, returns
   /// once it is closed. Errors, of the first call, after everything has been closed all the same:

@@ -28,7 +28,6 @@ namespace {
 
 struct numbered final : request {
   explicit numbered(std::uint64_t its_number) : request{0}, number{its_number} {}
-  bool only_reads() const noexcept override { return true; }
   effect execute(execution&) noexcept override { return effect::none; }
   void deliver(cairn::stream_head) noexcept override {}
   void deliver_repeated(cairn::stream_head) noexcept override {}

@@ -25,14 +25,13 @@ auto from_now(std::chrono::milliseconds time) {
 }
 
 cairn::runtime_options small_runtime(const std::filesystem::path& directory) {
-  cairn::runtime_options options{.directory = directory,
-                                 .threads = 4,
-                                 .max_outstanding = 200,
-                                 .max_resident = 6,
-                                 .max_concurrent_rehydrations = 1};
-  options.journal.flush_interval_events = 200;
-  options.journal.max_commit_events = 16;
-  return options;
+  return {.storage = cairn::lmdb{.directory = directory,
+                                 .max_commit_events = 16,
+                                 .flush_interval_events = 200},
+          .threads = 4,
+          .max_outstanding = 200,
+          .max_resident = 6,
+          .max_concurrent_rehydrations = 1};
 }
 
 /// A runtime, and what the threads that use it found out together.
@@ -254,7 +253,7 @@ TEST_CASE("nothing is lost when everything happens at once and the runtime is cl
         FAIL_CHECK(surprise);
       deposited = in.deposited;
     }
-    auto again = cairn::runtime::open({.directory = directory / "data"}).value();
+    auto again = cairn::runtime::open({.storage = cairn::lmdb{directory / "data"}}).value();
     const auto accounts = again.host<account>().value();
     for (const auto& [id, sum] : deposited) {
       const auto balance =
