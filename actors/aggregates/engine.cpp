@@ -32,7 +32,7 @@ engine::engine(const std::shared_ptr<executor>& on, journal& events, engine_opti
                subscribe_function subscribe)
   : runs_on_{on}, executor_{*on}, journal_{events}, options_{std::move(options)},
     admission_{options_.max_outstanding, options_.max_outstanding_bytes},
-    gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)},
+    loader_{on, options_.max_concurrent_rehydrations},
     // A worker that is scheduled keeps the engine: it may look at its queue after the last
     // activation has gone.
     runs_{executor_.workers(),
@@ -112,6 +112,7 @@ void engine::detach() noexcept {
     const std::lock_guard lock{mutex_};
     hosts_.clear(); // which keep the engine
   }
+  loader_.stop();
   completer_->start({});
   passivation_.reset();
 }

@@ -2,7 +2,7 @@
 
 #include "aggregates/admission.hpp"
 #include "aggregates/completer.hpp"
-#include "aggregates/rehydration_gate.hpp"
+#include "aggregates/loader.hpp"
 #include "aggregates/subscribe_function.hpp"
 #include "scheduling/executor.hpp"
 #include "scheduling/run_queue.hpp"
@@ -95,7 +95,7 @@ public:
   journal& events() noexcept { return journal_; }
   const engine_options& options() const noexcept { return options_; }
   admission& admitted() noexcept { return admission_; }
-  rehydration_gate& gate() noexcept { return gate_; }
+  loader& loads() noexcept { return loader_; }
   engine_counts& counts() noexcept { return counts_; }
   append_pool& appends() noexcept { return *appends_; }
   run_queue& runs() noexcept { return runs_; }
@@ -131,7 +131,7 @@ private:
   journal& journal_;
   const engine_options options_;
   admission admission_;
-  rehydration_gate gate_;
+  loader loader_;
   engine_counts counts_;
   std::atomic<commit_listener*> listener_{nullptr};
   std::atomic<bool> closing_{false};

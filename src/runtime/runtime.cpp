@@ -85,7 +85,7 @@ runtime_status runtime::status() const {
           .outstanding_bytes = engine.admitted().bytes(),
           .resident = counts.resident.load(),
           .resident_bytes = counts.resident_bytes.load(),
-          .waiting_rehydrations = engine.gate().waiting(),
+          .waiting_rehydrations = engine.loads().waiting(),
           .rehydrations = counts.rehydrations.load(),
           .passivations = counts.passivations.load(),
           .overloaded = counts.overloaded.load() + engine.admitted().refused(),

@@ -30,6 +30,7 @@ struct engine_setup {
   std::size_t max_resident_bytes = std::size_t{1} << 30;
   std::size_t max_concurrent_rehydrations = 1;
   std::size_t max_event_bytes = cairn::default_max_event_bytes;
+  std::size_t executor_threads = 4; ///< Of a `threaded_engine`.
 };
 
 /// What an engine counts.

@@ -3,6 +3,7 @@
 #include <cairn/journal.hpp>
 #include <cairn/memory_journal.hpp>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -12,6 +13,9 @@ namespace test {
 /// A journal in memory behind a gate, for tests with threads: appends wait while it is shut.
 class gated_journal final : public cairn::journal {
 public:
+  /// Called at the beginning of each replay of a stream.
+  std::function<void(const cairn::stream_id&)> on_replay;
+
   void shut() {
     const std::lock_guard lock{mutex_};
     open_ = false;
@@ -47,6 +51,8 @@ public:
   cairn::result<std::uint64_t> replay(const cairn::stream_id& stream, std::uint64_t from_version,
                                       std::uint64_t to_version,
                                       cairn::event_visitor visitor) const override {
+    if (on_replay)
+      on_replay(stream);
     return inner_->replay(stream, from_version, to_version, visitor);
   }
   cairn::result<std::uint64_t> replay_all(std::uint64_t from_position,

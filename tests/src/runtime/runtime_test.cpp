@@ -309,3 +309,19 @@ TEST_CASE("a runtime for which there are too few threads says so") {
       return !opened && opened.error().code() == errc::io_failed ? 0 : 1;
     });
 }
+
+TEST_CASE("aggregates are loaded though the system has no thread to give for it") {
+  cairn::test::in_child_of_somebody([](const std::filesystem::path& where) {
+    auto runtime = cairn::runtime::open({.directory = where, .threads = 2}).value();
+    auto accounts = runtime.host<account>().value();
+    if (!cairn::test::limit_threads(1))
+      return cairn::test::not_here;
+    std::vector<cairn::future<cairn::reply>> sent;
+    for (int i = 0; i < 20; ++i)
+      sent.push_back(accounts.ask("a" + std::to_string(i), put(1)));
+    for (auto& call : sent)
+      if (!call.get())
+        return 1;
+    return runtime.close() ? 0 : 2;
+  });
+}

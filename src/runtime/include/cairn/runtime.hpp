@@ -33,8 +33,9 @@ struct runtime_options {
   std::size_t max_resident = 1'000'000;
   std::size_t max_resident_bytes = std::size_t{2} << 30;
 
-  /// Aggregates that are rebuilt from the journal at the same time; 0: half of the threads, at
-  /// least 1. The others wait without holding a thread.
+  /// Aggregates that are rebuilt from the journal at the same time, each on a thread beside
+  /// `threads`, which is started when it is needed; 0: half of `threads`, at least 1. More than 256
+  /// count as 256. The others wait without holding a thread.
   std::size_t max_concurrent_rehydrations = 0;
 
   /// The clock of requests' deadlines, of idleness, and of projections' batches, for tests; empty:
