@@ -59,8 +59,8 @@ detail::engine_options engine_options_of(const runtime_options& options) {
           .now = options.clock};
 }
 
-std::filesystem::path projections_of(const runtime_options& options) {
-  return options.directory.empty() ? std::filesystem::path{} : options.directory / "projections";
+std::filesystem::path folder_of(const runtime_options& options, const char* name) {
+  return options.directory.empty() ? std::filesystem::path{} : options.directory / name;
 }
 
 } // namespace
@@ -82,7 +82,8 @@ result<runtime> runtime_access::open(runtime_options options,
       *std::move(events),
       detail::runtime_core::setup{.runs_on = std::move(on),
                                   .engine = engine_options_of(options),
-                                  .projections = projections_of(options),
+                                  .projections = folder_of(options, "projections"),
+                                  .subscriptions = folder_of(options, "subscriptions"),
                                   .environment = {.turns = {.now = options.clock}}})};
 }
 
@@ -101,7 +102,8 @@ result<runtime> runtime::open_for_reading(runtime_options options) {
   return runtime{std::make_unique<detail::runtime_core>(
       *std::move(events),
       detail::runtime_core::setup{.engine = {.now = options.clock},
-                                  .projections = projections_of(options),
+                                  .projections = folder_of(options, "projections"),
+                                  .subscriptions = folder_of(options, "subscriptions"),
                                   .environment = {.turns = {.now = options.clock}}})};
 }
 
@@ -129,6 +131,13 @@ result<subscription> runtime::subscribe(const event_selection& selection,
                                         std::function<void(const event_view&)> handler,
                                         const subscription_options& options) {
   return core_->subscriptions().subscribe(selection, options, std::move(handler));
+}
+
+result<durable_subscription>
+runtime::subscribe_durably(std::string name, const event_selection& selection,
+                           durable_handler handler, const durable_subscription_options& options) {
+  return core_->durable_subscriptions().subscribe(std::move(name), selection, std::move(handler),
+                                                  options);
 }
 
 result<event_feed> runtime::follow(const event_selection& selection,
