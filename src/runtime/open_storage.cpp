@@ -13,9 +13,9 @@ std::size_t max_event_bytes_of(const storage& where) noexcept {
   return on_disk ? on_disk->max_event_bytes : where.get_if<in_memory>()->max_event_bytes;
 }
 
-std::filesystem::path tables_of(const storage& where) {
+std::filesystem::path folder_of(const storage& where, const char* name) {
   const auto* const on_disk = where.get_if<lmdb>();
-  return on_disk ? on_disk->directory / "projections" : std::filesystem::path{};
+  return on_disk ? on_disk->directory / name : std::filesystem::path{};
 }
 
 } // namespace cairn::detail

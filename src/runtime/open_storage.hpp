@@ -15,7 +15,8 @@ result<std::unique_ptr<journal>> open_journal(const storage& where);
 /// The largest record of an event, in bytes, that the journal takes.
 std::size_t max_event_bytes_of(const storage& where) noexcept;
 
-/// Where projections keep their tables; empty: in memory.
-std::filesystem::path tables_of(const storage& where);
+/// A folder beside the journal: `projections` for their tables, `subscriptions` for checkpoints of
+/// durable ones; empty: in memory.
+std::filesystem::path folder_of(const storage& where, const char* name);
 
 } // namespace cairn::detail

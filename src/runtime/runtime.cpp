@@ -63,11 +63,12 @@ result<runtime> runtime_access::open(runtime_options options,
     on = *std::move(own);
   }
   return runtime{std::make_unique<detail::runtime_core>(
-      *std::move(events),
-      detail::runtime_core::setup{.runs_on = std::move(on),
-                                  .engine = engine_options_of(options),
-                                  .projections = detail::tables_of(options.storage),
-                                  .environment = {.turns = {.now = options.clock}}})};
+      *std::move(events), detail::runtime_core::setup{
+                              .runs_on = std::move(on),
+                              .engine = engine_options_of(options),
+                              .projections = detail::folder_of(options.storage, "projections"),
+                              .subscriptions = detail::folder_of(options.storage, "subscriptions"),
+                              .environment = {.turns = {.now = options.clock}}})};
 }
 
 result<runtime> runtime::open(runtime_options options) {

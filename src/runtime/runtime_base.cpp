@@ -33,6 +33,14 @@ result<subscription> runtime_base::subscribe(const event_selection& selection,
   return core_->subscriptions().subscribe(selection, options, std::move(handler));
 }
 
+result<durable_subscription>
+runtime_base::subscribe_durably(std::string name, const event_selection& selection,
+                                durable_handler handler,
+                                const durable_subscription_options& options) {
+  return core_->durable_subscriptions().subscribe(std::move(name), selection, std::move(handler),
+                                                  options);
+}
+
 result<event_feed> runtime_base::follow(const event_selection& selection,
                                         const subscription_options& options) {
   return core_->subscriptions().follow(selection, options);

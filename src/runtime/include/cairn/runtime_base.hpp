@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cairn/detail/event_handler.hpp>
 #include <cairn/detail/host.hpp>
+#include <cairn/durable_subscription.hpp>
 #include <cairn/journal.hpp>
 #include <cairn/projection.hpp>
 #include <cairn/result.hpp>
@@ -8,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace cairn {
@@ -27,6 +30,33 @@ public:
   result<subscription> subscribe(const event_selection& selection,
                                  std::function<void(const event_view&)> handler,
                                  const subscription_options& options = {});
+
+  /// The same with a name and a checkpoint that Cairn keeps, in `subscriptions/<name>/` below the
+  /// journal's directory, or in memory if the journal is: after a restart the handler continues
+  /// where it was, and gets each event at least once; see `durable_subscription`. A new name begins
+  /// at `options.start`. In a `reading_runtime` it follows what the other process writes.
+  ///
+  /// Errors: `invalid_argument` (a name that is not 1 to 64 of a-z 0-9 - _ ., an option, a type or
+  /// tag that cannot be one, a start beyond the journal's end, or other events than this name has
+  /// followed so far: both are named); `already_open` (this runtime has one of this name);
+  /// `locked` (another process has it); `corrupt_journal` (its checkpoint is of another history, or
+  /// damaged); `io_failed`, `storage_full`, `shut_down`, and those of `open_lmdb_journal`.
+  result<durable_subscription> subscribe_durably(std::string name, const event_selection& selection,
+                                                 durable_handler handler,
+                                                 const durable_subscription_options& options = {});
+
+  /// The same for the events of the aggregate type `T`, as its structs. `handler` is as for
+  /// `aggregate_reader::subscribe`, and may return `result<void>`:
+  /// `runtime.subscribe_durably<shopping_cart>("mailer", handler)`.
+  template <aggregate T, detail::event_handler_of<T> Handler>
+  result<durable_subscription> subscribe_durably(std::string name, Handler handler,
+                                                 const durable_subscription_options& options = {}) {
+    return subscribe_durably(
+        std::move(name), event_selection::of_type(std::string{T::type_name}),
+        [typed = detail::typed_handler<T, Handler>{std::move(handler)}](
+            const event_view& event) mutable { return typed.handle(event); },
+        options);
+  }
 
   /// The same by pull: the caller asks for the events, batch by batch.
   result<event_feed> follow(const event_selection& selection,
