@@ -30,6 +30,7 @@ constexpr std::size_t activation_overhead_bytes = 768;
 
 activation::activation(type_host& host, stream_id stream)
   : host_{host}, engine_{host.owner()}, stream_{std::move(stream)},
+    flight_{host.model().options.deduplication_window},
     window_{host.model().options.deduplication_window} {
   engine_.runner_begins();
   engine_.counts().resident.fetch_add(1, std::memory_order_relaxed);
@@ -58,7 +59,7 @@ inbox::pushed activation::post(request_ptr& work) {
     return outcome;
   }
   (void)work.release(); // the inbox owns it
-  if (outcome == inbox::pushed::queued_wake)
+  if (outcome == inbox::pushed::queued_wake && !begin_loading(loading::fresh))
     wake();
   return outcome;
 }
@@ -68,8 +69,19 @@ void activation::request_passivation() {
   wake();
 }
 
-void activation::grant_rehydration() {
-  may_rehydrate_.store(true);
+/// False: it is not at `from`.
+bool activation::begin_loading(loading from) noexcept {
+  if (!loading_.compare_exchange_strong(from, loading::under_way))
+    return false;
+  engine_.loads().load(*this);
+  return true;
+}
+
+void activation::load() noexcept {
+  engine_.counts().rehydrations.fetch_add(1, std::memory_order_relaxed);
+  loaded_ = std::make_unique<result<rehydrated>>(
+      detail::rehydrate(engine_.events(), engine_.events(), host_.model(), stream_, window_));
+  loading_.store(loading::loaded);
   wake();
 }
 
@@ -133,48 +145,40 @@ bool activation::rebuild() {
       fail_all_and_passivate(lost_to_another_owner());
       return false;
     }
-    drop_state({});
+    drop_state();
   }
   if (pending_.empty())
     return true;
-  if (may_rehydrate_.exchange(false)) {
-    waits_for_gate_ = false;
-  } else {
-    if (waits_for_gate_)
-      return false;
-    if (!engine_.gate().enter(*this)) {
-      waits_for_gate_ = true;
-      return false;
-    }
-  }
-  const auto failure = rehydrate();
-  engine_.gate().leave();
+  if (begin_loading(loading::fresh) || begin_loading(loading::absent)
+      || loading_.load() == loading::under_way)
+    return false;
+  const auto failure = adopt_loaded();
   if (!failure)
     return true;
   fail_all_and_passivate(*failure);
   return false;
 }
 
-void activation::drop_state(stream_head durable) noexcept {
-  flight_.reset(durable);
+void activation::drop_state() noexcept {
+  flight_.reset({});
   state_.reset();
   window_.clear();
-  version_ = durable.version;
+  version_ = 0;
+  loading_.store(loading::absent);
 }
 
-std::optional<error> activation::rehydrate() {
-  engine_.counts().rehydrations.fetch_add(1, std::memory_order_relaxed);
-  drop_state({});
-  auto rebuilt =
-      detail::rehydrate(engine_.events(), engine_.events(), host_.model(), stream_, window_);
-  if (!rebuilt)
-    return std::move(rebuilt).error();
-  if (rebuilt->ignored_snapshot)
+std::optional<error> activation::adopt_loaded() {
+  const auto loaded = std::move(loaded_);
+  loading_.store(loading::resident);
+  if (!*loaded)
+    return std::move(*loaded).error();
+  auto& rebuilt = **loaded;
+  if (rebuilt.ignored_snapshot)
     engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
-  state_ = std::move(rebuilt->state);
-  snapshot_version_ = rebuilt->snapshot_version;
-  flight_.reset(rebuilt->at);
-  version_ = rebuilt->at.version;
+  state_ = std::move(rebuilt.state);
+  snapshot_version_ = rebuilt.snapshot_version;
+  flight_.reset(rebuilt.at);
+  version_ = rebuilt.at.version;
   accounted_version_ = 0;
   account_bytes();
   return std::nullopt;
@@ -231,6 +235,7 @@ void activation::refuse(request_ptr work, error failure) {
 // --- Executing -----------------------------------------------------------------------------------
 
 void activation::execute_pending() {
+  flight_.locate(window_);
   auto append = engine_.appends().take(intrusive_ptr<activation>::share(this), version_);
   const auto now = engine_.now();
   for (std::size_t taken = 0;
@@ -273,6 +278,7 @@ void activation::execute(request_ptr work, aggregate_append& append) {
         version_ += append.events.size() - before;
         at.version = version_;
         window_.remember(asked.command_id, version_, 0);
+        append.remembered = append.remembered || !asked.command_id.empty();
         break;
     }
   }

@@ -21,6 +21,7 @@ namespace cairn::detail {
 class aggregate_append;
 class engine;
 class type_host;
+struct rehydrated;
 
 /// One aggregate while it is in memory: what is done in its turns.
 ///
@@ -29,8 +30,9 @@ class type_host;
 /// happens if an append fails is `in_flight`'s.
 ///
 /// `run` is called in turns that the engine's `run_queue` gives, one at a time; the thread that
-/// gives it a turn is called its actor here. `post`, `request_passivation`, `grant_rehydration` and
-/// `release_slots` may be called from any thread.
+/// gives it a turn is called its actor here. While the engine's `loader` has it, its turns only
+/// take requests in. `post`, `request_passivation` and `release_slots` may be called from any
+/// thread.
 class activation final : public queued_runner {
 public:
   activation(type_host& host, stream_id stream);
@@ -49,7 +51,8 @@ public:
   /// Asks it to leave memory once nothing is queued and nothing is in flight.
   void request_passivation();
 
-  void grant_rehydration();
+  /// Reads it from the journal and wakes it. By the `loader`, in a thread that may wait.
+  void load() noexcept;
 
   /// Called before answers are handed out: so many requests no longer count against the
   /// aggregate's bound.
@@ -82,13 +85,18 @@ public:
   bool used_since_last_look() noexcept { return used_.exchange(false, std::memory_order_relaxed); }
 
 private:
+  /// Where its state is. From `fresh` whoever pushes the first request goes on, so that the loader
+  /// has it without a turn before; from `absent` and `loaded` only the actor.
+  enum class loading : std::uint8_t { fresh, absent, under_way, loaded, resident };
+
   bool take_inbox();
   bool rebuild();
-  std::optional<error> rehydrate();
+  bool begin_loading(loading from) noexcept;
+  std::optional<error> adopt_loaded();
   void fail_all_and_passivate(const error& failure);
   bool end_turn();
   void retire();
-  void drop_state(stream_head durable) noexcept;
+  void drop_state() noexcept;
 
   void execute_pending();
   void execute(request_ptr work, aggregate_append& append);
@@ -107,12 +115,13 @@ private:
   std::atomic<std::uint32_t> outstanding_{0};
   in_flight flight_;
   std::atomic<bool> wants_passivation_{false};
-  std::atomic<bool> may_rehydrate_{false};
+  std::atomic<loading> loading_{loading::fresh};
   std::atomic<bool> used_{true};
   std::atomic<std::chrono::steady_clock::rep> last_active_{0};
 
-  // The actor's own from here on.
+  // The actor's own from here on; `window_` and `loaded_` are the loader's while it is `under_way`.
   request_list pending_; // taken from the inbox, not yet executed
+  std::unique_ptr<result<rehydrated>> loaded_;
   std::unique_ptr<aggregate_state> state_;
   std::uint64_t version_ = 0; // of the state, what is in flight included
   deduplication_window window_;
@@ -120,7 +129,6 @@ private:
   std::size_t accounted_bytes_ = 0;
   std::uint64_t accounted_version_ = 0;
   std::size_t unmeasured_bytes_ = 0; // of the events since then
-  bool waits_for_gate_ = false;
   bool closed_ = false;
 };
 

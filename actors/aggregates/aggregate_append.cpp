@@ -20,6 +20,7 @@ void aggregate_append::begin(intrusive_ptr<activation> by, std::uint64_t version
   owner = std::move(by);
   version_before = version;
   ticket = 0;
+  remembered = false;
 }
 
 bool aggregate_append::make_reusable() noexcept {
@@ -120,34 +121,23 @@ void aggregate_append::fail_all(const error& why) noexcept {
 }
 
 /// Everything submitted before this append is durable by now, and nothing after it has landed.
-result<stream_head> aggregate_append::head_of(const pending_answer& waiting,
-                                              const stream_reader& log) const {
+result<stream_head> aggregate_append::head_of(const pending_answer& waiting) const {
   const auto version = waiting.at.version;
   if (version == 0 || waiting.at.position != 0)
     return waiting.at;
   if (version > version_before)
     return stream_head{version, (*outcome)->first_position + (version - version_before - 1)};
-  if (version == owner->flight().durable_head().version)
-    return owner->flight().durable_head();
-  // The repetition of a command that was followed by others: its place is looked up, at most a
-  // deduplication window before the head.
-  auto found = waiting.at;
-  const auto looked = log.replay(*stream, version, version, [&](const event_view& event) {
-    found.position = event.position();
-    return visit::stop;
-  });
-  if (looked && found.position != 0)
-    return found;
+  if (const auto position = owner->flight().position_of(version))
+    return stream_head{version, position};
+  // The repetition of a command that a snapshot remembers, but whose event could not be read.
   // Without its position nobody could wait until the reply's events are visible.
-  return error{looked ? errc::corrupt_journal : looked.error().code(),
-               "the command was accepted before, at version " + std::to_string(version)
-                   + " of aggregate " + stream->name() + ", which could not be looked up"
-                   + (looked ? std::string{} : ": " + looked.error().message())}
-      .with_version(version)
-      .with_position(looked ? 0 : looked.error().position());
+  return error{errc::corrupt_journal, "the command was accepted before, at version "
+                                          + std::to_string(version) + " of aggregate "
+                                          + stream->name() + ", which could not be looked up"}
+      .with_version(version);
 }
 
-void aggregate_append::deliver(pending_answer& waiting, const stream_reader& log) const {
+void aggregate_append::deliver(pending_answer& waiting) const {
   if (waiting.what == kind::conflict) {
     const auto actual = waiting.at.version;
     return waiting.work->fail(
@@ -155,7 +145,7 @@ void aggregate_append::deliver(pending_answer& waiting, const stream_reader& log
               "aggregate " + stream->name() + " is at version " + std::to_string(actual)}
             .with_version(actual));
   }
-  const auto at = head_of(waiting, log);
+  const auto at = head_of(waiting);
   if (!at)
     waiting.work->fail(at.error());
   else if (waiting.what == kind::repeated)
@@ -166,16 +156,16 @@ void aggregate_append::deliver(pending_answer& waiting, const stream_reader& log
 
 void aggregate_append::deliver_all(journal& log) noexcept {
   for (auto& waiting : answers)
-    deliver(waiting, log);
+    deliver(waiting);
   if (events.empty())
     return;
-  const auto& done = **outcome;
-  const stream_head last{done.first_version + done.count - 1, done.first_position + done.count - 1};
+  auto& flight = owner->flight();
+  flight.set_durable_head(**outcome, remembered);
   if (snapshot) {
-    snapshot->at.position = last.position;
+    snapshot->at.position = flight.durable_head().position;
+    snapshot->locate([&](std::uint64_t version) { return flight.position_of(version); });
     log.submit_snapshot(std::move(*snapshot));
   }
-  owner->flight().set_durable_head(last);
 }
 
 } // namespace cairn::detail

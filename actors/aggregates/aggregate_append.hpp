@@ -62,6 +62,7 @@ public:
   intrusive_ptr<activation> owner;
   std::uint64_t version_before;
   std::uint64_t ticket = 0; ///< Its place among the owner's appends, from 1; 0: not submitted.
+  bool remembered = false;  ///< Among its commands are some that the owner's window remembers.
   std::vector<pending_answer> answers;
   std::unique_ptr<snapshot_draft>
       snapshot; ///< Of the state after the last event, to be kept once that is durable.
@@ -73,8 +74,8 @@ private:
   error failure(in_flight::ending how) const;
   void fail_all(const error& why) noexcept;
   void deliver_all(journal& log) noexcept;
-  void deliver(pending_answer& waiting, const stream_reader& log) const;
-  result<stream_head> head_of(const pending_answer& waiting, const stream_reader& log) const;
+  void deliver(pending_answer& waiting) const;
+  result<stream_head> head_of(const pending_answer& waiting) const;
 };
 
 } // namespace cairn::detail

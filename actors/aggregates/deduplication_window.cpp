@@ -23,6 +23,12 @@ void deduplication_window::remember(message_id id, std::uint64_t version, std::u
   }
 }
 
+void deduplication_window::locate(
+    function_ref<std::uint64_t(std::uint64_t version)> position_of) noexcept {
+  for (std::size_t age = 0; age < ring_.size() && at_age(age).position == 0; ++age)
+    at_age(age).position = position_of(at_age(age).version);
+}
+
 const recent_command* deduplication_window::find(message_id id) const noexcept {
   for (const auto& entry : ring_) {
     if (entry.id == id)

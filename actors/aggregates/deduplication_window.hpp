@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cairn/function_ref.hpp>
 #include <cairn/journal.hpp>
 
 #include <cstddef>
@@ -22,6 +23,10 @@ public:
   /// was in flight then). A further event of the command added last moves that entry forward.
   /// Ignores the empty id.
   void remember(message_id id, std::uint64_t version, std::uint64_t position);
+
+  /// Sets the positions of the newest commands, whose events have become durable: from the newest
+  /// back to the first one that has a position already.
+  void locate(function_ref<std::uint64_t(std::uint64_t version)> position_of) noexcept;
 
   const recent_command* find(message_id id) const noexcept;
 

@@ -28,10 +28,11 @@ private:
 
 } // namespace
 
-engine::engine(executor& on, journal& events, engine_options options, subscribe_function subscribe)
-  : executor_{on}, journal_{events}, options_{std::move(options)},
+engine::engine(const std::shared_ptr<executor>& on, journal& events, engine_options options,
+               subscribe_function subscribe)
+  : runs_on_{on}, executor_{*on}, journal_{events}, options_{std::move(options)},
     admission_{options_.max_outstanding, options_.max_outstanding_bytes},
-    gate_{std::max<std::size_t>(1, options_.max_concurrent_rehydrations)},
+    loader_{on, options_.max_concurrent_rehydrations},
     // A worker that is scheduled keeps the engine: it may look at its queue after the last
     // activation has gone.
     runs_{executor_.workers(),
@@ -44,16 +45,16 @@ engine::engine(executor& on, journal& events, engine_options options, subscribe_
 
 engine::~engine() = default;
 
-std::shared_ptr<engine> engine::start(executor& on, journal& events, engine_options options,
-                                      subscribe_function subscribe) {
+std::shared_ptr<engine> engine::start(const std::shared_ptr<executor>& on, journal& events,
+                                      engine_options options, subscribe_function subscribe) {
   std::shared_ptr<engine> made{new engine{on, events, std::move(options), std::move(subscribe)}};
   made->completer_ = make_intrusive<completer>(*made);
   made->appends_ = std::make_unique<append_pool>(*made->completer_, made->options_.max_event_bytes);
   made->runner_begins();
-  made->completer_->start(on.run_when_woken(made->completer_));
+  made->completer_->start(on->run_when_woken(made->completer_));
   made->runner_begins();
   made->passivation_ =
-      on.run_periodically(make_intrusive<passivation>(*made), made->options_.passivation_interval);
+      on->run_periodically(make_intrusive<passivation>(*made), made->options_.passivation_interval);
   return made;
 }
 
@@ -133,6 +134,7 @@ void engine::detach() noexcept {
     const std::lock_guard lock{mutex_};
     hosts_.clear(); // which keep the engine
   }
+  loader_.stop();
   completer_->start({});
   passivation_.reset();
 }

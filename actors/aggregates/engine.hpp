@@ -2,7 +2,7 @@
 
 #include "aggregates/admission.hpp"
 #include "aggregates/completer.hpp"
-#include "aggregates/rehydration_gate.hpp"
+#include "aggregates/loader.hpp"
 #include "aggregates/subscribe_function.hpp"
 #include "scheduling/executor.hpp"
 #include "scheduling/run_queue.hpp"
@@ -57,9 +57,9 @@ struct engine_counts {
 /// The runtime without its wiring: aggregates of all types on one journal and one executor.
 class engine final : public std::enable_shared_from_this<engine> {
 public:
-  /// `on` and `events` must live until `detach` has returned.
-  static std::shared_ptr<engine> start(executor& on, journal& events, engine_options options,
-                                       subscribe_function subscribe);
+  /// `on` (not null) and `events` must live until `detach` has returned.
+  static std::shared_ptr<engine> start(const std::shared_ptr<executor>& on, journal& events,
+                                       engine_options options, subscribe_function subscribe);
   ~engine();
 
   /// The aggregates of one type. Asking again for the same C++ type gives the same host and keeps
@@ -101,16 +101,18 @@ public:
   /// engine alive for longer than these.
   void detach() noexcept;
 
+  /// What the aggregates get their turns on, from any thread; null: `runtime_core` has closed.
+  std::shared_ptr<executor> runs_on() const noexcept { return runs_on_.lock(); }
+
   /// Who is told before replies leave; null: nobody. It must live until `all_gone`.
   void tell(commit_listener* listener) noexcept { listener_.store(listener); }
 
   // For the parts of the engine.
   commit_listener* listener() const noexcept { return listener_.load(); }
-  executor& runs_on() noexcept { return executor_; }
   journal& events() noexcept { return journal_; }
   const engine_options& options() const noexcept { return options_; }
   admission& admitted() noexcept { return admission_; }
-  rehydration_gate& gate() noexcept { return gate_; }
+  loader& loads() noexcept { return loader_; }
   engine_counts& counts() noexcept { return counts_; }
   append_pool& appends() noexcept { return *appends_; }
   run_queue& runs() noexcept { return runs_; }
@@ -134,7 +136,8 @@ public:
   void passivate_some() noexcept;
 
 private:
-  engine(executor& on, journal& events, engine_options options, subscribe_function subscribe);
+  engine(const std::shared_ptr<executor>& on, journal& events, engine_options options,
+         subscribe_function subscribe);
 
   /// Runners that are no aggregates: the completer, and passivation.
   static constexpr std::size_t own_runners = 2;
@@ -143,11 +146,12 @@ private:
   std::vector<std::shared_ptr<type_host>> all_hosts() const;
   std::shared_ptr<type_host> hosted(const aggregate_model& model) const;
 
+  const std::weak_ptr<executor> runs_on_; // not shared: its work keeps the engine
   executor& executor_;
   journal& journal_;
   const engine_options options_;
   admission admission_;
-  rehydration_gate gate_;
+  loader loader_;
   engine_counts counts_;
   std::atomic<commit_listener*> listener_{nullptr};
   std::atomic<bool> closing_{false};

@@ -1,5 +1,8 @@
 #include "aggregates/in_flight.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace cairn::detail {
 namespace {
 
@@ -29,6 +32,53 @@ void in_flight::reset(stream_head durable) noexcept {
   fenced_ = false;
   failed_from_.store(no_ticket, std::memory_order_relaxed);
   durable_ = durable;
+  run_begin_ = std::max<std::uint64_t>(1, durable.version);
+  run_remembered_ = false;
+  earlier_runs_.clear();
+}
+
+void in_flight::locate(deduplication_window& window) noexcept {
+  if (!none() || (!run_remembered_ && earlier_runs_.empty()))
+    return;
+  window.locate([this](std::uint64_t version) { return position_of(version); });
+  run_remembered_ = false;
+  earlier_runs_.clear();
+  constexpr std::size_t kept = 16; // enough for one that is busy now and then
+  if (earlier_runs_.capacity() > kept)
+    earlier_runs_ = {};
+}
+
+void in_flight::set_durable_head(const commit& landed, bool remembered) {
+  const stream_head last{landed.first_version + landed.count - 1,
+                         landed.first_position + landed.count - 1};
+  if (landed.first_position != durable_.position + 1) {
+    const auto length = durable_.version + 1 - run_begin_;
+    if (run_remembered_)
+      earlier_runs_.push_back({durable_.position + 1 - length, run_begin_, length});
+    // Each has a remembered command, so older ones than these are not asked for.
+    if (earlier_runs_.size() >= 2 * window_)
+      earlier_runs_.erase(earlier_runs_.begin(),
+                          earlier_runs_.end() - static_cast<std::ptrdiff_t>(window_));
+    run_begin_ = landed.first_version;
+    run_remembered_ = false;
+  }
+  run_remembered_ = run_remembered_ || remembered;
+  durable_ = last;
+}
+
+std::uint64_t in_flight::position_of(std::uint64_t version) const noexcept {
+  if (version > durable_.version)
+    return 0;
+  if (version >= run_begin_)
+    return durable_.position - (durable_.version - version);
+  const auto behind = std::upper_bound(
+      earlier_runs_.begin(), earlier_runs_.end(), version,
+      [](std::uint64_t wanted, const commit& run) { return wanted < run.first_version; });
+  if (behind == earlier_runs_.begin())
+    return 0;
+  const auto& run = *std::prev(behind);
+  const auto offset = version - run.first_version;
+  return offset < run.count ? run.first_position + offset : 0;
 }
 
 void in_flight::fail_from(std::uint64_t ticket) noexcept {

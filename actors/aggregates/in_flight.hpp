@@ -1,12 +1,15 @@
 #pragma once
 
+#include "aggregates/deduplication_window.hpp"
 #include "aggregates/request_list.hpp"
 
 #include <cairn/journal.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 namespace cairn::detail {
 
@@ -46,8 +49,15 @@ namespace cairn::detail {
 /// its turns; the journal, on its writer's thread; and the dispatcher, which takes appends from the
 /// journal and hands out replies, one append at a time in the order of submission. What is not
 /// atomic belongs to the dispatcher while an append is in flight, and else to the aggregate.
+///
+/// It also knows where the events of recent commands have landed, until the aggregate's
+/// deduplication window is told: the answer to a repeated command names its position, and to look
+/// that up in the journal would hold up all replies.
 class in_flight {
 public:
+  /// `window`: how many commands the aggregate's deduplication window remembers at most.
+  explicit in_flight(std::size_t window) noexcept : window_{window} {}
+
   // By the aggregate.
 
   /// One more append is about to be submitted; its ticket, from 1.
@@ -72,6 +82,9 @@ public:
 
   /// The state has been dropped, or rebuilt as of `durable`. Only if there is `none`.
   void reset(stream_head durable) noexcept;
+
+  /// Tells the window where its newest commands have landed. Does nothing unless there is `none`.
+  void locate(deduplication_window& window) noexcept;
 
   /// The requests that are to be executed again, in the order of `requeue`. Only if there is
   /// `none`.
@@ -112,7 +125,13 @@ public:
 
   /// The last event that is durable. Also by the aggregate if there is `none`.
   const stream_head& durable_head() const noexcept { return durable_; }
-  void set_durable_head(stream_head last) noexcept { durable_ = last; }
+
+  /// Events have landed. `remembered`: the deduplication window has a command among theirs.
+  void set_durable_head(const commit& landed, bool remembered);
+
+  /// Where an event has landed; 0: not known. Known are the durable head, and the events of all
+  /// commands that the window has and was not told of. Also by the aggregate if there is `none`.
+  std::uint64_t position_of(std::uint64_t version) const noexcept;
 
   /// The append is done with. True: the caller must wake the aggregate, which waits for the last
   /// one, has requests to execute again, or must leave memory.
@@ -129,9 +148,14 @@ private:
   bool poisoned_ = false;               // the aggregate's
   bool requeueing_ = false;             // a key was refused; what is void is executed again
   bool fenced_ = false;                 // an append was refused with `not_owner`
+  bool run_remembered_ = false;         // the run up to the durable head has remembered commands
   std::atomic<std::uint64_t> failed_from_{no_ticket}; // the smallest ticket that failed
   std::uint64_t tickets_ = 0;                         // given so far; the aggregate's
   stream_head durable_;
+  // The durable head and those before it whose positions have no gap; the first one's version.
+  std::uint64_t run_begin_ = 1;
+  std::vector<commit> earlier_runs_; // with remembered commands; positions within have no gap
+  const std::size_t window_;
   request_list requeued_;
 };
 

@@ -21,8 +21,6 @@ public:
       subscribe_{std::move(subscribe)}, model_{std::move(model)}, now_{std::move(now)} {}
 
   void post(std::string_view id, request_ptr work) override {
-    if (!work->only_reads())
-      return work->fail({errc::journal_stopped, "the runtime is open for reading only"});
     if (work->deadline < now_())
       return work->fail({errc::deadline_exceeded, "the deadline passed before the query was made"});
     const auto answered = answer(id, *work);
@@ -33,8 +31,6 @@ public:
   }
 
   const aggregate_model& model() const noexcept override { return *model_; }
-
-  std::size_t max_event_bytes() const noexcept override { return default_max_event_bytes; }
 
   result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
                                std::uint64_t to_version, event_visitor visitor) const override {
@@ -68,7 +64,7 @@ private:
     event_batch none;
     execution at{*now->state, *stream, none, now->at.version};
     const auto did = work.execute(at);
-    CAIRN_ASSERT(did == effect::none);
+    CAIRN_ASSERT(did == effect::none); // `aggregate_reader` sends queries only
     return now->at;
   }
 

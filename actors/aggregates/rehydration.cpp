@@ -2,6 +2,7 @@
 
 #include "models/describe.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -9,26 +10,50 @@
 namespace cairn::detail {
 namespace {
 
-result<void> load_snapshot(const snapshot_store& snapshots, const aggregate_model& model,
-                           const stream_id& stream, deduplication_window& window,
-                           rehydrated& into) {
+/// Earlier versions kept snapshots with position 0 for commands that were in flight when they were
+/// taken. The last one's is that of the snapshot; the others are read from the journal. What cannot
+/// be read stays without a position: the state is right all the same, and only the repetition of
+/// such a command is not answered.
+void locate(std::vector<recent_command>& recent, stream_head at, const stream_reader& events,
+            const stream_id& stream) {
+  if (!recent.empty() && recent.back().position == 0 && recent.back().version == at.version)
+    recent.back().position = at.position;
+  const auto unknown = [](const recent_command& command) { return command.position == 0; };
+  auto next = std::find_if(recent.begin(), recent.end(), unknown);
+  if (next == recent.end())
+    return;
+  (void)events.replay(stream, next->version, at.version, [&](const event_view& event) {
+    if (event.version() == next->version)
+      next->position = event.position();
+    if (event.version() >= next->version)
+      next = std::find_if(next, recent.end(), unknown);
+    return next == recent.end() ? visit::stop : visit::go_on;
+  });
+}
+
+result<void> load_snapshot(const stream_reader& events, const snapshot_store& snapshots,
+                           const aggregate_model& model, const stream_id& stream,
+                           deduplication_window& window, rehydrated& into) {
+  std::vector<recent_command> recent;
   const auto loaded = snapshots.load_snapshot(stream, [&](const snapshot_view& kept) {
     if (kept.record.getFingerprint() != model.fingerprint) {
       into.ignored_snapshot = true;
       return;
     }
     into.state->read_snapshot(kept.record.getState());
-    std::vector<recent_command> recent;
+    recent.clear();
     for (const auto& entry : kept.record.getRecentCommands()) {
       recent.push_back({message_id{entry.getIdHigh(), entry.getIdLow()}, entry.getVersion(),
                         entry.getPosition()});
     }
-    window.assign(recent);
     into.at = kept.at;
   });
   if (!loaded)
     return loaded.error();
-  if (!*loaded) { // none, or damaged: start from nothing
+  if (*loaded) {
+    locate(recent, into.at, events, stream);
+    window.assign(recent);
+  } else { // none, or damaged: start from nothing
     into.state = model.make_state();
     window.clear();
     into.at = {};
@@ -44,7 +69,7 @@ result<rehydrated> rehydrate(const stream_reader& events, const snapshot_store& 
                              deduplication_window& window) {
   rehydrated rebuilt{.state = model.make_state(), .at = {}};
   window.clear();
-  if (auto loaded = load_snapshot(snapshots, model, stream, window, rebuilt); !loaded)
+  if (auto loaded = load_snapshot(events, snapshots, model, stream, window, rebuilt); !loaded)
     return std::move(loaded).error();
   std::optional<error> failure;
   try {

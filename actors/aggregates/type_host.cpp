@@ -12,10 +12,6 @@ namespace cairn::detail {
 type_host::type_host(std::shared_ptr<engine> owner, std::unique_ptr<aggregate_model> model)
   : engine_{std::move(owner)}, model_{std::move(model)} {}
 
-std::size_t type_host::max_event_bytes() const noexcept {
-  return engine_->options().max_event_bytes;
-}
-
 type_host::key type_host::key_of(std::string_view id) noexcept {
   return {id, XXH3_64bits(id.data(), id.size())};
 }

@@ -25,7 +25,6 @@ public:
 
   void post(std::string_view id, request_ptr work) override;
   const aggregate_model& model() const noexcept override { return *model_; }
-  std::size_t max_event_bytes() const noexcept override;
   result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
                                std::uint64_t to_version, event_visitor visitor) const override;
   result<subscription> subscribe(const event_selection& selection,

@@ -20,6 +20,7 @@ runtime_core::runtime_core(cairn::journal& events, std::unique_ptr<cairn::journa
                            setup with)
   : owned_{std::move(owned)}, journal_{events}, subscriptions_{std::make_shared<subscription_hub>(
                                                     events)},
+    durable_subscriptions_{events, std::move(with.subscriptions), with.environment.turns},
     projections_{events, std::move(with.projections), std::move(with.environment)},
     executor_{std::move(with.runs_on)} {
   if (!executor_) {
@@ -27,7 +28,7 @@ runtime_core::runtime_core(cairn::journal& events, std::unique_ptr<cairn::journa
     return;
   }
   engine_ =
-      engine::start(*executor_, journal_, std::move(with.engine), subscribe_to(subscriptions_));
+      engine::start(executor_, journal_, std::move(with.engine), subscribe_to(subscriptions_));
   engine_->tell(&projections_);
 }
 
@@ -155,7 +156,9 @@ void runtime_core::take_step() {
   CAIRN_ASSERT(step_is_over());
   const auto taken = std::exchange(next_, static_cast<step>(static_cast<int>(next_) + 1));
   switch (taken) {
-    case step::end_subscriptions: return subscriptions_->close();
+    case step::end_subscriptions:
+      subscriptions_->close();
+      return note(durable_subscriptions_.close());
     case step::refuse_requests: return engine_ ? engine_->refuse_requests() : reading_->close();
     case step::empty_memory: return engine_ ? engine_->let_go() : void();
     case step::close_projections: return note(projections_.close());
@@ -191,7 +194,8 @@ void runtime_core::wait_for_step() {
     engine_->wait_until_gone();
 }
 
-/// The journal's error is worse than a projection's, whose rows can be folded again.
+/// A later error is the worse one: events come again to a durable subscription, and rows can be
+/// folded again, but nothing makes up for the journal.
 void runtime_core::note(result<void> outcome) {
   if (!outcome)
     outcome_ = std::move(outcome);

@@ -4,6 +4,7 @@
 #include "aggregates/reading_hosts.hpp"
 #include "projections/projection_set.hpp"
 #include "scheduling/executor.hpp"
+#include "subscriptions/durable_set.hpp"
 #include "subscriptions/subscription_hub.hpp"
 
 #include <cstdint>
@@ -32,7 +33,8 @@ public:
     std::shared_ptr<executor> runs_on = {};
 
     engine_options engine = {}; ///< For reading its clock counts, as that of queries' deadlines.
-    std::filesystem::path projections = {}; ///< The directory of their tables; empty: in memory.
+    std::filesystem::path projections = {};   ///< The directory of their tables; empty: in memory.
+    std::filesystem::path subscriptions = {}; ///< Of checkpoints of durable ones; empty: in memory.
     projection_environment environment = {};
   };
 
@@ -59,9 +61,9 @@ public:
   // The parts. They live as long as this, closed or not.
   cairn::journal& journal() noexcept { return journal_; }
   subscription_hub& subscriptions() noexcept { return *subscriptions_; }
+  durable_set& durable_subscriptions() noexcept { return durable_subscriptions_; }
   projection_set& projections() noexcept { return projections_; }
   detail::engine* engine() noexcept { return engine_.get(); } ///< Null: for reading only.
-  executor* runs_on() noexcept { return executor_.get(); } ///< Null: for reading only, or closed.
 
   /// Takes all steps, and waits until each is over. A second call, at the same time too, returns
   /// once it is closed. Errors, of the first call, after everything has been closed all the same:
@@ -85,7 +87,7 @@ public:
 
   /// What closing does, in this order.
   enum class step : std::uint8_t {
-    end_subscriptions, ///< And feeds. Waits for handlers that are running.
+    end_subscriptions, ///< And feeds. Waits for handlers that are running; checkpoints are written.
     refuse_requests,   ///< New ones. Over when all that were accepted are answered.
     empty_memory,      ///< Of aggregates. Over when all have left.
     close_projections, ///< Their rows are flushed; replies that wait for rows are given up.
@@ -122,6 +124,7 @@ private:
   const std::unique_ptr<cairn::journal> owned_; // null: somebody else's
   cairn::journal& journal_;
   const std::shared_ptr<subscription_hub> subscriptions_;
+  durable_set durable_subscriptions_;
   projection_set projections_;
   std::shared_ptr<executor> executor_;
   std::shared_ptr<detail::engine> engine_;

@@ -28,6 +28,7 @@ public:
   void wake_due();
 
   // The executor.
+  bool is_one_thread() const noexcept override { return true; }
   std::size_t workers() const override { return 3; }
   void schedule(std::function<bool()> work) override { ready_.push_back(std::move(work)); }
   std::unique_ptr<waker> run_when_woken(intrusive_ptr<runner> work) override;

@@ -1,6 +1,7 @@
 #include "subscriptions/subscription_task.hpp"
 
 #include "models/describe.hpp"
+#include "subscriptions/handler_scope.hpp"
 #include "support/start_thread.hpp"
 
 #include <kj/exception.h>
@@ -9,10 +10,6 @@
 
 namespace cairn::detail {
 namespace {
-
-/// Whether this thread runs a subscription: two handlers that wait for each other's end would wait
-/// for ever.
-thread_local bool runs_a_subscription = false;
 
 /// Thrown through the feed, so that the event counts as not handled.
 struct handler_stopped {
@@ -50,7 +47,7 @@ result<void> subscription_task::start() {
 }
 
 void subscription_task::run() noexcept {
-  runs_a_subscription = true;
+  const handler_scope inside{handler_scope::of::subscription};
   auto failure = follow();
   handler_ = nullptr; // what it holds goes with the subscription, not with the last handle
   if (failure && on_failure_)
@@ -95,7 +92,7 @@ visit subscription_task::handle(const event_view& event) {
 
 void subscription_task::close() noexcept {
   feed_->interrupt();
-  if (runs_a_subscription)
+  if (handler_scope::within_any())
     return;
   const std::lock_guard lock{joining_};
   if (thread_.joinable())

@@ -23,7 +23,7 @@ struct concert_hall {
 };
 
 int main(int argc, char** argv) {
-  auto runtime = cairn::runtime::open({.directory = argc > 1 ? argv[1] : "concerts"});
+  auto runtime = cairn::runtime::open({.storage = cairn::lmdb{argc > 1 ? argv[1] : "concerts"}});
   if (!runtime) {
     std::cerr << runtime.error() << '\n';
     return 1;

@@ -6,6 +6,7 @@
 #include "terminal.hpp"
 #include "views.hpp"
 
+#include <cairn/reading_runtime.hpp>
 #include <cairn/runtime.hpp>
 
 #include <nlohmann/json.hpp>
@@ -26,15 +27,9 @@ status no_such_cart(const arguments& given) {
   return complain(status::refused, "there is no cart " + given.cart + " in " + given.data.string());
 }
 
-enum class journal_use { read, write };
-
-/// Opens the journal (to read: beside a process that may be writing it, such as an import), runs
-/// `work(runtime)` and closes the journal.
-template <class Work>
-status with_runtime(const arguments& given, journal_use use, Work work) {
-  const cairn::runtime_options options{.directory = given.data};
-  auto runtime = use == journal_use::write ? cairn::runtime::open(options)
-                                           : cairn::runtime::open_for_reading(options);
+/// Runs `work(runtime)` and closes the runtime.
+template <class Runtime, class Work>
+status within(cairn::result<Runtime> runtime, Work work) {
   if (!runtime)
     return complain(runtime.error());
   const auto ended = work(*runtime);
@@ -43,11 +38,26 @@ status with_runtime(const arguments& given, journal_use use, Work work) {
   return finish(ended);
 }
 
-/// The same with `work(carts)`.
+/// Runs `work(carts)` where nobody else writes.
 template <class Work>
-status with_carts(const arguments& given, journal_use use, Work work) {
-  return with_runtime(given, use, [&](cairn::runtime& runtime) {
+status change_carts(const arguments& given, Work work) {
+  auto opened = cairn::runtime::open({.storage = cairn::lmdb{given.data}});
+  return within(std::move(opened), [&](cairn::runtime& runtime) {
     const auto carts = runtime.host<shopping_cart>(cart_options);
+    return carts ? work(*carts) : complain(carts.error());
+  });
+}
+
+/// Opens the journal to read, beside a process that may be writing it, such as an import.
+cairn::result<cairn::reading_runtime> open_to_read(const arguments& given) {
+  return cairn::reading_runtime::open({.directory = given.data});
+}
+
+/// Runs `work(carts)` beside a process that may be writing.
+template <class Work>
+status read_carts(const arguments& given, Work work) {
+  return within(open_to_read(given), [&](cairn::reading_runtime& runtime) {
+    const auto carts = runtime.host<shopping_cart>();
     return carts ? work(*carts) : complain(carts.error());
   });
 }
@@ -55,7 +65,7 @@ status with_carts(const arguments& given, journal_use use, Work work) {
 /// Opens the tables of a view, lets them reach the journal's end, and runs `work(table_view)`.
 template <class View, class Work>
 status with_view(const arguments& given, Work work) {
-  return with_runtime(given, journal_use::read, [&](cairn::runtime& runtime) {
+  return within(open_to_read(given), [&](cairn::reading_runtime& runtime) {
     const auto view = runtime.project<View>();
     if (!view)
       return complain(view.error());
@@ -76,7 +86,7 @@ status send(const arguments& given, std::string_view what, Command command) {
   if (given.expect)
     options.expected = cairn::expected_version::exact(*given.expect);
 
-  return with_carts(given, journal_use::write, [&](const auto& carts) {
+  return change_carts(given, [&](const auto& carts) {
     const auto reply = carts.ask(given.cart, std::move(command), options).get();
     if (!reply && reply.error().code() == cairn::errc::version_conflict) {
       return complain(status::refused, "conflict: " + given.cart + " is at version "
@@ -209,7 +219,7 @@ status run_import(const arguments& given) {
   if (!file)
     return complain(status::bad_input, file.error().message());
 
-  return with_carts(given, journal_use::write, [&](const auto& carts) {
+  return change_carts(given, [&](const auto& carts) {
     progress_bar bar;
     import_options options{.unit_price_cents = given.price};
     options.on_problem = [&](std::uint64_t line, const std::string& reason) {
@@ -252,7 +262,7 @@ status run_checkout(const arguments& given) {
 }
 
 status run_show(const arguments& given) {
-  return with_carts(given, journal_use::read, [&](const auto& carts) {
+  return read_carts(given, [&](const auto& carts) {
     using seen = std::pair<cart_state, std::uint64_t>;
     auto now = carts
                    .query(given.cart,
@@ -286,7 +296,7 @@ status run_show(const arguments& given) {
 }
 
 status run_history(const arguments& given) {
-  return with_carts(given, journal_use::read, [&](const auto& carts) {
+  return read_carts(given, [&](const auto& carts) {
     const auto print_event = [&](const cairn::event_info& info,
                                  const shopping_cart::event& happened) {
       auto event = std::visit([](const auto& e) { return describe(e); }, happened);

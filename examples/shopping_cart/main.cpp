@@ -38,7 +38,10 @@ void add_number(CLI::App& to, const std::string& name, const std::string& unit, 
 /// What every command takes; also accepted in front of the command.
 void add_common(CLI::App& to, arguments& given) {
   to.add_option("--data", given.data, "Where the carts are kept; created if need be [./cart-data]")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->check([](const std::string& directory) {
+        return directory.empty() ? "the directory must have a name" : std::string{};
+      });
   to.add_flag("--json", given.json, "Print JSON");
 }
 

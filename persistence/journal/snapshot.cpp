@@ -7,6 +7,15 @@ namespace {
 
 constexpr std::size_t usual_snapshot_words = 256;
 
+/// A message whose fields are set where they are, without growing.
+class fixed_message final : public capnp::MessageBuilder {
+public:
+  explicit fixed_message(SegmentInit& whole) : MessageBuilder{kj::arrayPtr(&whole, 1)} {}
+  kj::ArrayPtr<capnp::word> allocateSegment(unsigned) override {
+    detail::assertion_failed("a field that exists needs no room", __FILE__, __LINE__);
+  }
+};
+
 } // namespace
 
 snapshot_draft snapshot_draft::encode(const stream_id& stream, stream_head at,
@@ -30,6 +39,16 @@ snapshot_draft snapshot_draft::encode(const stream_id& stream, stream_head at,
     fill(record.getState());
   });
   return draft;
+}
+
+void snapshot_draft::locate(function_ref<std::uint64_t(std::uint64_t version)> position_of) {
+  auto* const words = reinterpret_cast<capnp::word*>(message.data());
+  capnp::MessageBuilder::SegmentInit segment{kj::arrayPtr(words, message.size()), message.size()};
+  fixed_message in_place{segment};
+  for (auto command : in_place.getRoot<format::SnapshotRecord>().getRecentCommands()) {
+    if (command.getPosition() == 0)
+      command.setPosition(position_of(command.getVersion()));
+  }
 }
 
 } // namespace cairn

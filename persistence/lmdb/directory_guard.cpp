@@ -144,7 +144,7 @@ std::optional<std::string_view> file_system_objection(long magic, bool allow_fus
 
 result<directory_guard> directory_guard::enter(const directory_options& options) {
   if (options.directory.empty())
-    return error{errc::invalid_argument, "the journal's directory has no name"};
+    return error{errc::invalid_argument, "directory must not be empty"};
   bool was_there = true;
   if (options.create) {
     const auto made = make_directory(options.directory, S_IRWXU);

@@ -49,10 +49,15 @@ private:
   const caf_ask ask_;
 };
 
-error not_in_a_system() {
-  return {errc::invalid_argument,
-          "the runtime was not opened by cairn::open_in, or is open for reading: it has no actor "
-          "system of the application's"};
+/// Errors: `invalid_argument` if it is not one on the application's actor system, `shut_down`.
+result<std::shared_ptr<application_executor>> in_application(std::shared_ptr<executor> on) {
+  if (!on)
+    return error{errc::shut_down, "the runtime is closed"};
+  auto in_system = std::dynamic_pointer_cast<application_executor>(std::move(on));
+  if (!in_system)
+    return error{errc::invalid_argument, "the runtime was not opened by cairn::open_in: it has no "
+                                         "actor system of the application's"};
+  return in_system;
 }
 
 } // namespace
@@ -60,12 +65,10 @@ error not_in_a_system() {
 result<caf::actor> spawn_handle(aggregate_host& host, std::string_view id, caf_ask ask) {
   if (auto valid = stream_id::make(host.model().type_name, id); !valid)
     return std::move(valid).error();
-  auto* const hosted = dynamic_cast<type_host*>(&host);
-  auto* const on =
-      hosted ? dynamic_cast<application_executor*>(&hosted->owner().runs_on()) : nullptr;
+  const auto on = in_application(dynamic_cast<type_host&>(host).owner().runs_on());
   if (!on)
-    return not_in_a_system();
-  return on->proxies().spawn<aggregate_handle>(std::move(ask));
+    return on.error();
+  return (*on)->proxies().spawn<aggregate_handle>(std::move(ask));
 }
 
 } // namespace detail
@@ -123,9 +126,9 @@ bool from_string(std::string_view name, errc& code) noexcept {
 
 result<caf_subscription> subscribe_actor(runtime& of, const event_selection& selection,
                                          caf::actor to, const caf_delivery_options& options) {
-  auto* const on = dynamic_cast<detail::application_executor*>(runtime_access::executor_of(of));
+  const auto on = detail::in_application(runtime_access::executor_of(of));
   if (!on)
-    return detail::not_in_a_system();
+    return on.error();
   if (!to)
     return error{errc::invalid_argument, "events go to an actor, and there is none"};
   if (options.max_unacknowledged == 0)
@@ -134,7 +137,7 @@ result<caf_subscription> subscribe_actor(runtime& of, const event_selection& sel
   if (!feed)
     return std::move(feed).error();
   auto started = detail::caf_delivery::start(*std::move(feed), std::move(to),
-                                             options.max_unacknowledged, on->proxies());
+                                             options.max_unacknowledged, (*on)->proxies());
   if (!started)
     return std::move(started).error();
   return caf_subscription{*std::move(started)};

@@ -12,8 +12,10 @@ namespace cairn {
 struct runtime_access {
   /// Opens a runtime on this executor, or, if it is null, on one of its own.
   static result<runtime> open(runtime_options options, std::shared_ptr<detail::executor> on);
-  /// Null: it is open for reading.
-  static detail::executor* executor_of(runtime& opened) { return opened.core_->runs_on(); }
+  /// Null: it is closed.
+  static std::shared_ptr<detail::executor> executor_of(const runtime& opened) {
+    return opened.core().engine()->runs_on();
+  }
 };
 
 } // namespace cairn

@@ -1,11 +1,22 @@
+# shellcheck shell=bash disable=SC2154
 # What examples/run, tests/run and .ci/run share; sourced by bash, with `root` set to the checkout.
 #
-# Everything is written below build/: logs to build/log, the compiler cache to build/ccache,
-# temporary files to build/tmp. Commands run with their output in a log, which is shown only when
-# they fail.
+# Logs go to build/log, temporary files to build/tmp. Commands run with their output in a log, which
+# is shown only when they fail.
 
-export CCACHE_DIR=${CCACHE_DIR:-$root/build/ccache}
-export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros} # else it does without them
+# Clones share what they have compiled and linted: both caches lie in the user's cache directory, or
+# in CAIRN_CACHE_DIR. If that cannot be written, they lie in build/.
+user_cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
+cache_dir=${CAIRN_CACHE_DIR:-${user_cache:+$user_cache/cairn}}
+if [ -z "$cache_dir" ] || ! mkdir -p "$cache_dir" 2>/dev/null || [ ! -w "$cache_dir" ]; then
+  cache_dir=$root/build
+fi
+export CCACHE_DIR=${CCACHE_DIR:-$cache_dir/ccache}
+export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G} # all presets take about 1 GB
+# ccache takes paths below the checkout for relative ones and ignores the directory of the build;
+# otherwise each clone would compile for itself.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$root} CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR:-1}
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros} # else no precompiled headers
 log_dir=$root/build/log
 
 # Programs must not find a closed descriptor 0: the next file they open would become their standard
@@ -19,6 +30,25 @@ die() {
 
 now_ms() {
   printf '%s' $((${EPOCHREALTIME//[.,]/} / 1000))
+}
+
+# record_seconds TITLE MILLISECONDS: a line of what print_seconds prints. The outermost script
+# begins the record and prints it; the scripts that it calls add to it.
+if [ -z "${CAIRN_SECONDS_FILE-}" ]; then
+  export CAIRN_SECONDS_FILE=$log_dir/seconds
+  rm -f "$CAIRN_SECONDS_FILE"
+  prints_seconds=yes
+fi
+
+record_seconds() {
+  mkdir -p "$log_dir"
+  printf '%8d.%d  %s\n' $(($2 / 1000)) $(($2 % 1000 / 100)) "$1" >>"$CAIRN_SECONDS_FILE"
+}
+
+print_seconds() {
+  [ -n "${prints_seconds-}" ] && [ -s "$CAIRN_SECONDS_FILE" ] || return 0
+  printf 'Seconds by stage, %d in all:\n' "$SECONDS"
+  cat "$CAIRN_SECONDS_FILE"
 }
 
 # step TITLE LOG COMMAND...: runs COMMAND with its output in build/log/LOG.log and prints one line
@@ -36,6 +66,7 @@ step() {
   kill "$pulse" 2>/dev/null
   wait "$pulse" 2>/dev/null
   local ms=$(($(now_ms) - start))
+  record_seconds "$title" "$ms"
   [ -t 1 ] && printf '\r\033[K%s ...' "$title"
   if [ "$status" -eq 0 ]; then
     printf ' %d.%d s\n' $((ms / 1000)) $((ms % 1000 / 100))
@@ -117,10 +148,25 @@ parallel_jobs() {
   printf '%d' $((processors < by_memory ? processors : by_memory))
 }
 
+# ccache ends with an error if it cannot use its directory: then the build does without a cache.
+check_compiler_cache() {
+  local probe=$root/build/tmp/probe-$$
+  [ -z "${compiler_cache_checked-}" ] && command -v ccache >/dev/null || return 0
+  compiler_cache_checked=yes
+  mkdir -p "${probe%/*}"
+  : >"$probe.cpp"
+  if ! ccache c++ -c "$probe.cpp" -o "$probe.o" >/dev/null 2>&1; then
+    printf 'ccache cannot use %s: building without it.\n' "$CCACHE_DIR"
+    export CCACHE_DISABLE=1
+  fi
+  rm -f "$probe.cpp" "$probe.o"
+}
+
 # configure PRESET [CMAKE-ARGUMENT...]
 configure() {
   local preset=$1
   shift
+  check_compiler_cache
   step "Configuring $preset" "configure-$preset" \
     cmake -S "$root" --preset "$preset" -DCAIRN_PRECOMPILED_HEADERS=ON "$@"
 }
@@ -137,4 +183,23 @@ build() {
 build_preset() {
   step "Building $1" "build-$1" \
     env -C "$root" cmake --build --preset "$1" --parallel "$(parallel_jobs)"
+}
+
+sources() {
+  git -C "$root" -c safe.directory='*' ls-files -- "$@"
+}
+
+# Whether all C++ is formatted as .clang-format says.
+check_format() {
+  cd "$root" && sources '*.hpp' '*.cpp' | xargs -r clang-format-14 --dry-run -Werror
+}
+
+# check_lint [--all]: clang-tidy over the sources that changed, or include what changed, since they
+# were last found clean. The layers and programs are enough: their headers are checked with them.
+# Their headers that schemas generate are those of the preset dev, which must have been built.
+check_lint() {
+  local layers=('schemas/*.cpp' 'persistence/*.cpp' 'actors/*.cpp' 'src/*.cpp' 'examples/*.cpp')
+  cd "$root" && sources "${layers[@]}" |
+    xargs -r -x -n 10000 python3 -B src/scripts/lint.py --jobs "$(parallel_jobs)" "$@" \
+      build/dev "$cache_dir/lint"
 }

@@ -54,9 +54,7 @@ void client::wait_for_at_most(std::size_t count) {
 }
 
 cairn::runtime open_runtime(const std::filesystem::path& directory) {
-  cairn::runtime_options options;
-  options.directory = directory;
-  return need(cairn::runtime::open(std::move(options)), "opening a runtime");
+  return need(cairn::runtime::open({.storage = cairn::lmdb{directory}}), "opening a runtime");
 }
 
 std::string id_of(std::size_t index) {

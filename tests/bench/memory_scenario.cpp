@@ -45,11 +45,10 @@ report run_memory(session& at) {
                 .command_ids = with.command_ids}};
   load all{with};
   const scratch_directory home{at.directory, "journal"};
-  cairn::runtime_options options;
-  options.directory = home.path();
   // Heads of streams that were written lately are the journal's memory, not the aggregates'.
-  options.journal.flush_interval_events = 1024;
-  auto runtime = need(cairn::runtime::open(std::move(options)), "opening a runtime");
+  auto runtime = need(cairn::runtime::open({.storage = cairn::lmdb{.directory = home.path(),
+                                                                   .flush_interval_events = 1024}}),
+                      "opening a runtime");
   const auto counters =
       runtime.host<counter>({.idle_timeout = std::chrono::milliseconds::zero()}).value();
   warming.aim(counters);

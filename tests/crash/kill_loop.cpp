@@ -238,11 +238,9 @@ private:
   std::uint32_t first_cart() const { return highest_cart_ > 24 ? highest_cart_ - 24 : 0; }
 
   cairn::runtime open() {
-    cairn::runtime_options options;
-    options.directory = directory_;
-    options.journal.flush_interval_events = 1000;
-    options.journal.map_bytes = std::size_t{4} << 30;
-    auto opened = cairn::runtime::open(std::move(options));
+    auto opened = cairn::runtime::open({.storage = cairn::lmdb{.directory = directory_,
+                                                               .map_bytes = std::size_t{4} << 30,
+                                                               .flush_interval_events = 1000}});
     if (!opened)
       fail(opened.error());
     return *std::move(opened);

@@ -26,14 +26,15 @@ constexpr std::uint32_t commands_a_round = 4;
 constexpr std::size_t rounds_after_failure = 2;
 constexpr unsigned most_seconds = 120;
 
+cairn::lmdb journal_in(const std::filesystem::path& directory) {
+  return {.directory = directory,
+          .map_bytes = std::size_t{1} << 30,
+          .free_space_watermark_bytes = 0,
+          .flush_interval_events = 8}; // so that most commits flush some heads
+}
+
 cairn::runtime_options options_for(const std::filesystem::path& directory) {
-  cairn::runtime_options options;
-  options.directory = directory;
-  options.threads = 2;
-  options.journal.flush_interval_events = 8; // so that most commits flush some heads
-  options.journal.map_bytes = std::size_t{1} << 30;
-  options.journal.free_space_watermark_bytes = 0;
-  return options;
+  return {.storage = journal_in(directory), .threads = 2};
 }
 
 constexpr cairn::aggregate_options cart_options{.snapshot_every = 4};
@@ -152,14 +153,11 @@ void run_clients(const std::filesystem::path& directory, std::uint64_t rounds,
 }
 
 std::string contradiction_to(const testimony& told, const std::filesystem::path& directory) {
-  const auto options = options_for(directory);
   if (std::filesystem::exists(directory / "journal.mdb")) {
-    auto journal_options = options.journal;
-    journal_options.directory = directory;
-    if (const auto sound = cairn::verify_lmdb_journal(journal_options); !sound)
+    if (const auto sound = cairn::verify_lmdb_journal(journal_in(directory)); !sound)
       return text_of(sound.error());
   }
-  auto runtime = cairn::runtime::open(options);
+  auto runtime = cairn::runtime::open(options_for(directory));
   if (!runtime)
     return "it cannot be opened again: " + text_of(runtime.error());
   try {

@@ -114,12 +114,11 @@ int main(int argc, char** argv) {
   const auto seed = std::strtoull(argv[3], nullptr, 10);
   const auto first_cart = static_cast<std::uint32_t>(std::strtoul(argv[4], nullptr, 10));
 
-  cairn::runtime_options options;
-  options.directory = argv[1];
-  options.max_resident = 32;                    // aggregates come and go all the time
-  options.journal.flush_interval_events = 1000; // and so do heads
-  options.journal.map_bytes = std::size_t{4} << 30;
-  auto runtime = cairn::runtime::open(std::move(options));
+  // Aggregates come and go all the time, and so do heads.
+  auto runtime = cairn::runtime::open({.storage = cairn::lmdb{.directory = argv[1],
+                                                              .map_bytes = std::size_t{4} << 30,
+                                                              .flush_interval_events = 1000},
+                                       .max_resident = 32});
   if (!runtime) {
     std::cerr << "crash-writer: " << runtime.error() << '\n';
     return 4;

@@ -79,7 +79,7 @@ TEST_CASE("a month of a grocery outlet's baskets is imported as it was") {
                                                "--data", (files / "data").string()});
   CHECK(count.out == "9835\n");
 
-  auto runtime = cairn::runtime::open({.directory = files / "data"}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::lmdb{files / "data"}}).value();
   const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
   counts sold;
   std::uint64_t most = 0;

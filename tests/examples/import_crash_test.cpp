@@ -39,7 +39,7 @@ std::string random_baskets(std::mt19937_64& random) {
 
 /// The events of every cart, without when and where they were recorded.
 std::vector<std::string> carts_in(const std::filesystem::path& data) {
-  auto runtime = cairn::runtime::open({.directory = data}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::lmdb{data}}).value();
   const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
   std::vector<std::string> found;
   for (int i = 1; i <= baskets; ++i) {
@@ -151,7 +151,7 @@ TEST_CASE("a command whose process is killed at any moment and that is sent agai
       ++killed;
     ++acknowledged[which];
   }
-  auto runtime = cairn::runtime::open({.directory = files / "data"}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::lmdb{files / "data"}}).value();
   const auto all = runtime.host<shop::shopping_cart>(shop::cart_options).value();
   std::uint64_t sum = 0;
   for (int i = 0; i < carts; ++i) {

@@ -25,7 +25,7 @@ struct imported {
 /// Carts in memory, and files to import into them.
 class fixture {
 public:
-  explicit fixture(cairn::runtime_options options = {},
+  explicit fixture(cairn::runtime_options options = {.storage = cairn::in_memory{}},
                    cairn::aggregate_options carts = cart_options)
     : runtime_{cairn::runtime::open(std::move(options)).value()},
       carts_{runtime_.host<shopping_cart>(carts).value()} {}
@@ -107,7 +107,7 @@ TEST_CASE("an import goes on where an earlier one ended") {
 }
 
 TEST_CASE("a busy runtime slows the import and loses nothing") {
-  fixture shop{{.max_outstanding = 3}};
+  fixture shop{{.storage = cairn::in_memory{}, .max_outstanding = 3}};
   const auto [report, problems] = shop.import(many_baskets(300));
   CHECK(problems.empty());
   CHECK_FALSE(report.failure);

@@ -227,6 +227,18 @@ TEST_CASE("options are taken in front of the command, and before and after its a
   CHECK(json::parse(shown.out)["version"] == 2);
 }
 
+TEST_CASE("a data directory without a name is bad usage: nothing would be kept") {
+  const std::vector<std::string> ways[] = {{"add", "c", "tea", "--data", ""},
+                                           {"--data", "", "add", "c", "tea"},
+                                           {"show", "c", "--data="}};
+  for (const auto& arguments : ways) {
+    const auto ended = test::run(SHOPPING_CART, arguments);
+    CHECK(ended.status == 2);
+    CHECK(ended.out.empty());
+    CHECK(contains(ended.err, "--data"));
+  }
+}
+
 TEST_CASE("help is given for the program and for each command") {
   CHECK(contains(test::run(SHOPPING_CART, {"--help"}).out, "Exit status: 0 done"));
   for (const auto* command : {"import", "add", "remove", "checkout", "show", "history"}) {
@@ -238,7 +250,7 @@ TEST_CASE("help is given for the program and for each command") {
 
 TEST_CASE("a journal that another process has open ends with status 3") {
   const program shop;
-  auto runtime = cairn::runtime::open({.directory = shop.files / "data"}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::lmdb{shop.files / "data"}}).value();
   CHECK(contains(shop.run(3, {"add", "c", "tea"}).err, "locked"));
   CHECK(contains(shop.run(3, {"import", SAMPLE}).err, "locked"));
   CHECK(runtime.close());
@@ -247,7 +259,7 @@ TEST_CASE("a journal that another process has open ends with status 3") {
 
 TEST_CASE("a cart is shown as it is by then while another process has the journal open") {
   const program shop;
-  auto runtime = cairn::runtime::open({.directory = shop.files / "data"}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::lmdb{shop.files / "data"}}).value();
   const auto carts = runtime.host<shop::shopping_cart>(shop::cart_options).value();
   for (int version = 1; version <= 3; ++version) {
     const shop::add_item tea{.sku = "tea", .quantity = 1, .unit_price_cents = 5};

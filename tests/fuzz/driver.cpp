@@ -106,7 +106,9 @@ int main(int argc, char** argv) {
   std::filesystem::path write_to;
   CLI::App app{"Decodes whatever it is given."};
   app.add_option("corpus", corpus, "A folder of inputs");
-  app.add_option("--runs", runs, "How many mutations")->capture_default_str();
+  app.add_option("--runs", runs, "How many mutations")
+      ->envname("CAIRN_FUZZ_RUNS")
+      ->capture_default_str();
   app.add_option("--seed", seed, "Repeats a run");
   app.add_option("--write", write_to, "Write the encoder's seeds to this folder, and nothing else");
   CLI11_PARSE(app, argc, argv);

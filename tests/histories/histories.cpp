@@ -32,15 +32,13 @@ constexpr std::uint64_t most_calls_before_failure = 400; // of those that change
 
 /// Small limits, so that every path is taken often.
 cairn::runtime_options options_for(const std::filesystem::path& directory) {
-  cairn::runtime_options options;
-  options.directory = directory;
-  options.threads = 2;
-  options.max_resident = pages / 4;
-  options.journal.map_bytes = std::size_t{4} << 30;
-  options.journal.free_space_watermark_bytes = 0;
-  options.journal.max_commit_events = 24;
-  options.journal.flush_interval_events = 64;
-  return options;
+  return {.storage = cairn::lmdb{.directory = directory,
+                                 .map_bytes = std::size_t{4} << 30,
+                                 .free_space_watermark_bytes = 0,
+                                 .max_commit_events = 24,
+                                 .flush_interval_events = 64},
+          .threads = 2,
+          .max_resident = pages / 4};
 }
 
 constexpr cairn::aggregate_options page_options{.deduplication_window = window,

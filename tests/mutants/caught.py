@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Runs a suite that has a planted defect, and passes if the suite fails.
 
-Usage: caught.py RUNS PROGRAM ARGUMENT... A suite that hangs, or dies, has failed; one that skips
-itself has not. A suite whose threads are not the same twice may need several runs: it gets up to
-RUNS. Prints what caught the defect, and in which run.
+Usage: caught.py MUTATED RUNS PROGRAM ARGUMENT... MUTATED is what mutate.py wrote. A suite that
+hangs, or dies, has failed; one that skips itself has not. A suite whose threads are not the same
+twice may need several runs: it gets up to RUNS. Prints what caught the defect, and in which run.
 """
 
 import re
 import subprocess
 import sys
+
+from mutate import UNFIT
 
 MOST_SECONDS = 120
 SKIPPED = 77
@@ -26,15 +28,19 @@ def run(command):
 
 
 def main():
-    runs = int(sys.argv[1])
+    with open(sys.argv[1], encoding="utf-8") as mutated:
+        first = mutated.readline()
+    if first.startswith(UNFIT):
+        print(first)
+        return 1
+    runs = int(sys.argv[2])
     for number in range(1, runs + 1):
-        status, text = run(sys.argv[2:])
+        status, text = run(sys.argv[3:])
         if status not in (0, SKIPPED):
             break
     else:
         print(text[-2000:])
-        print(f"NOT CAUGHT in {runs} runs: the suite passes although the defect is there "
-              "(or no longer fits)")
+        print(f"NOT CAUGHT in {runs} runs: the suite passes although the defect is there")
         return 1
     by = re.findall(r"^TEST CASE:  (.*)$|^ *(?:FAILED: |cut before )(.*)$", text, re.MULTILINE)
     names = list(dict.fromkeys("".join(found) for found in by))

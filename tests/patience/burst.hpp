@@ -22,13 +22,16 @@ inline std::string pile_id(std::size_t number) {
 }
 
 inline cairn::runtime_options small_runtime(const std::filesystem::path& directory) {
-  cairn::runtime_options options;
-  options.directory = directory;
-  options.threads = 2;
-  options.journal.map_bytes = std::size_t{16} << 30;
-  options.journal.free_space_watermark_bytes = 0;
-  options.journal.flush_interval_events = 4096;
-  return options;
+  return {.storage = cairn::lmdb{.directory = directory,
+                                 .map_bytes = std::size_t{16} << 30,
+                                 .free_space_watermark_bytes = 0,
+                                 .flush_interval_events = 4096},
+          .threads = 2};
+}
+
+/// The options of the journal of a `small_runtime`.
+inline cairn::lmdb& journal_of(cairn::runtime_options& options) {
+  return *options.storage.get_if<cairn::lmdb>();
 }
 
 /// Counts what became of requests that nobody waits for one by one. Must live until all of them

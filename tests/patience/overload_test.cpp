@@ -60,7 +60,7 @@ TEST_CASE("ten times as much as the disk takes is refused, counted, and needs no
   auto options = small_runtime(place / "data");
   options.max_outstanding = 2048;
   options.max_outstanding_bytes = mib;
-  options.journal.max_commit_events = commit_events;
+  journal_of(options).max_commit_events = commit_events;
   auto runtime = cairn::runtime::open(options).value();
   burst all{runtime.host<pile>({.snapshot_every = 0}).value()};
   for (std::size_t i = 0; i < piles; ++i)
@@ -165,7 +165,7 @@ TEST_CASE("many more aggregates than may be in memory, activated at once, take t
   check_memory("many aggregates", heap,
                (options.max_resident + options.max_resident / 4) * 4 * kib
                    + options.max_outstanding * 2 * kib
-                   + 2 * options.journal.flush_interval_events * 512 + piles * 16 + 4 * mib);
+                   + 2 * journal_of(options).flush_interval_events * 512 + piles * 16 + 4 * mib);
   CHECK(runtime.close());
 }
 

@@ -46,8 +46,8 @@ growth file_growth(std::uint64_t commands,
   const test::temporary_directory place{test::memory_directory()};
   const auto size = [&] { return std::filesystem::file_size(place / "data" / "journal.mdb"); };
   auto options = small_runtime(place / "data");
-  options.journal.max_commit_events = 64; // many commits
-  options.journal.flush_interval_events = 512;
+  journal_of(options).max_commit_events = 64; // many commits
+  journal_of(options).flush_interval_events = 512;
   auto runtime = cairn::runtime::open(options).value();
   const auto piles = runtime.host<pile>({.snapshot_every = 20}).value();
   growth seen{};
@@ -95,7 +95,7 @@ TEST_CASE("a stuck projection holds up who waits for it, up to a bound, and nobo
   CHECK(sheet.status().lag_events + 1 >= test::scaled(10'000, 300'000));
   check_memory("a stuck projection", heap,
                options.max_outstanding * 2 * kib + 500 * 4 * kib
-                   + 2 * options.journal.flush_interval_events * 512 + 4 * mib);
+                   + 2 * journal_of(options).flush_interval_events * 512 + 4 * mib);
   handler.open();
   waiting.wait_for_all();
   std::cout << "  " << waiting.accepted() << " waited and were answered, " << waiting.overloaded()

@@ -37,6 +37,19 @@ cairn::simulation_report simulate_accounts(std::uint64_t seed, std::uint64_t run
       {.seed = seed, .runs = runs, .threads = threads}, accounts());
 }
 
+/// A simulation in which nothing goes wrong proves nothing.
+void check_that_all_went_wrong(const cairn::simulation_report& report) {
+  CHECK(report.crashes > 0);
+  CHECK(report.lost_commits > 0);
+  CHECK(report.restarts > 0);
+  CHECK(report.failed_commits > 0);
+  CHECK(report.unknown_commits > 0);
+  CHECK(report.damaged_snapshots > 0);
+  CHECK(report.repetitions > 0);
+  CHECK(report.passivations > 0);
+  CHECK(report.rehydrations > 0);
+}
+
 /// What a program prints.
 std::string output_of(const std::string& command) {
   struct closer {
@@ -73,12 +86,14 @@ TEST_CASE("whatever the store does, accounts keep every promise") {
   const auto report = cairn::simulate<account, holdings, movements>(many_runs(), accounts());
   std::cout << "accounts: " << report << '\n';
   CHECK(report.passed());
+  check_that_all_went_wrong(report);
 }
 
 TEST_CASE("whatever the store does, keys belong to one member") {
   const auto report = cairn::simulate<member>(many_runs(), {.command = next_member_command});
   std::cout << "members: " << report << '\n';
   CHECK(report.passed());
+  check_that_all_went_wrong(report);
 }
 
 TEST_CASE("whatever the store does, aggregates of two types and what follows both stay whole") {
@@ -86,6 +101,7 @@ TEST_CASE("whatever the store does, aggregates of two types and what follows bot
       many_runs(), {accounts(), {.command = next_member_command}});
   std::cout << "both: " << report << '\n';
   CHECK(report.passed());
+  check_that_all_went_wrong(report);
   CHECK(report.poison_events > 0);
   CHECK(report.decisions > 0);
   CHECK(report.pauses > 0);

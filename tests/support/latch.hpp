@@ -35,4 +35,15 @@ private:
   int waiting_ = 0;
 };
 
+/// Opens a latch in the end, also if the test ends early: closing a runtime would wait for ever for
+/// who waits at the latch. So it is declared after the runtime.
+struct open_at_end {
+  explicit open_at_end(latch& of) : opened{of} {}
+  ~open_at_end() { opened.open(); }
+  open_at_end(const open_at_end&) = delete;
+  open_at_end& operator=(const open_at_end&) = delete;
+
+  latch& opened;
+};
+
 } // namespace test

@@ -38,7 +38,8 @@ ROOMS = {
     "actors/scheduling": ["persistence/support"],
     "actors/models": [],
     "actors/consumers": ["persistence/support"],
-    "actors/subscriptions": ["actors/consumers", "actors/models", "persistence/support"],
+    "actors/subscriptions": [
+        "actors/consumers", "actors/models", "persistence/tables", "persistence/support"],
     "actors/aggregates": ["actors/scheduling", "actors/models", "persistence/support"],
     "actors/projections": [
         "actors/aggregates", "actors/consumers", "persistence/tables", "persistence/support"],

@@ -66,12 +66,12 @@ public:
   /// Set by the journal before it hands the operation back.
   ///
   /// Errors, with nothing written: `version_conflict` (carries the actual version), `aborted`
-  /// (`orphaned`), `storage_full`, `io_failed`, `journal_stopped`, `corrupt_record` (the stream's
-  /// head is damaged); and, from within `submit`, `invalid_argument` (a record larger than the
-  /// journal takes), `overloaded` (the journal's own queue is full), `shut_down`, `already_open`
-  /// (in a child made by fork).
-  /// `not_owner`: another process has taken the journal over. This one never writes again, and what
-  /// it keeps in memory of streams may be out of date.
+  /// (`orphaned`), `storage_full`, `not_owner`, `io_failed`, `journal_stopped`, `corrupt_record`
+  /// (the stream's head is damaged); and, from within `submit`, `invalid_argument` (a record larger
+  /// than the journal takes), `overloaded` (the journal's own queue is full), `shut_down`,
+  /// `already_open` (in a child made by fork).
+  /// `not_owner`: this journal never writes again unless it is opened again, and what it keeps in
+  /// memory of streams may be out of date.
   /// `key_held`: see `refused_reservation`. `corrupt_journal`: the row of a key that was to be
   /// reserved or released is damaged.
   /// `outcome_unknown`: the commit failed; the events may or may not be durable. Where that leaves

@@ -34,6 +34,10 @@ struct snapshot_draft {
   static snapshot_draft encode(const stream_id& stream, stream_head at, std::uint64_t fingerprint,
                                std::span<const recent_command> recent,
                                function_ref<void(capnp::AnyPointer::Builder)> fill);
+
+  /// Sets the positions of those recent commands that were encoded with position 0, because their
+  /// events were in flight.
+  void locate(function_ref<std::uint64_t(std::uint64_t version)> position_of);
 };
 
 /// A kept state, in place; valid only during the visitor's call.

@@ -1,5 +1,7 @@
+#include "aggregates/commit_listener.hpp"
 #include "engine_fixture.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -184,6 +186,43 @@ TEST_CASE_FIXTURE(engine_fixture,
   const auto last = settled(later).value();
   CHECK(last.version() == 2);
   CHECK(last.position() == 3);
+}
+
+namespace {
+
+/// Writes down what a projection before the reply is told.
+struct recorder final : cairn::detail::commit_listener {
+  explicit recorder(test_engine& of) : engine{of} { engine.tell(this); }
+  ~recorder() override { engine.tell(nullptr); }
+  void before_replies(std::uint64_t position) override { positions.push_back(position); }
+
+  test_engine& engine;
+  std::vector<std::uint64_t> positions;
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(engine_fixture, "events are told of before the reply, once they may be durable") {
+  auto accounts = engine.host<account>();
+  recorder told{engine};
+  journal.hold();
+  const auto positions_at_reply = [&](bool fails) {
+    std::vector<std::uint64_t> at_reply;
+    accounts.ask("a", put(1)).then([&](cairn::result<cairn::reply>&& outcome) {
+      CHECK(outcome.has_value() == !fails);
+      at_reply = told.positions;
+    });
+    engine.run();
+    // Written all the same: a repetition is answered from the event without another commit.
+    if (fails)
+      journal.fail_one({errc::outcome_unknown, "the power went"}, true);
+    else
+      journal.release_one();
+    engine.run();
+    return at_reply;
+  };
+  CHECK(positions_at_reply(false) == std::vector<std::uint64_t>{1});
+  CHECK(positions_at_reply(true) == std::vector<std::uint64_t>{1, 2});
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "a command with several events is one atomic append") {

@@ -27,7 +27,7 @@ engine_figures figures_of(cairn::detail::engine& engine) {
           .outstanding_bytes = engine.admitted().bytes(),
           .resident = counts.resident.load(),
           .resident_bytes = counts.resident_bytes.load(),
-          .waiting_rehydrations = engine.gate().waiting(),
+          .waiting_rehydrations = engine.loads().waiting(),
           .rehydrations = counts.rehydrations.load(),
           .passivations = counts.passivations.load(),
           .overloaded = counts.overloaded.load() + engine.admitted().refused(),
@@ -57,6 +57,10 @@ test_engine::test_engine(cairn::journal& events, const engine_setup& setup)
 
 test_engine::~test_engine() {
   close();
+}
+
+void test_engine::tell(cairn::detail::commit_listener* listener) {
+  parts_->engine().tell(listener);
 }
 
 cairn::result<std::shared_ptr<cairn::detail::aggregate_host>>
@@ -102,9 +106,9 @@ void test_engine::close() {
 }
 
 struct threaded_engine::parts {
-  parts(cairn::journal& events, cairn::detail::engine_options options)
+  parts(cairn::journal& events, cairn::detail::engine_options options, std::size_t threads)
     : core{events,
-           {.runs_on = cairn::detail::thread_executor::start(4).value(),
+           {.runs_on = cairn::detail::thread_executor::start(threads).value(),
             .engine = std::move(options)}} {}
 
   cairn::detail::runtime_core core;
@@ -114,7 +118,7 @@ threaded_engine::threaded_engine(cairn::journal& events, const engine_setup& set
                                  std::chrono::milliseconds passivation_interval) {
   auto options = options_of(setup);
   options.passivation_interval = passivation_interval;
-  parts_ = std::make_unique<parts>(events, std::move(options));
+  parts_ = std::make_unique<parts>(events, std::move(options), setup.executor_threads);
 }
 
 threaded_engine::~threaded_engine() = default;

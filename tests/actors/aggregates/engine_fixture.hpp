@@ -14,6 +14,10 @@
 #include <string>
 #include <utility>
 
+namespace cairn::detail {
+class commit_listener;
+}
+
 namespace test {
 
 using namespace std::chrono_literals;
@@ -26,6 +30,7 @@ struct engine_setup {
   std::size_t max_resident_bytes = std::size_t{1} << 30;
   std::size_t max_concurrent_rehydrations = 1;
   std::size_t max_event_bytes = cairn::default_max_event_bytes;
+  std::size_t executor_threads = 4; ///< Of a `threaded_engine`.
 };
 
 /// What an engine counts.
@@ -78,6 +83,9 @@ public:
   void passivate_idle() { pass(11min); }
 
   engine_figures figures() const;
+
+  /// From now on `listener` hears of durable events; nullptr: nobody does.
+  void tell(cairn::detail::commit_listener* listener);
 
   /// Closes the engine, once.
   void close();

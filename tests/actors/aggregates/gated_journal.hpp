@@ -4,6 +4,7 @@
 
 #include <cairn/memory_journal.hpp>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -14,6 +15,9 @@ namespace test {
 class gated_journal final : public forwarding_journal {
 public:
   gated_journal() : forwarding_journal{cairn::make_memory_journal()} {}
+
+  /// Called at the beginning of each replay of a stream.
+  std::function<void(const cairn::stream_id&)> on_replay;
 
   void shut() {
     const std::lock_guard lock{mutex_};
@@ -42,6 +46,14 @@ public:
       }
     }
     inner().submit(std::move(operation));
+  }
+
+  cairn::result<std::uint64_t> replay(const cairn::stream_id& stream, std::uint64_t from_version,
+                                      std::uint64_t to_version,
+                                      cairn::event_visitor visitor) const override {
+    if (on_replay)
+      on_replay(stream);
+    return forwarding_journal::replay(stream, from_version, to_version, visitor);
   }
 
 private:

@@ -28,7 +28,6 @@ namespace {
 
 struct numbered final : request {
   explicit numbered(std::uint64_t its_number) : request{0}, number{its_number} {}
-  bool only_reads() const noexcept override { return true; }
   effect execute(execution&) noexcept override { return effect::none; }
   void deliver(cairn::stream_head) noexcept override {}
   void deliver_repeated(cairn::stream_head) noexcept override {}
@@ -254,7 +253,7 @@ private:
     require(!flight_.must_rebuild(), "the state can be trusted once it is rebuilt");
   }
 
-  in_flight flight_;
+  in_flight flight_{8};
   list log_;
   list state_;
   std::deque<append> queued_;   // the journal has them
@@ -362,7 +361,7 @@ TEST_CASE("how an append ends depends on its outcome and on what has failed befo
   };
   for (const auto& each : table) {
     CAPTURE(each.promise);
-    in_flight flight;
+    in_flight flight{8};
     const auto first = flight.begin();
     const auto second = flight.begin();
     (void)flight.judge(first, true, outcome_of(each.before));
@@ -377,7 +376,7 @@ TEST_CASE("how an append ends depends on its outcome and on what has failed befo
 }
 
 TEST_CASE("a state that evolve has spoilt is rebuilt, though no append has failed") {
-  in_flight flight;
+  in_flight flight{8};
   flight.poison();
   CHECK(flight.must_rebuild());
   CHECK(!flight.failing());
@@ -385,4 +384,37 @@ TEST_CASE("a state that evolve has spoilt is rebuilt, though no append has faile
   flight.reset({3, 7});
   CHECK(!flight.must_rebuild());
   CHECK(flight.durable_head() == cairn::stream_head{3, 7});
+}
+
+TEST_CASE("where events have landed is known as long as the window may ask") {
+  constexpr std::size_t remembered = 4;
+  in_flight flight{remembered};
+  flight.reset({2, 10});
+  CHECK(flight.position_of(2) == 10);
+  CHECK(flight.position_of(3) == 0);
+  flight.set_durable_head({11, 3, 2}, true); // right behind
+  flight.set_durable_head({20, 5, 1}, true);
+  flight.set_durable_head({30, 6, 1}, false);
+  flight.set_durable_head({40, 7, 3}, true);
+  CHECK(flight.position_of(3) == 11);
+  CHECK(flight.position_of(4) == 12);
+  CHECK(flight.position_of(5) == 20);
+  CHECK(flight.position_of(6) == 0); // of no remembered command
+  CHECK(flight.position_of(9) == 42);
+  for (std::uint64_t version = 10; version < 100; ++version) {
+    flight.set_durable_head({version * 10, version, 1}, true);
+    for (auto asked = version + 1 - remembered; asked > 9 && asked <= version; ++asked)
+      CHECK(flight.position_of(asked) == asked * 10);
+  }
+
+  deduplication_window window{remembered};
+  for (std::uint64_t version = 96; version < 100; ++version)
+    window.remember({1, version}, version, version == 96 ? 960 : 0);
+  (void)flight.begin();
+  flight.locate(window);
+  CHECK(window.find({1, 99})->position == 0); // not while something is in flight
+  CHECK(!flight.end());
+  flight.locate(window);
+  for (std::uint64_t version = 96; version < 100; ++version)
+    CHECK(window.find({1, version})->position == version * 10);
 }

@@ -24,7 +24,6 @@ namespace {
 /// A request that does nothing but know its number.
 struct numbered final : request {
   explicit numbered(int its_number) : request{0}, number{its_number} {}
-  bool only_reads() const noexcept override { return true; }
   effect execute(execution&) noexcept override { return effect::none; }
   void deliver(cairn::stream_head) noexcept override {}
   void deliver_repeated(cairn::stream_head) noexcept override {}
@@ -117,7 +116,7 @@ TEST_CASE(
 TEST_CASE("an activation that has left gives a message back to its sender") {
   const auto stepped = std::make_shared<stepped_executor>();
   scripted_journal journal;
-  const auto engine = cairn::detail::engine::start(*stepped, journal, {}, {});
+  const auto engine = cairn::detail::engine::start(stepped, journal, {}, {});
   stepped->run();
   type_host host{engine, std::make_unique<typed_model<account>>(cairn::aggregate_options{})};
   {

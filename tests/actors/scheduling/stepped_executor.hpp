@@ -22,6 +22,7 @@ public:
   /// From now on everything runs within the call that wakes it: for calls that block until it has.
   void run_when_woken() { runs_when_woken_ = true; }
 
+  bool is_one_thread() const noexcept override { return true; }
   // Several, so that the others run on if a turn runs the rest from within.
   std::size_t workers() const override { return 4; }
   void schedule(std::function<bool()> work) override;

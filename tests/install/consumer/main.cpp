@@ -24,7 +24,7 @@ struct counter {
 
 // Adds, and returns the total that the counter then has; -1 and a message if that fails.
 std::int64_t add_and_read(const char* directory, std::int64_t amount) {
-  auto runtime = cairn::runtime::open({.directory = directory});
+  auto runtime = cairn::runtime::open({.storage = cairn::lmdb{directory}});
   if (!runtime) {
     std::cerr << runtime.error().message() << '\n';
     return -1;

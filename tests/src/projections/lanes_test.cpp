@@ -126,10 +126,10 @@ void take_in_all(const cairn::projection<P>& projection, std::uint64_t last) {
 
 /// Folds what was there before, and what comes, by one thread and by several; both come to the same
 /// rows. Returns how it went with several.
-cairn::projection_status compare(std::uint64_t seed, const std::filesystem::path& directory,
-                                 std::uint64_t percent, const std::vector<std::string>& notes) {
+cairn::projection_status compare(std::uint64_t seed, cairn::storage where, std::uint64_t percent,
+                                 const std::vector<std::string>& notes) {
   std::mt19937_64 random{seed};
-  auto runtime = open_runtime(directory);
+  auto runtime = open_runtime(std::move(where));
   const auto accounts = runtime.host<account>().value();
   wish(accounts, random, 1500, percent, notes);
   const auto one = runtime.project<wishes<0>>(by_threads(1)).value();
@@ -153,7 +153,8 @@ TEST_CASE("rows that streams do not share are folded by several threads, and are
   MESSAGE("CAIRN_TEST_SEED=" << seed);
   for (const bool on_disk : {false, true}) {
     const temporary_directory directory;
-    const auto where = on_disk ? directory / "data" : std::filesystem::path{};
+    const auto where =
+        on_disk ? cairn::storage{cairn::lmdb{directory / "data"}} : cairn::in_memory{};
     const auto status = compare(seed, where, 30, {"erase", "scan own"});
     CHECK(status.events_in_lanes >= 1500);
     CHECK(status.rounds_again == 0);
@@ -176,7 +177,7 @@ TEST_CASE("rows that streams share, and scans over them, are those of one thread
        {way{1, notes}, way{20, notes}, way{100, notes}, way{10, readers}}) {
     CAPTURE(percent);
     const temporary_directory directory;
-    const auto status = compare(seed + percent, directory / "data", percent, wishes);
+    const auto status = compare(seed + percent, cairn::lmdb{directory / "data"}, percent, wishes);
     in_lanes += status.events_in_lanes;
     CHECK(status.rounds_again > 0);
     CHECK(status.rounds_again < 20); // it is not tried each time
@@ -188,7 +189,7 @@ TEST_CASE("events that cannot be applied stop several threads where they stop on
   const auto seed = fresh_seed();
   MESSAGE("CAIRN_TEST_SEED=" << seed);
   const temporary_directory directory;
-  const auto status = compare(seed, directory / "data", 1, {"poison"});
+  const auto status = compare(seed, cairn::lmdb{directory / "data"}, 1, {"poison"});
   CHECK(status.rounds_again > 0);
   REQUIRE(status.last_error);
   CHECK(status.last_error->code() == errc::handler_failed);
@@ -198,7 +199,7 @@ TEST_CASE("handlers of different streams run at the same time") {
   std::mutex mutex;
   std::condition_variable changed;
   std::set<std::thread::id> threads;
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   std::mt19937_64 random{1};
   wish(runtime.host<account>().value(), random, 500, 0, {});
   const handler_hook meet{[&](const cairn::event_info&) { // waits for another thread, for ever
@@ -213,7 +214,7 @@ TEST_CASE("handlers of different streams run at the same time") {
 }
 
 TEST_CASE("a runtime is closed while several threads fold") {
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   std::mt19937_64 random{1};
   wish(runtime.host<account>().value(), random, 1000, 0, {});
   latch entered;
@@ -229,7 +230,7 @@ TEST_CASE("a runtime is closed while several threads fold") {
 }
 
 TEST_CASE("a number of threads that cannot be is refused") {
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   const auto refused = [&](cairn::projection_options options) {
     const auto made = runtime.project<wishes<1>>(options);
     REQUIRE_FALSE(made);

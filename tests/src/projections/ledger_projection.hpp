@@ -188,10 +188,14 @@ inline cairn::projection_options small_batches(cairn::projection_mode mode) {
   return options;
 }
 
-inline cairn::runtime open_runtime(const std::filesystem::path& directory) {
-  auto opened = cairn::runtime::open({.directory = directory});
+inline cairn::runtime open_runtime(cairn::storage where = cairn::in_memory{}) {
+  auto opened = cairn::runtime::open({.storage = std::move(where)});
   REQUIRE(opened);
   return *std::move(opened);
+}
+
+inline cairn::runtime open_runtime(const std::filesystem::path& directory) {
+  return open_runtime(cairn::lmdb{directory});
 }
 
 } // namespace test

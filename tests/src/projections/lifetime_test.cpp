@@ -32,7 +32,7 @@ struct running_sheet {
 };
 
 running_sheet ten_events_in(projection_mode mode) {
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   auto accounts = runtime.host<account>().value();
   auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
   put_some(accounts, 10);
@@ -71,7 +71,7 @@ std::uint64_t checkpoint_in_copy_of(const std::filesystem::path& tables) {
 TEST_CASE("a projection's handle that outlives its runtime says that it is closed") {
   std::optional<cairn::projection<ledger<0>>> sheet;
   {
-    auto runtime = open_runtime({});
+    auto runtime = open_runtime();
     sheet = runtime.project<ledger<0>>().value();
     put_some(runtime.host<account>().value(), 3);
     REQUIRE(sheet->wait_for(3));
@@ -89,7 +89,7 @@ TEST_CASE("a projection's handle that outlives its runtime says that it is close
 TEST_CASE("closing in the middle of a batch stays closed for who waits and who comes later") {
   latch handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   const auto sheet = runtime.project<ledger<0>>().value();
   handlers.shut();
   REQUIRE(runtime.host<account>().value().ask("a", put(1)).get());
@@ -105,7 +105,7 @@ TEST_CASE("closing in the middle of a batch stays closed for who waits and who c
 TEST_CASE("a runtime closes while projections in it are rebuilt and change places") {
   for (int round = 0; round < 40; ++round) {
     const auto mode = both_modes[round % 2];
-    auto runtime = open_runtime({});
+    auto runtime = open_runtime();
     const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
     put_some(accounts, 1 + round);
@@ -130,7 +130,7 @@ TEST_CASE("a runtime closes while projections in it are rebuilt and change place
 }
 
 TEST_CASE("closing does not wait for the first build of a projection in replies") {
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   put_some(runtime.host<account>().value(), 5);
   std::atomic<bool> tried = false;
   const handler_hook fail{[&](const cairn::event_info&) {
@@ -151,7 +151,7 @@ TEST_CASE("closing does not wait for the first build of a projection in replies"
 TEST_CASE("replies that wait for a stuck projection have a bound, and so has who asks for more") {
   latch handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>({.max_waiting = 3}).value();
   handlers.shut();
@@ -172,7 +172,7 @@ TEST_CASE("replies that wait for a stuck projection have a bound, and so has who
 
 TEST_CASE("built tables take their place although events come during every batch") {
   for (const auto mode : both_modes) {
-    auto runtime = open_runtime({});
+    auto runtime = open_runtime();
     const auto accounts = runtime.host<account>().value();
     auto options = small_batches(mode);
     options.max_batch_events = 1'000'000;
@@ -237,7 +237,7 @@ TEST_CASE("a pause while tables are built goes over to those that take their pla
 }
 
 TEST_CASE("a projection that follows again has the rows of replies that left in the meantime") {
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>(small_batches(projection_mode::inlined)).value();
   sheet.pause();

@@ -69,7 +69,7 @@ TEST_CASE("an event that fails once and then does not is applied once") {
       if (failures-- > 0)
         throw std::runtime_error{"not now"};
     }};
-    auto runtime = open_runtime({});
+    auto runtime = open_runtime();
     const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
     REQUIRE(runtime.host<account>().value().ask("a", put(1)).get());
     REQUIRE(sheet.wait_for(1));
@@ -139,7 +139,7 @@ TEST_CASE("retry, park and skip are decisions that stay on record") {
 
 TEST_CASE("a paused projection takes nothing in until it is resumed") {
   for (const auto mode : both_modes) {
-    auto runtime = open_runtime({});
+    auto runtime = open_runtime();
     const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
     REQUIRE(accounts.ask("a", put(1)).get());
@@ -212,7 +212,7 @@ TEST_CASE("tables are rebuilt beside those that serve and stay up to date, then 
     for (const auto mode : both_modes) {
       const temporary_directory directory;
       faulty_handlers handlers;
-      auto runtime = open_runtime(on_disk ? directory / "data" : std::filesystem::path{});
+      auto runtime = on_disk ? open_runtime(directory / "data") : open_runtime();
       const auto accounts = runtime.host<account>().value();
       std::vector<std::chrono::milliseconds> pauses;
       handlers.fails_at = 5;
@@ -247,7 +247,7 @@ TEST_CASE("what is parked while tables are rebuilt stays parked when those take 
     for (const auto mode : both_modes) {
       const temporary_directory directory;
       faulty_handlers handlers;
-      auto runtime = open_runtime(on_disk ? directory / "data" : std::filesystem::path{});
+      auto runtime = on_disk ? open_runtime(directory / "data") : open_runtime();
       const auto accounts = runtime.host<account>().value();
       std::vector<std::chrono::milliseconds> pauses;
       const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
@@ -275,7 +275,7 @@ TEST_CASE("what is skipped is the event of the tables being built where those ha
   for (const auto mode : both_modes) {
     std::vector<std::chrono::milliseconds> pauses;
     faulty_handlers handlers;
-    auto runtime = open_runtime({});
+    auto runtime = open_runtime();
     const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
     for (const auto* id : {"a", "b", "c", "d"})
@@ -302,7 +302,7 @@ TEST_CASE("what is skipped is the event of the tables being built where those ha
 }
 
 TEST_CASE("status tells the lag in events and in time, and the rate") {
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>().value();
   for (int i = 0; i < 100; ++i)

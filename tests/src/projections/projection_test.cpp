@@ -37,7 +37,7 @@ TEST_CASE("the tables are the fold of the journal: of what was there before, and
   for (const bool on_disk : {false, true}) {
     CAPTURE(on_disk);
     const temporary_directory directory;
-    auto runtime = open_runtime(on_disk ? directory / "data" : std::filesystem::path{});
+    auto runtime = on_disk ? open_runtime(directory / "data") : open_runtime();
     const auto accounts = runtime.host<account>().value();
     move_money(accounts, seed, 30);
     const auto behind = runtime.project<ledger<0>>(small_batches(projection_mode::async)).value();
@@ -112,7 +112,7 @@ TEST_CASE(
 }
 
 TEST_CASE("events of types that it does not name are passed over") {
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>().value();
   REQUIRE(accounts.ask("a", put(5)).get());
@@ -122,7 +122,7 @@ TEST_CASE("events of types that it does not name are passed over") {
 }
 
 TEST_CASE("asking for a projection again gives the same one") {
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   const auto accounts = runtime.host<account>().value();
   const auto one = runtime.project<ledger<0>>().value();
   const auto two = runtime.project<ledger<0>>().value();

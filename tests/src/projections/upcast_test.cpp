@@ -56,7 +56,7 @@ TEST_CASE("a projection that names the aggregate sees older events as their upca
   std::filesystem::permissions(data, perms::owner_all);
   std::filesystem::copy_file(CAIRN_GOLDEN_LEDGER, data / "journal.mdb");
   std::filesystem::permissions(data / "journal.mdb", perms::owner_read | perms::owner_write);
-  auto runtime = cairn::runtime::open({.directory = data}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::lmdb{data}}).value();
   const auto today = runtime.project<lines_of_today>().value();
   const auto as_written = runtime.project<lines<false>>().value();
   const auto ledgers = runtime.host<ledger>().value();
@@ -71,7 +71,7 @@ TEST_CASE("a projection that names the aggregate sees older events as their upca
 }
 
 TEST_CASE("the journal knows the schemas of the rows, too") {
-  auto runtime = cairn::runtime::open({}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
   (void)runtime.project<lines<false>>().value();
   std::vector<std::string> owners;
   CHECK(runtime.journal().visit_schemas([&](const cairn::schema_generation& generation) {

@@ -54,7 +54,7 @@ TEST_CASE("whoever got the reply sees the row, under load") {
 }
 
 TEST_CASE("a reply waits for all projections that it names") {
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   const auto accounts = runtime.host<account>().value();
   const auto one = runtime.project<ledger<0>>().value();
   const auto two = runtime.project<ledger<2>>().value();
@@ -72,10 +72,11 @@ TEST_CASE("a reply waits for all projections that it names") {
 TEST_CASE("waiting ends at its deadline, and a command's reply then says that it was accepted") {
   latch handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>().value();
   handlers.shut();
+  const open_at_end otherwise_closing_hangs{handlers};
   const auto ask = [&](std::chrono::milliseconds time) {
     return accounts.ask("a", put(1), {.deadline = from_now(time), .visible_in = {sheet}}).get();
   };
@@ -95,7 +96,7 @@ TEST_CASE("waiting ends at its deadline, and a command's reply then says that it
 TEST_CASE("who waits when the runtime closes is told") {
   latch handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
-  auto runtime = open_runtime({});
+  auto runtime = open_runtime();
   const auto accounts = runtime.host<account>().value();
   const auto sheet = runtime.project<ledger<0>>().value();
   handlers.shut();

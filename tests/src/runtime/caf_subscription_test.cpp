@@ -52,7 +52,7 @@ caf::behavior slow_follower(caf::event_based_actor* self, std::shared_ptr<notes>
 }
 
 struct delivery_fixture : application {
-  cairn::runtime runtime = cairn::open_in(system, {}).value();
+  cairn::runtime runtime = cairn::open_in(system, {.storage = cairn::in_memory{}}).value();
   cairn::aggregates<account> accounts = runtime.host<account>().value();
 
   void deposit_times(std::size_t count) {
@@ -133,7 +133,7 @@ TEST_CASE("closing a runtime ends the subscription of an actor that acknowledges
   const auto before = with.system.registry().running();
   const auto into = std::make_shared<notes>();
   {
-    auto runtime = cairn::open_in(with.system, {}).value();
+    auto runtime = cairn::open_in(with.system, {.storage = cairn::in_memory{}}).value();
     const auto accounts = runtime.host<account>().value();
     CHECK(accounts.ask("a", put(1)).get().value().accepted());
     auto news = cairn::subscribe_actor(runtime, event_selection::all(),
@@ -160,7 +160,7 @@ TEST_CASE_FIXTURE(delivery_fixture, "what cannot be delivered is refused") {
   CHECK(refused(runtime, follower, batches(1, 0)) == errc::invalid_argument);
   CHECK(refused(runtime, follower, batches(0, 1)) == errc::invalid_argument);
   CHECK(refused(runtime, {}, batches(1, 1)) == errc::invalid_argument);
-  auto alone = cairn::runtime::open({}).value();
+  auto alone = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
   CHECK(refused(alone, follower, batches(1, 1)) == errc::invalid_argument);
   CHECK(runtime.close());
   CHECK(refused(runtime, follower, batches(1, 1)) == errc::shut_down);

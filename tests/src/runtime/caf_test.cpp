@@ -21,7 +21,7 @@ namespace {
 
 /// A runtime in the application's system, and someone who asks.
 struct caf_fixture : application {
-  cairn::runtime runtime = cairn::open_in(system, {}).value();
+  cairn::runtime runtime = cairn::open_in(system, {.storage = cairn::in_memory{}}).value();
   cairn::aggregates<account> accounts = runtime.host<account>().value();
 
   caf::actor actor(std::string_view id) { return cairn::actor_of(accounts, id).value(); }
@@ -148,7 +148,7 @@ TEST_CASE_FIXTURE(caf_fixture, "what an aggregate does not take is answered with
 
 TEST_CASE("a handle is for the id: it reaches the aggregate again after it has left memory") {
   application with;
-  auto runtime = cairn::open_in(with.system, {}).value();
+  auto runtime = cairn::open_in(with.system, {.storage = cairn::in_memory{}}).value();
   const auto accounts =
       runtime.host<account>({.idle_timeout = std::chrono::milliseconds{1}}).value();
   caf::scoped_actor self{with.system};
@@ -170,7 +170,7 @@ TEST_CASE("of commands that are under way while the runtime closes each is answe
           "that were accepted are in the journal") {
   application with;
   const auto journal = [&] {
-    auto runtime = cairn::open_in(with.system, {}).value();
+    auto runtime = cairn::open_in(with.system, {.storage = cairn::in_memory{}}).value();
     const auto accounts = runtime.host<account>().value();
     std::vector<std::shared_ptr<std::promise<replies>>> clients;
     for (int i = 0; i < 4; ++i) {
@@ -214,6 +214,8 @@ TEST_CASE_FIXTURE(caf_fixture, "who monitors a handle is told when the runtime c
   });
   CHECK(problem_of(a, put(1)) == caf::sec::request_receiver_down);
   CHECK(cairn::actor_of(accounts, "a").error().code() == errc::shut_down);
+  { const auto gone = std::move(runtime); }
+  CHECK(cairn::actor_of(accounts, "a").error().code() == errc::shut_down);
 }
 
 TEST_CASE_FIXTURE(caf_fixture, "an exit message ends one handle, and neither the aggregate nor "
@@ -229,10 +231,10 @@ TEST_CASE_FIXTURE(caf_fixture, "an exit message ends one handle, and neither the
 
 TEST_CASE("only a runtime in the application's actor system has actors, and for ids that can be") {
   application with;
-  auto alone = cairn::runtime::open({}).value();
+  auto alone = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
   CHECK(cairn::actor_of(alone.host<account>().value(), "a").error().code()
         == errc::invalid_argument);
-  auto inside = cairn::open_in(with.system, {}).value();
+  auto inside = cairn::open_in(with.system, {.storage = cairn::in_memory{}}).value();
   const auto accounts = inside.host<account>().value();
   CHECK(cairn::actor_of(accounts, "").error().code() == errc::invalid_argument);
   CHECK(cairn::actor_of(accounts, "a").has_value());
@@ -244,7 +246,7 @@ TEST_CASE("a runtime in the application's actor system leaves no actor behind") 
   const auto before = system.registry().running();
   std::vector<caf::actor> handles;
   {
-    auto runtime = cairn::open_in(system, {}).value();
+    auto runtime = cairn::open_in(system, {.storage = cairn::in_memory{}}).value();
     const auto accounts = runtime.host<account>().value();
     caf::scoped_actor self{system, true};
     for (int i = 0; i < 100; ++i) {
@@ -265,8 +267,8 @@ TEST_CASE("a runtime in the application's actor system leaves no actor behind") 
 TEST_CASE("two runtimes live in one actor system, and closing one leaves the other") {
   application with;
   auto& system = with.system;
-  auto one = cairn::open_in(system, {}).value();
-  auto other = cairn::open_in(system, {}).value();
+  auto one = cairn::open_in(system, {.storage = cairn::in_memory{}}).value();
+  auto other = cairn::open_in(system, {.storage = cairn::in_memory{}}).value();
   const auto here = one.host<account>().value();
   const auto there = other.host<account>().value();
   const auto kept = cairn::actor_of(there, "a").value();
@@ -285,7 +287,7 @@ TEST_CASE("a system can be left although a thread that made handles lives on") {
   std::thread client;
   {
     application with;
-    auto runtime = cairn::open_in(with.system, {}).value();
+    auto runtime = cairn::open_in(with.system, {.storage = cairn::in_memory{}}).value();
     const auto accounts = runtime.host<account>().value();
     client = std::thread{[&] {
       (void)cairn::actor_of(accounts, "a");
@@ -323,7 +325,7 @@ caf::behavior follower(caf::event_based_actor*, std::shared_ptr<tally> seen) {
 
 TEST_CASE("the example in the header does what it says") {
   application with;
-  auto runtime = cairn::open_in(with.system, {}).value();
+  auto runtime = cairn::open_in(with.system, {.storage = cairn::in_memory{}}).value();
   auto accounts = runtime.host<account>().value();
   const auto answered = std::make_shared<tally>(), seen = std::make_shared<tally>();
   auto news = cairn::subscribe_actor(runtime, cairn::event_selection::all(),

@@ -82,7 +82,7 @@ TEST_CASE("a runtime whose disk has failed goes on in place, and what was unknow
     const temporary_directory directory;
     breaking_disk disk{written};
     const watched watch{directory / "data", disk};
-    auto runtime = cairn::runtime::open({.directory = directory / "data"}).value();
+    auto runtime = cairn::runtime::open({.storage = cairn::lmdb{directory / "data"}}).value();
     const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<balance_sheet>().value();
     std::atomic<std::uint64_t> followed = 0;

@@ -63,7 +63,8 @@ TEST_CASE("a subscription shows the past and what comes, once each and in order"
   for (const bool on_disk : {false, true}) {
     CAPTURE(on_disk);
     auto runtime =
-        cairn::runtime::open({.directory = on_disk ? directory / "data" : std::filesystem::path{}})
+        cairn::runtime::open({.storage = on_disk ? cairn::storage{cairn::lmdb{directory / "data"}}
+                                                 : cairn::in_memory{}})
             .value();
     auto accounts = runtime.host<account>().value();
     put_many(accounts, "a", 1'500);
@@ -88,7 +89,7 @@ TEST_CASE("a subscription shows the past and what comes, once each and in order"
 }
 
 TEST_CASE("a typed handler sees the events it has an overload for, as values or in place") {
-  auto runtime = cairn::runtime::open({}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
   auto accounts = runtime.host<account>().value();
   std::vector<std::string> log; // the subscription's, then the test's
   std::promise<void> done;
@@ -127,7 +128,7 @@ TEST_CASE("a typed handler sees the events it has an overload for, as values or 
 }
 
 TEST_CASE("a handler that throws stops its subscription, loudly, and no other") {
-  auto runtime = cairn::runtime::open({}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
   auto accounts = runtime.host<account>().value();
   std::atomic<std::uint64_t> seen = 0;
   auto healthy =
@@ -154,7 +155,7 @@ TEST_CASE("a handler that throws stops its subscription, loudly, and no other") 
 }
 
 TEST_CASE("an event of another type than expected ends a subscription with its position") {
-  auto runtime = cairn::runtime::open({}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
   auto accounts = runtime.host<account>().value();
   put_many(accounts, "a", 2);
   const auto misread = [](const event_view& event) {
@@ -168,7 +169,7 @@ TEST_CASE("an event of another type than expected ends a subscription with its p
 }
 
 TEST_CASE("once a subscription is closed its handler is not called any more") {
-  auto runtime = cairn::runtime::open({}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
   auto accounts = runtime.host<account>().value();
   put_many(accounts, "a", 100);
   for (int round = 0; round < 50; ++round) {
@@ -187,7 +188,7 @@ TEST_CASE("once a subscription is closed its handler is not called any more") {
 }
 
 TEST_CASE("a handler may close its own subscription, drop its handle, and close another's") {
-  auto runtime = cairn::runtime::open({}).value();
+  auto runtime = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
   auto accounts = runtime.host<account>().value();
   put_many(accounts, "a", 10);
   gate ready;
@@ -225,7 +226,8 @@ TEST_CASE("closing the runtime ends subscriptions and feeds, wherever they are")
   for (const bool on_disk : {false, true}) {
     CAPTURE(on_disk);
     auto runtime =
-        cairn::runtime::open({.directory = on_disk ? directory / "data" : std::filesystem::path{}})
+        cairn::runtime::open({.storage = on_disk ? cairn::storage{cairn::lmdb{directory / "data"}}
+                                                 : cairn::in_memory{}})
             .value();
     auto accounts = runtime.host<account>().value();
     put_many(accounts, "a", 2);
@@ -268,8 +270,8 @@ TEST_CASE("a subscriber that is stuck holds up neither the writer, nor others, n
   // be able to use its freed pages again either way.
   const auto pages_after = [](bool stuck) {
     const temporary_directory directory;
-    cairn::runtime_options options{.directory = directory / "data"};
-    options.journal.flush_interval_events = 64;
+    cairn::runtime_options options{
+        .storage = cairn::lmdb{.directory = directory / "data", .flush_interval_events = 64}};
     auto runtime = cairn::runtime::open(options).value();
     auto accounts = runtime.host<account>({.snapshot_every = 10}).value();
     put_many(accounts, "a", 10);

@@ -55,8 +55,6 @@ public:
     : call{sizeof(command_call) + schema_of<C>::heap_bytes(command)}, command_{std::move(command)},
       correlation_id_{correlation}, causation_id_{causation} {}
 
-  bool only_reads() const noexcept override { return false; }
-
   effect execute(execution& at) noexcept override {
     auto& state = static_cast<typed_state<T>&>(at.state).value;
     const auto before = at.events.size();
@@ -200,8 +198,6 @@ public:
 
   explicit query_call(Function function)
     : call<value>{sizeof(query_call)}, function_{std::move(function)} {}
-
-  bool only_reads() const noexcept override { return true; }
 
   effect execute(execution& at) noexcept override {
     const auto& state = static_cast<const typed_state<T>&>(at.state).value;

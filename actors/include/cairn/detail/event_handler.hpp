@@ -4,6 +4,7 @@
 #include <cairn/detail/decode.hpp>
 #include <cairn/detail/invoke.hpp>
 #include <cairn/event_info.hpp>
+#include <cairn/result.hpp>
 
 #include <type_traits>
 #include <utility>
@@ -38,25 +39,43 @@ class typed_handler {
 public:
   explicit typed_handler(Handler handler) : handler_{std::move(handler)} {}
 
-  void operator()(const event_view& event) {
+  void operator()(const event_view& event) { (void)handle(event); }
+
+  /// The first error that the handler has returned, if it returns `result<void>`: of one older
+  /// event several may have been made, and it is not called for those behind it.
+  result<void> handle(const event_view& event) {
+    result<void> handled;
     decode_event<T>(event, [&]<class E>(std::type_identity<E>, const auto& form) {
+      if (!handled)
+        return;
       using wire = typename schema_of<E>::wire;
       constexpr bool is_value = std::is_same_v<std::remove_cvref_t<decltype(form)>, E>;
       if constexpr (handles_value<Handler, E>) {
         if constexpr (is_value)
-          handler_(info_of(event), form);
+          handled = call(info_of(event), form);
         else
-          handler_(info_of(event), schema_of<E>::read(form));
+          handled = call(info_of(event), schema_of<E>::read(form));
       } else if constexpr (handles<Handler, E>) {
         if constexpr (is_value)
-          with_wire(form, [&](typename wire::Reader reader) { handler_(info_of(event), reader); });
+          with_wire(form,
+                    [&](typename wire::Reader reader) { handled = call(info_of(event), reader); });
         else
-          handler_(info_of(event), form);
+          handled = call(info_of(event), form);
       }
     });
+    return handled;
   }
 
 private:
+  template <class Form>
+  result<void> call(const event_info& info, const Form& form) {
+    using returned = std::invoke_result_t<Handler&, const event_info&, const Form&>;
+    if constexpr (std::is_convertible_v<returned, result<void>>)
+      return handler_(info, form);
+    else
+      return static_cast<void>(handler_(info, form)), result<void>{};
+  }
+
   Handler handler_;
 };
 

@@ -21,8 +21,6 @@ public:
 
   virtual const aggregate_model& model() const noexcept = 0;
 
-  virtual std::size_t max_event_bytes() const noexcept = 0;
-
   /// Replays the durable events of one aggregate; see `journal::replay`.
   virtual result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
                                        std::uint64_t to_version, event_visitor visitor) const = 0;

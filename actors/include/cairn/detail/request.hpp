@@ -63,9 +63,6 @@ public:
   explicit request(std::size_t weight) noexcept : bytes{weight} {}
   virtual ~request() = default;
 
-  /// Whether executing it leaves the aggregate as it is, whatever comes.
-  virtual bool only_reads() const noexcept = 0;
-
   /// Decides the command or evaluates the query, and keeps the answer. Throws nothing: what a
   /// user's function throws becomes the answer. May be called again before `deliver`, if what came
   /// of it was not written.

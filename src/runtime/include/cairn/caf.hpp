@@ -31,7 +31,7 @@
 ///
 /// An aggregate is an actor of the application here, and so is who follows the log:
 ///
-///     auto runtime = cairn::open_in(system, {.directory = "shop"}).value();
+///     auto runtime = cairn::open_in(system, {.storage = cairn::lmdb{"shop"}}).value();
 ///     auto carts = runtime.host<cart>().value();
 ///
 ///     // In an actor. The handle is for the id: it stays valid while the aggregate comes and goes.
@@ -153,7 +153,7 @@ namespace detail {
 struct aggregates_access {
   template <aggregate T>
   static const std::shared_ptr<aggregate_host>& host(const aggregates<T>& of) noexcept {
-    return of.host_;
+    return of.host();
   }
 };
 
@@ -181,8 +181,7 @@ result<caf::actor> spawn_handle(aggregate_host& host, std::string_view id, caf_a
 /// message with a reason, or with its last handle. Each call makes an actor of its own: keep the
 /// handle.
 ///
-/// Errors: `invalid_argument` (the id; the runtime was not opened by `open_in`, or is one for
-/// reading), `shut_down`.
+/// Errors: `invalid_argument` (the id; the runtime was not opened by `open_in`), `shut_down`.
 template <aggregate T>
 result<caf::actor> actor_of(const aggregates<T>& all, std::string_view id) {
   return detail::spawn_handle(
