@@ -32,7 +32,7 @@ engine::engine(const std::shared_ptr<executor>& on, journal& events, engine_opti
                subscribe_function subscribe)
   : runs_on_{on}, executor_{*on}, journal_{events}, options_{std::move(options)},
     admission_{options_.max_outstanding, options_.max_outstanding_bytes},
-    loader_{on, options_.max_concurrent_rehydrations},
+    loader_{executor_, options_.max_concurrent_rehydrations},
     // A worker that is scheduled keeps the engine: it may look at its queue after the last
     // activation has gone.
     runs_{executor_.workers(),

@@ -1,3 +1,4 @@
+#include <cairn/reading_runtime.hpp>
 #include <cairn/runtime.hpp>
 
 #include "account.hpp"
@@ -51,7 +52,7 @@ private:
 };
 
 cairn::runtime open_runtime(const std::filesystem::path& directory) {
-  return cairn::runtime::open({.directory = directory}).value();
+  return cairn::runtime::open({.storage = cairn::lmdb{directory}}).value();
 }
 
 } // namespace
@@ -189,7 +190,7 @@ TEST_CASE("a durable subscription that another process has is refused") {
     return 0;
   }};
   REQUIRE(other.read_line() == "has it");
-  auto reading = cairn::runtime::open_for_reading({.directory = directory / "data"}).value();
+  auto reading = cairn::reading_runtime::open({.directory = directory / "data"}).value();
   const auto refused =
       reading.subscribe_durably("mailer", event_selection::all(), [](const event_view&) {});
   REQUIRE_FALSE(refused);

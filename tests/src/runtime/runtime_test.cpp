@@ -312,7 +312,7 @@ TEST_CASE("a runtime for which there are too few threads says so") {
 
 TEST_CASE("aggregates are loaded though the system has no thread to give for it") {
   cairn::test::in_child_of_somebody([](const std::filesystem::path& where) {
-    auto runtime = cairn::runtime::open({.directory = where, .threads = 2}).value();
+    auto runtime = cairn::runtime::open({.storage = cairn::lmdb{where}, .threads = 2}).value();
     auto accounts = runtime.host<account>().value();
     if (!cairn::test::limit_threads(1))
       return cairn::test::not_here;
