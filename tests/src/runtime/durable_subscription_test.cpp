@@ -84,7 +84,7 @@ TEST_CASE("a durable subscription handles each event once over orderly restarts,
 }
 
 TEST_CASE("the handler of a durable subscription may ask, also while the runtime closes") {
-  auto runtime = open_runtime({});
+  auto runtime = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
   const auto accounts = runtime.host<account>().value();
   call_list calls;
   const auto mirror =
@@ -104,7 +104,7 @@ TEST_CASE("the handler of a durable subscription may ask, also while the runtime
 }
 
 TEST_CASE("a durable subscription closed from within its handler is not called again") {
-  auto runtime = open_runtime({});
+  auto runtime = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
   const auto accounts = runtime.host<account>().value();
   call_list calls;
   std::optional<cairn::durable_subscription> once;
