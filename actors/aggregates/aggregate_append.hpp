@@ -28,9 +28,10 @@ public:
     kind what;
   };
 
-  aggregate_append(intrusive_ptr<activation> by, append_target& completer, std::uint64_t version,
-                   std::size_t max_event_bytes)
-    : append_operation{by->stream(), expected_version::exact(version), completer, max_event_bytes},
+  aggregate_append(intrusive_ptr<activation> by, append_listener& reply_dispatcher,
+                   std::uint64_t version, std::size_t max_event_bytes)
+    : append_operation{by->stream(), expected_version::exact(version), reply_dispatcher,
+                       max_event_bytes},
       owner{std::move(by)}, version_before{version} {}
 
   // By the journal: a version that fits does not make up for an append before this one that was

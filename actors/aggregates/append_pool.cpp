@@ -27,7 +27,7 @@ std::unique_ptr<aggregate_append> append_pool::take(intrusive_ptr<activation> by
     append->begin(std::move(by), version);
   else
     append =
-        std::make_unique<aggregate_append>(std::move(by), completer_, version, max_event_bytes_);
+        std::make_unique<aggregate_append>(std::move(by), dispatcher_, version, max_event_bytes_);
   return append;
 }
 

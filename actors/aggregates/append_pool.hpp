@@ -10,12 +10,12 @@
 namespace cairn::detail {
 
 /// Appends to be used again: each command needs one, made by a thread of the scheduler and finished
-/// by the completer, and the buffers in it would be four allocations in one thread and four frees
-/// in another.
+/// by the reply_dispatcher, and the buffers in it would be four allocations in one thread and four
+/// frees in another.
 class append_pool {
 public:
-  explicit append_pool(append_target& completer, std::size_t max_event_bytes)
-    : completer_{completer}, max_event_bytes_{max_event_bytes} {}
+  explicit append_pool(append_listener& reply_dispatcher, std::size_t max_event_bytes)
+    : dispatcher_{reply_dispatcher}, max_event_bytes_{max_event_bytes} {}
 
   std::unique_ptr<aggregate_append> take(intrusive_ptr<activation> by, std::uint64_t version);
 
@@ -26,7 +26,7 @@ public:
   void recycle(std::vector<std::unique_ptr<aggregate_append>>& reusable);
 
 private:
-  append_target& completer_;
+  append_listener& dispatcher_;
   const std::size_t max_event_bytes_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<aggregate_append>> free_;

@@ -49,7 +49,7 @@ private:
         found->second.streams.emplace(name);
       else
         ++found_.other_streams;
-      return visit::go_on;
+      return visit_result::proceed;
     });
     return listed;
   }
@@ -89,16 +89,16 @@ private:
       try {
         if (const auto failure = try_evolve(*state, event)) {
           fail(*failure);
-          return visit::stop;
+          return visit_result::stop;
         }
       } catch (const unknown_event_type& unknown) {
         fail(describe(unknown, stream.name(), event.position()));
-        return visit::stop;
+        return visit_result::stop;
       }
       ++found_.events;
       if (event.version() == snapshot_version)
         compare(*state, stream, at);
-      return visit::go_on;
+      return visit_result::proceed;
     });
     if (!folded && !failed)
       note({replay_finding::kind::damaged, stream.name(), at.version, folded.error().position(),
@@ -106,7 +106,7 @@ private:
   }
 
   result<std::uint64_t> replay(const stream_id& stream, stream_head& at,
-                               function_ref<visit(const event_view&)> each) {
+                               function_ref<visit_result(const event_view&)> each) {
     return events_.replay(stream, 1, std::numeric_limits<std::uint64_t>::max(),
                           [&](const event_view& event) {
                             at = {event.version(), event.position()};

@@ -48,10 +48,11 @@ engine::~engine() = default;
 std::shared_ptr<engine> engine::start(const std::shared_ptr<executor>& on, journal& events,
                                       engine_options options, subscribe_function subscribe) {
   std::shared_ptr<engine> made{new engine{on, events, std::move(options), std::move(subscribe)}};
-  made->completer_ = make_intrusive<completer>(*made);
-  made->appends_ = std::make_unique<append_pool>(*made->completer_, made->options_.max_event_bytes);
+  made->dispatcher_ = make_intrusive<reply_dispatcher>(*made);
+  made->appends_ =
+      std::make_unique<append_pool>(*made->dispatcher_, made->options_.max_event_bytes);
   made->runner_begins();
-  made->completer_->start(on->run_when_woken(made->completer_));
+  made->dispatcher_->start(on->run_when_woken(made->dispatcher_));
   made->runner_begins();
   made->passivation_ =
       on->run_periodically(make_intrusive<passivation>(*made), made->options_.passivation_interval);
@@ -88,16 +89,16 @@ result<std::shared_ptr<aggregate_host>> engine::host(std::unique_ptr<aggregate_m
   return hosted_type{std::move(made)};
 }
 
-void engine::let_go() {
+void engine::passivate_all() {
   if (closing_.exchange(true))
     return;
   for (const auto& host : all_hosts())
     host->passivate_all();
-  completer_->stop();
+  dispatcher_->stop();
   passivation_->wake();
 }
 
-bool engine::all_gone() const noexcept {
+bool engine::drained() const noexcept {
   const std::lock_guard lock{mutex_};
   return live_runners_ == 0;
 }
@@ -135,7 +136,7 @@ void engine::detach() noexcept {
     hosts_.clear(); // which keep the engine
   }
   loader_.stop();
-  completer_->start({});
+  dispatcher_->start({});
   passivation_.reset();
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "aggregates/admission.hpp"
-#include "aggregates/completer.hpp"
 #include "aggregates/loader.hpp"
+#include "aggregates/reply_dispatcher.hpp"
 #include "aggregates/subscribe_function.hpp"
 #include "scheduling/executor.hpp"
 #include "scheduling/run_queue.hpp"
@@ -76,8 +76,8 @@ public:
   void wait_until_answered() { admission_.drain(); }
 
   /// Lets all aggregates leave memory. Over when they have, and nothing runs any more.
-  void let_go();
-  bool all_gone() const noexcept;
+  void passivate_all();
+  bool drained() const noexcept;
   void wait_until_gone();
 
   // How it is emptied so that the journal can be opened again beneath it: in the same way, but that
@@ -104,7 +104,7 @@ public:
   /// What the aggregates get their turns on, from any thread; null: `runtime_core` has closed.
   std::shared_ptr<executor> runs_on() const noexcept { return runs_on_.lock(); }
 
-  /// Who is told before replies leave; null: nobody. It must live until `all_gone`.
+  /// Who is told before replies leave; null: nobody. It must live until `drained`.
   void tell(commit_listener* listener) noexcept { listener_.store(listener); }
 
   // For the parts of the engine.
@@ -122,7 +122,7 @@ public:
     return options_.now ? options_.now() : std::chrono::steady_clock::now();
   }
 
-  /// `all_gone` once as many runners have ended as have begun.
+  /// `drained` once as many runners have ended as have begun.
   void runner_begins() noexcept;
   void runner_ended() noexcept;
 
@@ -139,7 +139,7 @@ private:
   engine(const std::shared_ptr<executor>& on, journal& events, engine_options options,
          subscribe_function subscribe);
 
-  /// Runners that are no aggregates: the completer, and passivation.
+  /// Runners that are no aggregates: the reply_dispatcher, and passivation.
   static constexpr std::size_t own_runners = 2;
 
   std::size_t excess() const noexcept;
@@ -164,7 +164,7 @@ private:
 
   run_queue runs_;
   const subscribe_function subscribe_;
-  intrusive_ptr<completer> completer_;
+  intrusive_ptr<reply_dispatcher> dispatcher_;
   std::unique_ptr<append_pool> appends_;
   std::unique_ptr<executor::waker> passivation_;
   std::size_t sweep_hand_ = 0; // passivation's

@@ -27,7 +27,7 @@ void locate(std::vector<recent_command>& recent, stream_head at, const stream_re
       next->position = event.position();
     if (event.version() >= next->version)
       next = std::find_if(next, recent.end(), unknown);
-    return next == recent.end() ? visit::stop : visit::go_on;
+    return next == recent.end() ? visit_result::stop : visit_result::proceed;
   });
 }
 
@@ -76,9 +76,9 @@ result<rehydrated> rehydrate(const stream_reader& events, const snapshot_store& 
     const auto fold = [&](const event_view& event) {
       rebuilt.at = {event.version(), event.position()};
       if ((failure = try_evolve(*rebuilt.state, event)))
-        return visit::stop;
+        return visit_result::stop;
       window.remember(event.command_id(), event.version(), event.position());
-      return visit::go_on;
+      return visit_result::proceed;
     };
     const auto replayed = events.replay(stream, rebuilt.at.version + 1,
                                         std::numeric_limits<std::uint64_t>::max(), fold);

@@ -71,7 +71,7 @@ bool consumer::wants_turn() const {
   const std::lock_guard lock{mutex_};
   if (!options_.follows || closing_ || paused_ || stopped_)
     return false;
-  return inline_ || to_retry_ || !caught_up_ || options_.is_inlined
+  return inline_ || to_retry_ || !caught_up_ || options_.is_inline
          || source().last_position() > position();
 }
 
@@ -87,7 +87,7 @@ bool consumer::wait_until_wanted() {
       changed_.wait_for(lock, inline_look_interval, [&] { return closing_ || !inline_; });
       return !closing_;
     }
-    if (to_retry_ || !caught_up_ || options_.is_inlined)
+    if (to_retry_ || !caught_up_ || options_.is_inline)
       return true;
     waiting_ = {};
     token = waiting_.get_token();
@@ -145,16 +145,16 @@ void consumer::handle(const batch_outcome& outcome) {
 
 /// The first attempt has failed.
 void consumer::retry(failed_event failed) {
-  auto pause = options_.first_pause;
+  auto pause = options_.initial_backoff;
   for (std::uint32_t attempts = 1;; ++attempts) {
     {
       const std::lock_guard lock{mutex_};
       last_failure_ = failure{failed, failed.why, attempts};
     }
-    if (attempts >= options_.attempts)
+    if (attempts >= options_.max_attempts)
       return stop_by({failed, failed.why, attempts});
     pause_for(pause);
-    pause = std::min(2 * pause, options_.longest_pause);
+    pause = std::min(2 * pause, options_.max_backoff);
     if (closing_)
       return;
     batch_outcome outcome;
@@ -214,7 +214,7 @@ void consumer::pause_for(std::chrono::milliseconds time) {
 bool consumer::become_inline_locked() {
   {
     const std::lock_guard lock{mutex_};
-    inline_ = options_.is_inlined && !paused_ && !stopped_;
+    inline_ = options_.is_inline && !paused_ && !stopped_;
   }
   // Whoever advanced inline just before has not brought these events.
   return !inline_ || advance_locked(source().last_position());

@@ -26,9 +26,9 @@ struct consumer_options {
 
   /// Attempts with one event before it stops the consumer, and the pauses between them, which
   /// double from the first to the longest. `pause_between_attempts` makes them instead, if set.
-  std::uint32_t attempts = 6;
-  std::chrono::milliseconds first_pause{10};
-  std::chrono::milliseconds longest_pause{1000};
+  std::uint32_t max_attempts = 6;
+  std::chrono::milliseconds initial_backoff{10};
+  std::chrono::milliseconds max_backoff{1000};
   std::function<void(std::chrono::milliseconds)> pause_between_attempts = {};
 
   /// false: it never takes anything in.
@@ -36,7 +36,7 @@ struct consumer_options {
 
   /// Once it has caught up, `advance_inline` advances it, and its thread only takes in what that
   /// does not bring.
-  bool is_inlined = false;
+  bool is_inline = false;
 };
 
 /// Follows the log: the one machine for projections, subscriptions and whatever else takes events

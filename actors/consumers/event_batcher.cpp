@@ -84,7 +84,7 @@ bool event_batcher::apply_copies(batch& into, std::uint64_t last, const IsFull& 
     if (event.position() > last) { // copied for a longer batch
       into.position = last;
       goes_on = false;
-      return visit::stop;
+      return visit_result::stop;
     }
     const bool is_wanted =
         event.position() > into.position && !passed_over_.contains(event.position());
@@ -93,7 +93,7 @@ bool event_batcher::apply_copies(batch& into, std::uint64_t last, const IsFull& 
           failed_event{event.position(), event.version(), event.type(), std::string{event.stream()},
                        failure->with_position(event.position())};
       goes_on = false;
-      return visit::stop;
+      return visit_result::stop;
     }
     into.position = std::max(into.position, event.position());
     ++next_copy_;
@@ -101,8 +101,8 @@ bool event_batcher::apply_copies(batch& into, std::uint64_t last, const IsFull& 
     ++into.result.events;
     goes_on = !is_full(false);
     if (!goes_on || event.position() == last)
-      into.end = table_checkpoint{event.position(), event_mark(event)};
-    return goes_on ? visit::go_on : visit::stop;
+      into.end = table_checkpoint{event.position(), event_fingerprint(event)};
+    return goes_on ? visit_result::proceed : visit_result::stop;
   });
   if (!shown) {
     into.result.failed = failed_event{shown.error().position(), 0, 0, {}, shown.error()};

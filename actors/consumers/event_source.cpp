@@ -46,7 +46,7 @@ private:
       ++scanned;
       const bool enough =
           position_ >= limits.last_position || limits.reached(into) || scanned >= longest_scan;
-      return enough || interrupt.stop_requested() ? visit::stop : visit::go_on;
+      return enough || interrupt.stop_requested() ? visit_result::stop : visit_result::proceed;
     };
     if (auto looked = log_.replay_all(position_ + 1, pick); !looked)
       return std::move(looked).error();
@@ -70,11 +70,12 @@ private:
                     observer copied) override {
     const auto take = [&](const event_view& event) {
       if (event.position() > limits.last_position)
-        return visit::stop;
+        return visit_result::stop;
       into.add(event);
       copied(event);
       position_ = event.position();
-      return limits.reached(into) || interrupt.stop_requested() ? visit::stop : visit::go_on;
+      return limits.reached(into) || interrupt.stop_requested() ? visit_result::stop
+                                                                : visit_result::proceed;
     };
     auto searched = index_.replay_tag(tag_, position_ + 1, take);
     if (!searched)
@@ -126,7 +127,7 @@ private:
       const auto take = [&](const event_view& event) {
         next_version_ = event.version() + 1;
         if (event.position() <= position_)
-          return visit::go_on; // it was there before the start
+          return visit_result::proceed; // it was there before the start
         if (limits.reached(into) || event.position() > limits.last_position) {
           remembered_.push_back(event.position());
         } else {
@@ -134,7 +135,7 @@ private:
           copied(event);
           position_ = event.position();
         }
-        return interrupt.stop_requested() ? visit::stop : visit::go_on;
+        return interrupt.stop_requested() ? visit_result::stop : visit_result::proceed;
       };
       if (auto walked = events_.replay(stream_, next_version_, head->version, take); !walked)
         return std::move(walked).error();
@@ -169,7 +170,7 @@ private:
         const bool neighbour = ++next_remembered_ < remembered_.size()
                                && remembered_[next_remembered_] == position_ + 1
                                && position_ < limits.last_position;
-        return neighbour && !limits.reached(into) ? visit::go_on : visit::stop;
+        return neighbour && !limits.reached(into) ? visit_result::proceed : visit_result::stop;
       };
       if (auto fetched = log_.replay_all(remembered_[next_remembered_], take); !fetched)
         return std::move(fetched).error();
@@ -215,7 +216,7 @@ struct source_maker {
 
   made_source operator()(const event_selection::one_tag& tag) const {
     // The journal knows which tags there can be.
-    const auto nothing = [](const event_view&) { return visit::stop; };
+    const auto nothing = [](const event_view&) { return visit_result::stop; };
     if (auto asked = events.replay_tag(tag.name, after + 1, nothing); !asked)
       return std::move(asked).error();
     return std::unique_ptr<event_source>{
@@ -282,7 +283,7 @@ event_source::recorded_after(std::uint64_t position) const {
   if (visitor.may_read())
     (void)log_.replay_all(position + 1, [&](const event_view& event) {
       found = event.recorded_at();
-      return visit::stop;
+      return visit_result::stop;
     });
   return found;
 }
@@ -292,8 +293,8 @@ table_checkpoint event_source::checkpoint_at(std::uint64_t position) const {
   const visitor_of_journal visitor{entrance_};
   if (position != 0 && visitor.may_read())
     (void)log_.replay_all(position, [&](const event_view& event) {
-      at.event_mark = event_mark(event);
-      return visit::stop;
+      at.event_fingerprint = event_fingerprint(event);
+      return visit_result::stop;
     });
   return at;
 }
@@ -321,7 +322,7 @@ result<void> check_same_history(const event_source& events, const table_checkpoi
   const auto expected = at.position <= events.last_position() ? events.checkpoint_at(at.position)
                                                               : table_checkpoint{};
   if (expected.position == at.position
-      && (at.event_mark == 0 || expected.event_mark == at.event_mark))
+      && (at.event_fingerprint == 0 || expected.event_fingerprint == at.event_fingerprint))
     return {};
   return error{errc::corrupt_journal,
                what + " up to position " + std::to_string(at.position)

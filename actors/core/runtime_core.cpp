@@ -48,7 +48,7 @@ result<std::shared_ptr<aggregate_host>> runtime_core::host(std::unique_ptr<aggre
 
 result<std::shared_ptr<projection_host>>
 runtime_core::project(std::unique_ptr<projection_model> model, projection_options options) {
-  if (!engine_ && options.mode == projection_mode::inlined)
+  if (!engine_ && options.mode == projection_mode::before_reply)
     return error{errc::invalid_argument, "a runtime for reading gives no replies that a projection "
                                          "could be inlined in"};
   const schema_declaration rows{.owner = "projection " + model->name, .rows = model->rows};
@@ -160,7 +160,7 @@ void runtime_core::take_step() {
       subscriptions_->close();
       return note(durable_subscriptions_.close());
     case step::refuse_requests: return engine_ ? engine_->refuse_requests() : reading_->close();
-    case step::empty_memory: return engine_ ? engine_->let_go() : void();
+    case step::empty_memory: return engine_ ? engine_->passivate_all() : void();
     case step::close_projections: return note(projections_.close());
     case step::close_journal: return note(owned_ ? owned_->close() : result<void>{});
     case step::stop_executor:
@@ -180,7 +180,7 @@ bool runtime_core::step_is_over() const noexcept {
     return true;
   switch (next_) { // each is what the one before has set off
     case step::empty_memory: return engine_->all_answered();
-    case step::close_projections: return engine_->all_gone();
+    case step::close_projections: return engine_->drained();
     default: return true;
   }
 }

@@ -19,7 +19,7 @@ namespace cairn::detail {
 /// What a runtime is made of, and the one place that knows in which order that ends.
 ///
 /// The order matters because each part may be waiting for the next: a subscription's handler for
-/// the answer to a command, an answer for the journal and for the rows of an inlined projection, an
+/// the answer to a command, an answer for the journal and for the rows of an inline projection, an
 /// aggregate for a thread. So closing is a sequence of steps, and each begins when what the one
 /// before has set off is over. `close` takes them all and waits in between. Who gives all turns in
 /// one thread (a simulation, a test) must not wait, and takes the same steps one at a time.
@@ -53,7 +53,7 @@ public:
   result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
 
   /// Declares the schemas of its rows, and opens it. Errors: those of `journal::declare_schemas`
-  /// and `projection_set::project`; `invalid_argument` if it is to be inlined into replies that a
+  /// and `projection_set::project`; `invalid_argument` if it is to be inline into replies that a
   /// runtime for reading does not give.
   result<std::shared_ptr<projection_host>> project(std::unique_ptr<projection_model> model,
                                                    projection_options options);

@@ -15,10 +15,11 @@ error shut_down() {
 } // namespace
 
 hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, const log_reader& log,
-                                     std::unique_ptr<table_shelf> shelf, projection_options options,
+                                     std::unique_ptr<table_folders> folders,
+                                     projection_options options,
                                      const projection_environment& environment,
                                      std::function<void(time_point)> arm)
-  : model_{std::move(model)}, log_{log}, shelf_{std::move(shelf)}, options_{std::move(options)},
+  : model_{std::move(model)}, log_{log}, folders_{std::move(folders)}, options_{std::move(options)},
     environment_{environment}, arm_{std::move(arm)} {}
 
 // --- Opening -------------------------------------------------------------------------------------
@@ -28,15 +29,16 @@ hosted_projection::open(std::unique_ptr<projection_model> model, const log_reade
                         const std::filesystem::path& root, projection_options options,
                         const projection_environment& environment,
                         std::function<void(time_point)> arm) {
-  if (options.attempts == 0 || options.max_batch_events == 0)
+  if (options.max_attempts == 0 || options.max_batch_events == 0)
     return error{errc::invalid_argument,
-                 "projection_options::attempts and max_batch_events must not be 0"};
-  if (auto fits = fold_lanes::check(options); !fits)
+                 "projection_options::max_attempts and max_batch_events must not be 0"};
+  if (auto fits = fold_partitions::check(options); !fits)
     return std::move(fits).error();
-  auto shelf = environment.tables_of ? environment.tables_of(*model)
-                                     : make_table_shelf(root.empty() ? root : root / model->name);
+  auto folders = environment.tables_of
+                     ? environment.tables_of(*model)
+                     : make_table_folders(root.empty() ? root : root / model->name);
   std::shared_ptr<hosted_projection> made{new hosted_projection{
-      std::move(model), log, std::move(shelf), std::move(options), environment, std::move(arm)}};
+      std::move(model), log, std::move(folders), std::move(options), environment, std::move(arm)}};
   if (auto opened = made->open_all(); !opened)
     return std::move(opened).error();
   return made;
@@ -63,7 +65,7 @@ result<hosted_projection::found_tables> hosted_projection::open_found() const {
   using content = found_generation::content;
   found_tables all;
   bool is_past_live = false;
-  for (const auto& each : shelf_->find()) {
+  for (const auto& each : folders_->find()) {
     all.found.push_back({each});
     if (is_past_live || each.version > model_->version)
       continue;
@@ -106,7 +108,7 @@ result<void> hosted_projection::open_selected() {
   serving_generation_ = plan.serving;
   serving_is_live_ = plan.serving_is_live;
   for (const auto& each : plan.removed)
-    shelf_->remove(each);
+    folders_->remove(each);
   if (!plan.building)
     return {};
   auto building = tables_of(*plan.building);
@@ -121,7 +123,7 @@ hosted_projection::open_tables(const table_generation& of) const {
   with.shape = model_->shape;
   with.create = true;
   with.visibility = row_visibility::at_once;
-  return shelf_->open(of, std::move(with));
+  return folders_->open(of, std::move(with));
 }
 
 result<hosted_projection::worker_ptr>
@@ -173,7 +175,7 @@ bool hosted_projection::is_closed() const {
   return closed_;
 }
 
-bool hosted_projection::is_crowded() const {
+bool hosted_projection::at_capacity() const {
   return waiters_.waiting() >= options_.max_waiting;
 }
 
@@ -205,7 +207,7 @@ projection_status hosted_projection::status() const {
     (void)log_.replay_all(status.position + 1, [&](const event_view& oldest) {
       status.lag = std::chrono::duration_cast<std::chrono::milliseconds>(
           std::chrono::system_clock::now() - oldest.recorded_at());
-      return visit::stop;
+      return visit_result::stop;
     });
   if (const auto build = building()) {
     projection_status of;

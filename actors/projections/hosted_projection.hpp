@@ -44,13 +44,13 @@ public:
   result<void> rebuild() override;
 
   const projection_model& model() const noexcept { return *model_; }
-  bool is_inlined() const noexcept { return options_.mode == projection_mode::inlined; }
+  bool is_inline() const noexcept { return options_.mode == projection_mode::before_reply; }
 
-  bool is_crowded() const override;
+  bool at_capacity() const override;
   bool is_closed() const;
 
-  /// For `inlined`: replies advance it only once it has caught up. Returns too once it has stopped
-  /// or is closed.
+  /// For `before_reply`: replies advance it only once it has caught up. Returns too once it has
+  /// stopped or is closed.
   void wait_until_caught_up() const;
 
   /// Before replies that depend on events up to `position` leave.
@@ -67,7 +67,7 @@ private:
   using worker_ptr = std::shared_ptr<projection_worker>;
 
   hosted_projection(std::unique_ptr<projection_model> model, const log_reader& log,
-                    std::unique_ptr<table_shelf> shelf, projection_options options,
+                    std::unique_ptr<table_folders> folders, projection_options options,
                     const projection_environment& environment, std::function<void(time_point)> arm);
 
   result<void> open_all();
@@ -93,7 +93,7 @@ private:
 
   const std::unique_ptr<projection_model> model_;
   const log_reader& log_;
-  const std::unique_ptr<table_shelf> shelf_;
+  const std::unique_ptr<table_folders> folders_;
   const projection_options options_;
   const projection_environment& environment_;
   const std::function<void(time_point)> arm_;

@@ -14,12 +14,12 @@ result<void> hosted_projection::rebuild() {
     return error{errc::shut_down, "the runtime is closed"};
   if (building() || serving()->version() != model_->version)
     return error{errc::invalid_argument, "projection " + model_->name + " is being built already"};
-  const auto of = next_generation(shelf_->find(), model_->version);
+  const auto of = next_generation(folders_->find(), model_->version);
   auto store = open_tables(of);
   if (!store)
     return std::move(store).error();
   if (auto begun = begin_build(of, *std::move(store)); !begun) {
-    shelf_->remove(of);
+    folders_->remove(of);
     return begun;
   }
   auto started = building()->start();
@@ -136,9 +136,9 @@ bool hosted_projection::promote_build(projection_worker& built) {
 }
 
 void hosted_projection::remove_old(const table_generation& serving) {
-  for (const auto& each : shelf_->find())
+  for (const auto& each : folders_->find())
     if (each < serving)
-      shelf_->remove(each);
+      folders_->remove(each);
 }
 
 } // namespace cairn::detail

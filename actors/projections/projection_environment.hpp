@@ -14,8 +14,8 @@ class projection_model;
 struct projection_environment {
   consumer_environment turns = {};
 
-  /// Where a projection's tables are kept; empty: `make_table_shelf`.
-  std::function<std::unique_ptr<table_shelf>(const projection_model&)> tables_of = {};
+  /// Where a projection's tables are kept; empty: `make_table_folders`.
+  std::function<std::unique_ptr<table_folders>(const projection_model&)> tables_of = {};
 };
 
 } // namespace cairn::detail

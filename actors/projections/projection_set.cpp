@@ -13,7 +13,7 @@ projection_set::project(std::unique_ptr<projection_model> model, projection_opti
   if (!opened)
     return std::move(opened).error();
   // Replies advance it only once it has caught up, so it must have before the first one.
-  if ((*opened)->is_inlined())
+  if ((*opened)->is_inline())
     (*opened)->wait_until_caught_up();
   if ((*opened)->is_closed())
     return error{errc::shut_down, "the runtime is closed"};
@@ -41,22 +41,22 @@ projection_set::find_or_open(std::unique_ptr<projection_model> model, projection
     return opened;
   const std::lock_guard lock{mutex_};
   projections_.emplace(std::move(name), *opened);
-  if ((*opened)->is_inlined()) {
-    auto inlined = inlined_ ? *inlined_ : std::vector<hosted_ptr>{};
+  if ((*opened)->is_inline()) {
+    auto inlined = inline_ ? *inline_ : std::vector<hosted_ptr>{};
     inlined.push_back(*opened);
-    inlined_ = std::make_shared<const std::vector<hosted_ptr>>(std::move(inlined));
-    any_inlined_ = true;
+    inline_ = std::make_shared<const std::vector<hosted_ptr>>(std::move(inlined));
+    any_inline_ = true;
   }
   return opened;
 }
 
 void projection_set::before_replies(std::uint64_t position) {
-  if (!any_inlined_)
+  if (!any_inline_)
     return;
   std::shared_ptr<const std::vector<hosted_ptr>> inlined;
   {
     const std::lock_guard lock{mutex_};
-    inlined = inlined_;
+    inlined = inline_;
   }
   if (inlined)
     for (const auto& each : *inlined)
@@ -82,8 +82,8 @@ result<void> projection_set::close() {
     const std::lock_guard lock{mutex_};
     closed_ = true;
     closing.swap(projections_);
-    inlined_.reset();
-    any_inlined_ = false;
+    inline_.reset();
+    any_inline_ = false;
     armed_.notify_all();
   }
   result<void> closed;

@@ -54,8 +54,8 @@ private:
   std::mutex opening_; // taken before mutex_
   mutable std::mutex mutex_;
   std::map<std::string, hosted_ptr, std::less<>> projections_;
-  std::shared_ptr<const std::vector<hosted_ptr>> inlined_; // replaced, never changed
-  std::atomic<bool> any_inlined_ = false;
+  std::shared_ptr<const std::vector<hosted_ptr>> inline_; // replaced, never changed
+  std::atomic<bool> any_inline_ = false;
   bool closed_ = false;
 
   // Deadlines of those who wait, for all projections; one may be stuck in its handler.

@@ -33,7 +33,7 @@ bool projection_target::apply(const event_buffer& events,
   const auto apply_one = [&](row_sink& rows, const event_view& event) {
     return is_passed_over(event) || !project(rows, event);
   };
-  return lanes_.fold(events, *store_, apply_one, interrupt);
+  return partitions_.fold(events, *store_, apply_one, interrupt);
 }
 
 result<void> projection_target::commit(const table_checkpoint& at) {

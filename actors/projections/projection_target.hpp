@@ -1,7 +1,7 @@
 #pragma once
 
 #include "consumers/event_target.hpp"
-#include "projections/fold_lanes.hpp"
+#include "projections/fold_partitions.hpp"
 
 #include <cairn/projection.hpp>
 
@@ -19,15 +19,15 @@ public:
                     const projection_options& options, const consumer_environment& environment,
                     std::function<void()> on_commit)
     : model_{model}, store_{std::move(store)}, max_batch_bytes_{options.max_batch_bytes},
-      lanes_{options, environment}, on_commit_{std::move(on_commit)} {}
+      partitions_{options, environment}, on_commit_{std::move(on_commit)} {}
 
   /// The threads that fold beside the caller's, if the options want any. Errors: `io_failed`.
-  result<void> start_threads() { return lanes_.start(); }
+  result<void> start_threads() { return partitions_.start(); }
   /// While nobody advances it.
-  void stop_threads() { lanes_.stop(); }
+  void stop_threads() { partitions_.stop(); }
 
   table_store& store() const noexcept { return *store_; }
-  const fold_lanes& lanes() const noexcept { return lanes_; }
+  const fold_partitions& partitions() const noexcept { return partitions_; }
 
   std::uint64_t position() const noexcept override { return store_->position(); }
   result<void> begin() override { return store_->begin_batch(); }
@@ -38,23 +38,23 @@ public:
   result<void> decide(const projection_decision& decision, const table_checkpoint& at) override {
     return store_->decide(decision, at);
   }
-  parallel_applier* parallel() noexcept override { return lanes_.several() ? this : nullptr; }
+  parallel_applier* parallel() noexcept override { return partitions_.several() ? this : nullptr; }
 
 private:
-  void begin_batch() noexcept override { lanes_.begin_batch(); }
-  void begin_round() noexcept override { lanes_.begin_round(); }
-  std::size_t round_events() const noexcept override { return lanes_.next_round(); }
-  void add(const event_view& event) override { lanes_.add(event.stream()); }
+  void begin_batch() noexcept override { partitions_.begin_batch(); }
+  void begin_round() noexcept override { partitions_.begin_round(); }
+  std::size_t round_events() const noexcept override { return partitions_.next_round(); }
+  void add(const event_view& event) override { partitions_.add(event.stream()); }
   bool apply(const event_buffer& events, function_ref<bool(const event_view&)> is_passed_over,
              const std::atomic<bool>& interrupt) override;
-  void applied_alone(std::size_t events) noexcept override { lanes_.folded_alone(events); }
+  void applied_alone(std::size_t events) noexcept override { partitions_.folded_alone(events); }
 
   std::optional<error> project(row_sink& into, const event_view& event) const;
 
   const projection_model& model_;
   const std::shared_ptr<table_store> store_;
   const std::size_t max_batch_bytes_;
-  fold_lanes lanes_;
+  fold_partitions partitions_;
   const std::function<void()> on_commit_;
 };
 

@@ -8,12 +8,12 @@ namespace {
 consumer_options consumer_options_of(const projection_options& options, bool follows) {
   return {.thread_name = "cairn-project",
           .batch = {.events = options.max_batch_events, .time = options.max_batch_time},
-          .attempts = options.attempts,
-          .first_pause = options.first_pause,
-          .longest_pause = options.longest_pause,
+          .max_attempts = options.max_attempts,
+          .initial_backoff = options.initial_backoff,
+          .max_backoff = options.max_backoff,
           .pause_between_attempts = options.pause_between_attempts,
           .follows = follows,
-          .is_inlined = options.mode == projection_mode::inlined};
+          .is_inline = options.mode == projection_mode::before_reply};
 }
 
 } // namespace
@@ -92,8 +92,8 @@ void projection_worker::add_to(projection_status& status) const {
   status.last_error = report.last_error;
   status.attempts = report.attempts;
   status.tables = store().status();
-  status.events_in_lanes = target_.lanes().events();
-  status.rounds_again = target_.lanes().rounds_again();
+  status.parallel_events = target_.partitions().events();
+  status.parallel_retries = target_.partitions().parallel_retries();
 }
 
 } // namespace cairn::detail

@@ -47,8 +47,8 @@ struct generation_plan {
 /// no tables are live, the oldest unfinished ones serve, because the others were begun beside them.
 /// Tables of a newer version belong to a newer program, which may come back: they are left alone.
 ///
-/// `found`: newest first, as `table_shelf::find` gives them; what lies behind the first live tables
-/// of `version` or older need not have been opened.
+/// `found`: newest first, as `table_folders::find` gives them; what lies behind the first live
+/// tables of `version` or older need not have been opened.
 generation_plan select_generation(std::span<const found_generation> found, std::uint32_t version);
 
 } // namespace cairn::detail

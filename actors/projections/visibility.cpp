@@ -46,7 +46,7 @@ future<std::uint64_t> await_rows_of_reply(const projection_ref& projection, std:
 
 std::optional<error> objection_to_waiting(const ask_options& options) {
   for (const auto& projection : options.visible_in)
-    if (projection.is_crowded())
+    if (projection.at_capacity())
       return error{errc::overloaded, "too many replies wait for the rows of projection "
                                          + std::string{projection.name()}
                                          + "; nothing was written"};

@@ -35,7 +35,7 @@ public:
       check_reads(i);
     const auto replayed = log_.replay_all(1, [&](const event_view& event) {
       take_in(event);
-      return visit::go_on;
+      return visit_result::proceed;
     });
     if (!replayed)
       throw contradiction{"the journal cannot be read: " + replayed.error().message()};

@@ -84,7 +84,7 @@ void simulated_journal::apply(operation_ptr& operation) {
   operation->target = receiver;
 }
 
-void simulated_journal::completed(std::vector<operation_ptr> operations) noexcept {
+void simulated_journal::on_completed(std::vector<operation_ptr> operations) noexcept {
   applied_ = std::move(operations.front());
 }
 
@@ -145,7 +145,7 @@ void simulated_journal::hand_back() {
     std::vector<operation_ptr> run{std::make_move_iterator(all.begin()),
                                    std::make_move_iterator(end)};
     all.erase(all.begin(), end);
-    target->completed(std::move(run));
+    target->on_completed(std::move(run));
   }
 }
 
@@ -220,7 +220,7 @@ void simulated_journal::submit(operation_ptr operation) {
   auto* const target = operation->target;
   std::vector<operation_ptr> one;
   one.push_back(std::move(operation));
-  target->completed(std::move(one));
+  target->on_completed(std::move(one));
 }
 
 result<stream_head> simulated_journal::head(const stream_id& stream) const {

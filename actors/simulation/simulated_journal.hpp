@@ -15,7 +15,7 @@ namespace cairn::detail {
 /// Its writer is a step at a time: a commit begins with some of what is queued, lands some time
 /// later, all of it or nothing, and then what was in it is handed back. A crash may come between
 /// any two steps. One thread.
-class simulated_journal final : public journal, public append_target {
+class simulated_journal final : public journal, public append_listener {
 public:
   /// `durable` is what a crash leaves; it outlives this.
   simulated_journal(simulation_context& run, journal& durable) : run_{run}, durable_{durable} {}
@@ -64,7 +64,7 @@ public:
   result<void> close() override;
 
   /// By the journal in memory.
-  void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override;
+  void on_completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override;
 
 private:
   using operation_ptr = std::unique_ptr<append_operation>;

@@ -20,8 +20,8 @@ simulated_process::simulated_process(simulation_context& run, const simulated_do
         run, domain, disk.projections,
         projection_options{
             .max_batch_events = with.max_batch_events,
-            .folding_threads = with.folding_threads,
-            .attempts = 3,
+            .threads = with.threads,
+            .max_attempts = 3,
             .pause_between_attempts =
                 [this](std::chrono::milliseconds time) { wait_between_attempts(time); }})},
     executor_{std::make_shared<simulated_executor>(run)},
@@ -137,7 +137,7 @@ void simulated_process::follow(std::size_t which) {
   const auto shown = feeds_[which].next(
       [&](const event_view& event) {
         take_in(by, event);
-        return ++seen < most ? visit::go_on : visit::stop;
+        return ++seen < most ? visit_result::proceed : visit_result::stop;
       },
       std::chrono::steady_clock::time_point::min());
   run_.note("follower", which, seen, by.position);

@@ -35,7 +35,7 @@ public:
     aggregate_options hosting;
     engine_options engine;
     std::size_t max_batch_events = 1;
-    std::size_t folding_threads = 1; ///< Of projections that are not inlined.
+    std::size_t threads = 1; ///< Of projections that are not inline.
   };
 
   simulated_process(simulation_context& run, const simulated_domain& domain, simulated_disk& disk,

@@ -38,10 +38,10 @@ simulated_projections::simulated_projections(simulation_context& run,
 projection_environment simulated_projections::environment() {
   projection_environment made{
       .turns = {.by_threads = false, .now = [this] { return run_.clock.steady(); }}};
-  made.tables_of = [this](const projection_model& of) -> std::unique_ptr<table_shelf> {
+  made.tables_of = [this](const projection_model& of) -> std::unique_ptr<table_folders> {
     const auto which = index_of(of);
-    return std::make_unique<simulated_shelf>(run_, *domain_.projections[which], kept_[which].tables,
-                                             kept_[which].mode, crashed_);
+    return std::make_unique<simulated_folders>(run_, *domain_.projections[which],
+                                               kept_[which].tables, kept_[which].mode, crashed_);
   };
   return made;
 }
@@ -70,14 +70,14 @@ void simulated_projections::open_all(runtime_core& in) {
   for (std::size_t which = 0; which < kept_.size(); ++which) {
     auto with = options_;
     with.mode = kept_[which].mode;
-    if (with.mode == projection_mode::inlined)
-      with.folding_threads = 1;
+    if (with.mode == projection_mode::before_reply)
+      with.threads = 1;
     auto opened = core_->project(make_model(which), with);
     while (!opened && expects_failure(opened.error().code())) // which is not poison, and passes
       opened = core_->project(make_model(which), with);
     hosted_.push_back(std::move(opened).value());
     const auto status = hosted_.back()->status();
-    prompt_[which] = kept_[which].mode == projection_mode::inlined
+    prompt_[which] = kept_[which].mode == projection_mode::before_reply
                      && status.state == projection_state::following;
     run_.note("projection", which, status.version, status.position);
   }
@@ -99,7 +99,7 @@ void simulated_projections::turn() {
   disturbed_.assign(hosted_.size(), false);
   run_.note("projections", core_->projections().turn());
   for (std::size_t i = 0; i < hosted_.size(); ++i)
-    if (was_there[i] && !disturbed_[i] && kept_[i].mode == projection_mode::inlined)
+    if (was_there[i] && !disturbed_[i] && kept_[i].mode == projection_mode::before_reply)
       prompt_[i] = true;
 }
 
@@ -202,7 +202,7 @@ void simulated_projections::check_rows_of(std::size_t which, const journal& dura
       folded->begin_event();
       if (!passed_over.contains(event.position()))
         plain->project(to, event);
-      return event.position() < rows.position() ? visit::go_on : visit::stop;
+      return event.position() < rows.position() ? visit_result::proceed : visit_result::stop;
     });
     if (!replayed || *replayed != rows.position())
       return run_.fail("the rows of projection " + plain->name + " are ahead of the journal");

@@ -32,7 +32,7 @@ simulated_run::simulated_run(const simulation_options& options, const simulated_
                                                                                       run_, domain,
                                                                                       options} {
   choose_setup();
-  setup_.folding_threads = 1 + seed % 2; // lanes one after another, in the one thread there is
+  setup_.threads = 1 + seed % 2; // partitions one after another, in the one thread there is
   choose_followers();
   disk_.log = make_memory_journal({.wall_clock = [this] { return run_.clock.wall(); }});
 }
@@ -53,7 +53,7 @@ void simulated_run::choose_setup() {
     setup_.engine.max_resident = 1;
   for (std::size_t i = 0; i < domain_.projections.size(); ++i)
     disk_.projections.push_back(
-        {.mode = random.chance(0.5) ? projection_mode::inlined : projection_mode::async});
+        {.mode = random.chance(0.5) ? projection_mode::before_reply : projection_mode::async});
   setup_.max_batch_events = random.between(1, 6);
 }
 

@@ -108,15 +108,15 @@ result<void> simulated_tables::mark_live() {
 
 // --- The folder ----------------------------------------------------------------------------------
 
-std::vector<table_generation> simulated_shelf::find() const {
+std::vector<table_generation> simulated_folders::find() const {
   std::vector<table_generation> found;
   for (const auto& [generation, tables] : durable_)
     found.push_back(generation);
   return found;
 }
 
-result<std::shared_ptr<table_store>> simulated_shelf::open(const table_generation& of,
-                                                           table_store_options) {
+result<std::shared_ptr<table_store>> simulated_folders::open(const table_generation& of,
+                                                             table_store_options) {
   auto& durable = durable_[of];
   if (!durable)
     durable = std::make_shared<durable_tables>();
@@ -124,7 +124,7 @@ result<std::shared_ptr<table_store>> simulated_shelf::open(const table_generatio
   return simulated_tables::open(run_, of_, durable, mode_, crashed_);
 }
 
-void simulated_shelf::remove(const table_generation& of) noexcept {
+void simulated_folders::remove(const table_generation& of) noexcept {
   if (crashed_)
     return;
   run_.note("tables removed", of.version, of.generation);

@@ -54,8 +54,10 @@ public:
   void roll_back_event() override { inner_->roll_back_event(); }
   std::size_t pending_rows() const noexcept override { return inner_->pending_rows(); }
   std::size_t pending_bytes() const noexcept override { return inner_->pending_bytes(); }
-  result<void> begin_round(std::size_t lanes) override { return inner_->begin_round(lanes); }
-  row_sink& lane(std::size_t number) noexcept override { return inner_->lane(number); }
+  result<void> begin_round(std::size_t partitions) override {
+    return inner_->begin_round(partitions);
+  }
+  row_sink& partition(std::size_t number) noexcept override { return inner_->partition(number); }
   bool end_round() override { return inner_->end_round(); }
   void end_batch() override { inner_->end_batch(); }
   result<void> publish(table_checkpoint at) override;
@@ -79,10 +81,10 @@ private:
 };
 
 /// The folder of a projection, on the same disk.
-class simulated_shelf final : public table_shelf {
+class simulated_folders final : public table_folders {
 public:
-  simulated_shelf(simulation_context& run, const simulated_projection& of, durable_shelf& durable,
-                  projection_mode mode, const bool& crashed)
+  simulated_folders(simulation_context& run, const simulated_projection& of, durable_shelf& durable,
+                    projection_mode mode, const bool& crashed)
     : run_{run}, of_{of}, durable_{durable}, mode_{mode}, crashed_{crashed} {}
 
   std::vector<table_generation> find() const override;

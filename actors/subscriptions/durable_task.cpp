@@ -46,9 +46,9 @@ result<std::shared_ptr<table_store>> open_checkpoint(const std::string& name,
   const auto home = root.empty() ? root : root / name;
   const auto text = text_of(selection);
   auto opened =
-      make_table_shelf(home)->open(only_generation, {.shape = "subscription to " + text,
-                                                     .visibility = row_visibility::at_once,
-                                                     .map_bytes = checkpoint_map_bytes});
+      make_table_folders(home)->open(only_generation, {.shape = "subscription to " + text,
+                                                       .visibility = row_visibility::at_once,
+                                                       .map_bytes = checkpoint_map_bytes});
   if (!opened && opened.error().code() == errc::incompatible_format)
     return error{errc::invalid_argument,
                  "the durable subscription " + name + " follows " + read_selection(home) + ", not "
@@ -61,9 +61,9 @@ result<std::shared_ptr<table_store>> open_checkpoint(const std::string& name,
 consumer_options consumer_options_of(const durable_subscription_options& options) {
   return {.thread_name = "cairn-durable",
           .batch = {.events = options.max_batch_events, .time = options.max_batch_time},
-          .attempts = options.attempts,
-          .first_pause = options.first_pause,
-          .longest_pause = options.longest_pause,
+          .max_attempts = options.max_attempts,
+          .initial_backoff = options.initial_backoff,
+          .max_backoff = options.max_backoff,
           .pause_between_attempts = options.pause_between_attempts};
 }
 
@@ -115,7 +115,7 @@ durable_task::open(std::string name, const journal& events, const event_selectio
   if (!valid_type_name(name))
     return error{errc::invalid_argument,
                  "a durable subscription's name is 1 to 64 of a-z 0-9 - _ ., not \"" + name + '"'};
-  if (options.max_batch_events == 0 || options.attempts == 0)
+  if (options.max_batch_events == 0 || options.max_attempts == 0)
     return error{errc::invalid_argument,
                  "durable_subscription_options::max_batch_events and attempts must be at least 1"};
   auto source = make_event_source(events, nullptr, selection, options.start);

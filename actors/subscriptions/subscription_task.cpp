@@ -75,7 +75,7 @@ std::optional<error> subscription_task::follow() {
   }
 }
 
-visit subscription_task::handle(const event_view& event) {
+visit_result subscription_task::handle(const event_view& event) {
   try {
     handler_(event);
   } catch (const kj::Exception&) {
@@ -87,7 +87,7 @@ visit subscription_task::handle(const event_view& event) {
   } catch (...) {
     throw handler_stopped{handler_failure(event.position(), describe_current_exception())};
   }
-  return feed_->interrupted() ? visit::stop : visit::go_on;
+  return feed_->interrupted() ? visit_result::stop : visit_result::proceed;
 }
 
 void subscription_task::close() noexcept {

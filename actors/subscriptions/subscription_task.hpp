@@ -32,7 +32,7 @@ public:
 private:
   void run() noexcept;
   std::optional<error> follow();
-  visit handle(const event_view& event);
+  visit_result handle(const event_view& event);
 
   std::unique_ptr<feed> feed_;
   std::function<void(const event_view&)> handler_; // the thread's own, once it has started

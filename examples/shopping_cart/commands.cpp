@@ -276,7 +276,7 @@ status run_show(const arguments& given) {
     if (version == 0)
       return no_such_cart(given);
     if (given.at) {
-      auto past = carts.state_at(given.cart, *given.at);
+      auto past = carts.state_at_version(given.cart, *given.at);
       if (!past && past.error().code() == cairn::errc::not_found) {
         return complain(status::refused, given.cart + " has never been at version "
                                              + std::to_string(*given.at) + "; it is at "
@@ -324,12 +324,12 @@ status run_top(const arguments& given) {
     std::uint64_t left = given.top;
     const auto show = [&](std::uint64_t, const std::string& sku, const sale& row) {
       if (left == 0)
-        return cairn::visit::stop;
+        return cairn::visit_result::stop;
       if (given.json)
         listed.push_back({{"sku", sku}, {"quantity", row.quantity}});
       else
         std::cout << std::setw(10) << with_thousands(row.quantity) << "  " << sku << '\n';
-      return --left == 0 ? cairn::visit::stop : cairn::visit::go_on;
+      return --left == 0 ? cairn::visit_result::stop : cairn::visit_result::proceed;
     };
     if (const auto scanned = rows.scan_by<by_rank>(best_sellers::sales, {}, show); !scanned)
       return complain(scanned.error());

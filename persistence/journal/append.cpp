@@ -7,9 +7,9 @@ namespace cairn {
 namespace {
 
 /// Waits for one operation.
-class waiting_target final : public append_target {
+class waiting_target final : public append_listener {
 public:
-  void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
+  void on_completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
     CAIRN_ASSERT(operations.size() == 1 && operations.front()->outcome);
     const std::lock_guard lock{mutex_};
     outcome_ = std::move(operations.front()->outcome);

@@ -16,7 +16,7 @@ error version_conflict_error(const append_operation& operation, std::uint64_t ac
 
 } // namespace
 
-std::optional<error> objection_to(const append_operation& operation, std::uint64_t actual) {
+std::optional<error> check_append(const append_operation& operation, std::uint64_t actual) {
   if (operation.orphaned())
     return error{errc::aborted, "an append to stream " + operation.stream->name()
                                     + " that this one builds upon was refused"};
@@ -51,24 +51,24 @@ void complete(std::unique_ptr<append_operation> operation, result<commit> outcom
     operation->outcome.emplace(std::move(outcome));
   else
     refuse(*operation, std::move(outcome).error());
-  append_target* const target = operation->target;
+  append_listener* const target = operation->target;
   std::vector<std::unique_ptr<append_operation>> one;
   one.push_back(std::move(operation));
-  target->completed(std::move(one));
+  target->on_completed(std::move(one));
 }
 
 void complete_all(std::vector<std::unique_ptr<append_operation>> operations) noexcept {
   const auto run_end = [&](auto first) {
-    append_target* const target = (*first)->target;
+    append_listener* const target = (*first)->target;
     return std::find_if(first, operations.end(),
                         [&](const auto& operation) { return operation->target != target; });
   };
   for (auto first = operations.begin(); first != operations.end();) {
-    append_target* const target = (*first)->target;
+    append_listener* const target = (*first)->target;
     const auto last = run_end(first);
     if (first == operations.begin() && last == operations.end())
-      return target->completed(std::move(operations)); // the usual case: one target for all
-    target->completed({std::make_move_iterator(first), std::make_move_iterator(last)});
+      return target->on_completed(std::move(operations)); // the usual case: one target for all
+    target->on_completed({std::make_move_iterator(first), std::make_move_iterator(last)});
     first = last;
   }
 }

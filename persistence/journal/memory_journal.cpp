@@ -58,7 +58,7 @@ public:
       auto went = show(position_of(stream, version), visitor);
       if (!went)
         return std::move(went).error();
-      if (*went == visit::stop)
+      if (*went == visit_result::stop)
         return version;
     }
     return version - 1;
@@ -76,7 +76,7 @@ public:
       auto went = show(position, visitor);
       if (!went)
         return std::move(went).error();
-      if (*went == visit::stop)
+      if (*went == visit_result::stop)
         return position;
     }
     return position - 1;
@@ -95,7 +95,7 @@ public:
       auto went = show(position, visitor);
       if (!went)
         return std::move(went).error();
-      if (*went == visit::stop)
+      if (*went == visit_result::stop)
         return position;
     }
     return std::max(last, from_position - 1);
@@ -116,7 +116,7 @@ public:
     if (!running)
       return detail::shut_down_error();
     for (const auto& [name, head] : heads_with(prefix))
-      if (visitor(name, head) == visit::stop)
+      if (visitor(name, head) == visit_result::stop)
         break;
     return {};
   }
@@ -311,7 +311,7 @@ private:
     return std::nullopt;
   }
 
-  result<visit> show(std::uint64_t position, event_visitor visitor) const {
+  result<visit_result> show(std::uint64_t position, event_visitor visitor) const {
     const words_view value = record_at(position);
     if (!detail::is_intact(detail::key_bytes(position), value,
                            detail::words_of<detail::event_header>))

@@ -69,7 +69,7 @@ public:
     if (const int code = store.find_head(*operation.stream, head, objection))
       return code;
     if (!objection)
-      objection = objection_to(operation, head.version);
+      objection = check_append(operation, head.version);
     if (!objection && !operation.events.reservations().empty())
       if (const int code = check_keys(operation, store, objection))
         return code;

@@ -125,7 +125,7 @@ public:
       return shut_down_error();
     if (writer_ && !writer_->stopped())
       return {};
-    let_go();
+    passivate_all();
     auto store = open_store(options_, {});
     if (!store)
       return stay_closed(std::move(store).error());
@@ -221,7 +221,7 @@ private:
     return {errc::journal_stopped, "the journal has stopped, and is not open again yet"};
   }
 
-  void let_go() {
+  void passivate_all() {
     if (writer_)
       note_what_is_known();
     let_go_of_file(not_open_error(), [this] {
@@ -245,8 +245,8 @@ private:
     auto reader = readers().acquire();
     if (reader && position != 0)
       (void)replay_log(*reader, position, position, [&](const event_view& event) {
-        mark = event_mark(event);
-        return visit::stop;
+        mark = event_fingerprint(event);
+        return visit_result::stop;
       });
     return mark;
   }

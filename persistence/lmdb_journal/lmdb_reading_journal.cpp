@@ -55,8 +55,8 @@ public:
                                     std::chrono::steady_clock::time_point deadline,
                                     const std::stop_token& interrupt) const override {
     using clock = std::chrono::steady_clock;
-    constexpr std::chrono::microseconds longest_pause{4'000};
-    for (std::chrono::microseconds pause{100};; pause = std::min(2 * pause, longest_pause)) {
+    constexpr std::chrono::microseconds max_backoff{4'000};
+    for (std::chrono::microseconds pause{100};; pause = std::min(2 * pause, max_backoff)) {
       auto last = look_for_last();
       const auto now = clock::now();
       if (!last || *last > position || now >= deadline || interrupt.stop_requested())

@@ -101,7 +101,7 @@ private:
       auto read =
           detail::replay_log(reader, counted_.events + 1, last, [&](const event_view& event) {
             broken = take_in(event);
-            return broken ? visit::stop : visit::go_on;
+            return broken ? visit_result::stop : visit_result::proceed;
           });
       if (!read)
         return std::move(read).error();

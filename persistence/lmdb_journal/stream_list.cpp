@@ -81,13 +81,13 @@ result<void> visit_head_rows(journal_reader& reader, std::string_view prefix,
       return std::move(slice).error();
     for (named_head& row : slice->rows) {
       for (; newer != in_memory.end() && newer->name < row.name; ++newer)
-        if (visitor(newer->name, newer->head) == visit::stop)
+        if (visitor(newer->name, newer->head) == visit_result::stop)
           return {};
       if (newer != in_memory.end() && newer->name == row.name) {
         row.head = newer->head.version > row.head.version ? newer->head : row.head;
         ++newer;
       }
-      if (visitor(row.name, row.head) == visit::stop)
+      if (visitor(row.name, row.head) == visit_result::stop)
         return {};
       if (reader.due())
         if (auto renewed = reader.renew(); !renewed)
@@ -100,7 +100,7 @@ result<void> visit_head_rows(journal_reader& reader, std::string_view prefix,
     after = std::move(slice->rows.back().name);
   }
   for (; newer != in_memory.end(); ++newer)
-    if (visitor(newer->name, newer->head) == visit::stop)
+    if (visitor(newer->name, newer->head) == visit_result::stop)
       return {};
   return {};
 }

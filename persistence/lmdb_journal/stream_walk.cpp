@@ -16,8 +16,8 @@ error unreadable(int rc) {
   return lmdb_error(errc::io_failed, "cannot read the log", rc);
 }
 
-result<visit> show(std::uint64_t position, words_view value, const stream_id* stream,
-                   event_visitor visitor) {
+result<visit_result> show(std::uint64_t position, words_view value, const stream_id* stream,
+                          event_visitor visitor) {
   try {
     const event_in_place event{position, value};
     if (stream && event.view().stream() != stream->name())
@@ -157,7 +157,7 @@ result<std::uint64_t> stream_walk::visit_forward(std::uint64_t from, event_visit
       auto went = show(position, *value, &stream_, visitor);
       if (!went)
         return std::move(went).error();
-      if (*went == visit::stop) {
+      if (*went == visit_result::stop) {
         damage_.reset(); // further on than anybody wanted to read
         return version;
       }
@@ -205,7 +205,8 @@ result<void> stream_walk::renew_if_due() {
   return reader_.renew();
 }
 
-result<visit> show_record(journal_reader& reader, std::uint64_t position, event_visitor visitor) {
+result<visit_result> show_record(journal_reader& reader, std::uint64_t position,
+                                 event_visitor visitor) {
   std::uint64_t key = position;
   words_view value;
   const int rc = get_numbered(reader.log(), MDB_SET, key, value);
@@ -242,7 +243,7 @@ result<std::uint64_t> replay_log(journal_reader& reader, std::uint64_t from_posi
     auto went = show(next, value, nullptr, visitor);
     if (!went)
       return std::move(went).error();
-    if (*went == visit::stop)
+    if (*went == visit_result::stop)
       return next;
     operation = MDB_NEXT;
   }

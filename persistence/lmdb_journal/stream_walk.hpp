@@ -60,6 +60,7 @@ result<std::uint64_t> replay_log(journal_reader& reader, std::uint64_t from_posi
                                  std::uint64_t last_position, event_visitor visitor);
 
 /// Visits the one record at `position`.
-result<visit> show_record(journal_reader& reader, std::uint64_t position, event_visitor visitor);
+result<visit_result> show_record(journal_reader& reader, std::uint64_t position,
+                                 event_visitor visitor);
 
 } // namespace cairn::detail

@@ -79,7 +79,7 @@ result<std::uint64_t> show_all(journal_reader& reader, std::string_view tag,
     bool tagged = true;
     auto went = show_record(reader, position, [&](const event_view& event) {
       tagged = has_tag(event, tag);
-      return tagged ? visitor(event) : visit::stop;
+      return tagged ? visitor(event) : visit_result::stop;
     });
     if (!went)
       return std::move(went).error();
@@ -87,7 +87,7 @@ result<std::uint64_t> show_all(journal_reader& reader, std::string_view tag,
       return error{errc::corrupt_journal, "the event at position " + std::to_string(position)
                                               + " lacks the tag " + std::string{tag}
                                               + ", by which the index leads to it"};
-    if (*went == visit::stop)
+    if (*went == visit_result::stop)
       return position;
   }
   return std::uint64_t{0};

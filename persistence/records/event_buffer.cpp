@@ -16,7 +16,7 @@ result<std::size_t> event_buffer::visit_from(std::size_t first, event_visitor vi
     const auto next = show(i, visitor);
     if (!next)
       return next.error();
-    if (*next == visit::stop)
+    if (*next == visit_result::stop)
       return i + 1;
   }
   return entries_.size();
@@ -28,13 +28,13 @@ result<void> event_buffer::visit_these(std::span<const std::uint32_t> indices,
     const auto next = show(index, visitor);
     if (!next)
       return next.error();
-    if (*next == visit::stop)
+    if (*next == visit_result::stop)
       break;
   }
   return {};
 }
 
-result<visit> event_buffer::show(std::size_t index, event_visitor visitor) const {
+result<visit_result> event_buffer::show(std::size_t index, event_visitor visitor) const {
   const entry& copy = entries_[index];
   const std::size_t begin = index == 0 ? 0 : entries_[index - 1].end;
   const detail::words_view words{words_.data() + begin, copy.end - begin};

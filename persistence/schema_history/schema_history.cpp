@@ -80,7 +80,7 @@ result<std::optional<error>> find_event(const log_reader& log, const schema_hist
     const auto stream = event.stream();
     if (stream.size() <= owner.size() || stream[owner.size()] != '/' || !stream.starts_with(owner)
         || std::find(types.begin(), types.end(), event.type()) == types.end())
-      return visit::go_on;
+      return visit_result::proceed;
     const auto node = history.newest().find(event.type());
     found = error{errc::incompatible_schema,
                   owner + ": the event type "
@@ -88,7 +88,7 @@ result<std::optional<error>> find_event(const log_reader& log, const schema_hist
                       + " is not listed any more, but the journal holds such an event at position "
                       + std::to_string(event.position())}
                 .with_position(event.position());
-    return visit::stop;
+    return visit_result::stop;
   });
   if (!read)
     return std::move(read).error();

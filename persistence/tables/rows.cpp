@@ -50,9 +50,9 @@ result<void> scan_over(const row_source& below, key_view from, key_view up_to,
   const override_row* change = next();
   bool stopped = false;
   const auto show = [&](key_view key, row_words row) {
-    if (!row.empty() && visitor(key, row) == visit::stop)
+    if (!row.empty() && visitor(key, row) == visit_result::stop)
       stopped = true;
-    return stopped ? visit::stop : visit::go_on;
+    return stopped ? visit_result::stop : visit_result::proceed;
   };
   const auto comes_first = [&](key_view key) {
     const int order = as_text(change->key).compare(as_text(key));
@@ -60,8 +60,8 @@ result<void> scan_over(const row_source& below, key_view from, key_view up_to,
   };
   auto scanned = below.scan(from, up_to, direction, [&](key_view key, row_words row) {
     for (; change && comes_first(key); change = next())
-      if (show(change->key, change->row) == visit::stop)
-        return visit::stop;
+      if (show(change->key, change->row) == visit_result::stop)
+        return visit_result::stop;
     if (!change || as_text(change->key) != as_text(key))
       return show(key, row);
     const auto shown = show(change->key, change->row);

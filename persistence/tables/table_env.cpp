@@ -28,7 +28,7 @@ struct tables_format_record {
 struct tables_checkpoint_record {
   struct seal seal;
   std::uint64_t position;
-  std::uint64_t event_mark;
+  std::uint64_t event_fingerprint;
 };
 
 struct live_record {
@@ -136,7 +136,7 @@ result<void> stored_rows::scan(key_view from, key_view below, scan_direction dir
     words_view words;
     if (!as_words(found, words) || !is_intact(here, words, row_header_words))
       return error{errc::corrupt_record, "a row fails its checksum"};
-    if (visitor(here, words) == visit::stop)
+    if (visitor(here, words) == visit_result::stop)
       return {};
   }
   if (rc != MDB_NOTFOUND)
@@ -188,7 +188,7 @@ result<table_checkpoint> table_env::checkpoint(MDB_txn* txn) const {
                                                     "the tables' checkpoint");
   if (!record)
     return std::move(record).error();
-  return table_checkpoint{record->position, record->event_mark};
+  return table_checkpoint{record->position, record->event_fingerprint};
 }
 
 result<bool> table_env::live(MDB_txn* txn) const {
@@ -237,7 +237,7 @@ result<void> table_env::commit(std::size_t bytes, const table_checkpoint& at,
     rc = fill(txn.get());
   if (rc == 0)
     rc = write_meta(txn.get(), databases_.meta, checkpoint_key,
-                    tables_checkpoint_record{{}, at.position, at.event_mark});
+                    tables_checkpoint_record{{}, at.position, at.event_fingerprint});
   if (rc != 0)
     return lmdb_error(rc == MDB_MAP_FULL ? errc::storage_full : errc::io_failed,
                       "cannot write the tables", rc);

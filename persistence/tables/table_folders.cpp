@@ -45,9 +45,9 @@ void sync(const std::filesystem::path& directory) noexcept {
 }
 
 /// On disk.
-class shelf_of_folders final : public table_shelf {
+class folders_on_disk final : public table_folders {
 public:
-  explicit shelf_of_folders(std::filesystem::path home) : home_{std::move(home)} {}
+  explicit folders_on_disk(std::filesystem::path home) : home_{std::move(home)} {}
 
   std::vector<table_generation> find() const override {
     std::vector<table_generation> found;
@@ -88,7 +88,7 @@ private:
   const std::filesystem::path home_;
 };
 
-class shelf_in_memory final : public table_shelf {
+class shelf_in_memory final : public table_folders {
 public:
   std::vector<table_generation> find() const override { return {}; }
   result<std::shared_ptr<table_store>> open(const table_generation&,
@@ -113,10 +113,10 @@ table_generation next_generation(const std::vector<table_generation>& found,
   return {version, last + 1};
 }
 
-std::unique_ptr<table_shelf> make_table_shelf(std::filesystem::path home) {
+std::unique_ptr<table_folders> make_table_folders(std::filesystem::path home) {
   if (home.empty())
     return std::make_unique<shelf_in_memory>();
-  return std::make_unique<shelf_of_folders>(std::move(home));
+  return std::make_unique<folders_on_disk>(std::move(home));
 }
 
 } // namespace cairn::detail

@@ -20,9 +20,9 @@ struct table_generation {
 };
 
 /// Where the tables of one projection are kept. Any thread.
-class table_shelf {
+class table_folders {
 public:
-  virtual ~table_shelf() = default;
+  virtual ~table_folders() = default;
 
   /// All that there are, newest version and generation first.
   virtual std::vector<table_generation> find() const = 0;
@@ -41,6 +41,6 @@ table_generation next_generation(const std::vector<table_generation>& found, std
 
 /// In folders `<version>/<generation>/` below `home` (a projection's directory), for the owner
 /// alone. Empty: in memory, gone with their stores.
-std::unique_ptr<table_shelf> make_table_shelf(std::filesystem::path home);
+std::unique_ptr<table_folders> make_table_folders(std::filesystem::path home);
 
 } // namespace cairn::detail

@@ -1,8 +1,8 @@
 #include <cairn/table_store.hpp>
 
 #include "support/process_identity.hpp"
-#include "tables/row_lanes.hpp"
-#include "tables/row_view.hpp"
+#include "tables/layered_snapshot.hpp"
+#include "tables/partition_writes.hpp"
 #include "tables/table_env.hpp"
 
 #include <chrono>
@@ -14,8 +14,8 @@
 namespace cairn {
 namespace {
 
-using detail::row_layer;
-using detail::row_view;
+using detail::layered_snapshot;
+using detail::memtable;
 using detail::table_env;
 
 constexpr std::size_t layers_before_waiting = 4;
@@ -27,10 +27,10 @@ error closed_error() {
 
 /// The checkpoint and the layers in memory, and who reads them.
 struct memory_state {
-  std::shared_ptr<row_layer> current; // null unless rows are visible in memory
-  std::shared_ptr<row_layer> frozen;  // is to be written; null: none is
-  bool is_writing = false;            // what is frozen
-  table_checkpoint position;          // of the rows in `current`
+  std::shared_ptr<memtable> current; // null unless rows are visible in memory
+  std::shared_ptr<memtable> frozen;  // is to be written; null: none is
+  bool is_writing = false;           // what is frozen
+  table_checkpoint position;         // of the rows in `current`
   table_checkpoint frozen_at;
   std::uint64_t flushes = 0; // counts the times `frozen` was dropped
   detail::positions_in_use in_use;
@@ -43,7 +43,7 @@ public:
     : options_{std::move(options)}, env_{std::move(env)},
       layered_{!env_ || options_.visibility == row_visibility::at_once} {
     if (layered_)
-      memory_.current = std::make_shared<row_layer>();
+      memory_.current = std::make_shared<memtable>();
   }
 
   ~lmdb_table_store() override {
@@ -134,10 +134,10 @@ public:
   std::size_t pending_rows() const noexcept override { return batch_.size(); }
   std::size_t pending_bytes() const noexcept override { return batch_.bytes(); }
 
-  result<void> begin_round(std::size_t lanes) override {
-    return batch_.begin_round(lanes, [this] { return capture(false); });
+  result<void> begin_round(std::size_t partitions) override {
+    return batch_.begin_round(partitions, [this] { return capture(false); });
   }
-  detail::row_sink& lane(std::size_t number) noexcept override { return batch_.lane(number); }
+  detail::row_sink& partition(std::size_t i) noexcept override { return batch_.partition(i); }
   bool end_round() override { return batch_.end_round(); }
 
   void end_batch() override {
@@ -155,7 +155,7 @@ public:
           return std::move(flushed).error();
       add_to_memory(at);
     } else {
-      below_.reset(); // its transaction, and those of lanes, would keep pages that it frees
+      below_.reset(); // its transaction, and those of partitions, would keep pages that it frees
       batch_.settle();
       if (auto committed = commit_batch(at); !committed) {
         if (auto again = capture(false)) { // the batch is as before
@@ -257,7 +257,7 @@ private:
 
   /// The rows as of now. A reader's are `registered`, so that what it can see stays; the writer
   /// sees the newest, and changes nothing while it looks.
-  result<std::unique_ptr<row_view>> capture(bool registered) const {
+  result<std::unique_ptr<layered_snapshot>> capture(bool registered) const {
     if (closed_)
       return closed_error();
     std::optional<detail::reader_pool::lease> disk;
@@ -277,24 +277,25 @@ private:
           continue;
         }
         raise(seen_, at->position);
-        return std::make_unique<row_view>(std::move(disk), row_view::layers{}, at->position,
-                                          registered ? weak_from_this().lock() : nullptr);
+        return std::make_unique<layered_snapshot>(std::move(disk), layered_snapshot::layers{},
+                                                  at->position,
+                                                  registered ? weak_from_this().lock() : nullptr);
       }
       const std::lock_guard lock{mutex_};
       if (flushes != memory_.flushes)
         continue; // rows left memory that this transaction may not have seen arrive on disk
-      row_view::layers layers{memory_.current};
+      layered_snapshot::layers layers{memory_.current};
       if (memory_.frozen)
         layers.push_back(memory_.frozen);
       if (!registered)
-        return std::make_unique<row_view>(std::move(disk), std::move(layers),
-                                          std::numeric_limits<std::uint64_t>::max());
+        return std::make_unique<layered_snapshot>(std::move(disk), std::move(layers),
+                                                  std::numeric_limits<std::uint64_t>::max());
       const auto at = memory_.in_use.insert(memory_.position.position);
-      return std::make_unique<row_view>(std::move(disk), std::move(layers), *at,
-                                        weak_from_this().lock(), [this, at] {
-                                          const std::lock_guard again{mutex_};
-                                          memory_.in_use.erase(at);
-                                        });
+      return std::make_unique<layered_snapshot>(std::move(disk), std::move(layers), *at,
+                                                weak_from_this().lock(), [this, at] {
+                                                  const std::lock_guard again{mutex_};
+                                                  memory_.in_use.erase(at);
+                                                });
     }
   }
 
@@ -356,8 +357,7 @@ private:
 
   void add_to_memory(table_checkpoint at) {
     const std::lock_guard lock{mutex_};
-    batch_.for_each(
-        [&](detail::row_batch& rows) { memory_.current->add(rows, at.position, memory_.in_use); });
+    batch_.for_each([&](auto& rows) { memory_.current->add(rows, at.position, memory_.in_use); });
     memory_.position = at;
     freeze_if_due();
   }
@@ -379,7 +379,7 @@ private:
   void freeze() {
     memory_.frozen = std::move(memory_.current);
     memory_.frozen_at = memory_.position;
-    memory_.current = std::make_shared<row_layer>();
+    memory_.current = std::make_shared<memtable>();
   }
 
   /// Writes the frozen layer; beside readers, and beside a writer that fills the next.
@@ -387,7 +387,7 @@ private:
   result<bool> flush_frozen(const std::atomic<bool>* hurry = nullptr) {
     const in_a_hurry asked{*this, hurry == nullptr};
     const std::lock_guard one_at_a_time{flushing_};
-    std::shared_ptr<row_layer> layer;
+    std::shared_ptr<memtable> layer;
     table_checkpoint at;
     {
       const std::lock_guard lock{mutex_};
@@ -455,8 +455,8 @@ private:
   const bool layered_; // rows are visible in memory
 
   // The writer's.
-  std::unique_ptr<row_view> below_;
-  detail::laned_batch batch_;
+  std::unique_ptr<layered_snapshot> below_;
+  detail::parallel_batch batch_;
 
   std::mutex flushing_;       // taken before mutex_
   int waiting_for_flush_ = 0; // with mutex_

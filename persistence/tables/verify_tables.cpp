@@ -30,7 +30,7 @@ result<table_verification> table_env::verify() {
   auto scanned = stored_rows{finder.get()}.scan(smallest, {}, scan_direction::ascending,
                                                 [&](key_view, row_words) { // are whole
                                                   ++found.rows;
-                                                  return visit::go_on;
+                                                  return visit_result::proceed;
                                                 });
   if (!scanned)
     return std::move(scanned).error();

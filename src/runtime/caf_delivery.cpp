@@ -86,7 +86,7 @@ void caf_delivery::run() {
     auto events = std::make_shared<event_buffer>();
     auto read = feed_.next([&](const event_view& event) {
       events->add(event);
-      return visit::go_on;
+      return visit_result::proceed;
     });
     if (!read) {
       if (read.error().code() != errc::shut_down)

@@ -159,7 +159,7 @@ void declare(CLI::App& app, invocation& called) {
   app.add_option("--rate", called.rate,
                  "Requests a second of open-loop and lag, or 'half' of the peak");
   app.add_flag("--command-ids", asked.command_ids, "Give every command an id (deduplication)");
-  app.add_option("--folding-threads", asked.folding_threads, "Threads of the projection of project")
+  app.add_option("--folding-threads", asked.threads, "Threads of the projection of project")
       ->check(CLI::Range(1, 64));
   app.add_option("--handler-work", asked.handler_work,
                  "Times that its handler hashes each event's payload");

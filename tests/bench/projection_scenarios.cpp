@@ -117,14 +117,14 @@ report run_project(session& at) {
     auto runtime = open_runtime(home.path());
     const auto begin = clock::now();
     cairn::projection_options with;
-    with.folding_threads = at.asked.folding_threads;
+    with.threads = at.asked.threads;
     const auto projection = need(runtime.project<tallies>(with), "a projection");
     need(projection.wait_for(events), "waiting for the projection");
     const measured took{events, clock::now() - begin};
     const auto status = projection.status();
     made.details["commits"] = status.tables.commits;
-    made.details["events_in_lanes"] = status.events_in_lanes;
-    made.details["rounds_again"] = status.rounds_again;
+    made.details["parallel_events"] = status.parallel_events;
+    made.details["parallel_retries"] = status.parallel_retries;
     if (count_events(projection) != events)
       throw failure{"the rows do not count every event"};
     need(runtime.close(), "closing the runtime");
@@ -133,12 +133,12 @@ report run_project(session& at) {
   const auto found = alternate(
       catch_up, [&] { return ceiling(at.asked.seconds.value_or(default_seconds) / rounds); });
   made.what = "a projection catches up with a journal, synced; threads that fold: "
-              + std::to_string(at.asked.folding_threads) + "; " + ceiling_note;
+              + std::to_string(at.asked.threads) + "; " + ceiling_note;
   made.target = "at least the rate of commands";
   made.options = {{"aggregates", aggregates},
                   {"payload", payload},
                   {"events", events},
-                  {"folding_threads", at.asked.folding_threads},
+                  {"threads", at.asked.threads},
                   {"handler_work", tallies::work}};
   made.rate_per_s = found.own;
   made.set_ceiling(found.ceiling);
@@ -153,7 +153,7 @@ report run_inline(session& at) {
   row_ceiling ceiling{at, with.aggregates};
   rig with_it{at, "inline", with};
   rig without{at, "without", with};
-  const auto projection = with_it.project(cairn::projection_mode::inlined);
+  const auto projection = with_it.project(cairn::projection_mode::before_reply);
   outcomes out;
   outcomes out_without;
   const auto ceiling_rate = ceiling(seconds / rounds).per_second();

@@ -39,7 +39,7 @@ measured replay(const cairn::journal& journal, streams wanted, latency_histogram
                                      [&](const cairn::event_view& event) {
                                        if (event.type() == cairn::type_id_of<added>())
                                          counter::evolve(state, event.payload().getAs<Added>());
-                                       return cairn::visit::go_on;
+                                       return cairn::visit_result::proceed;
                                      });
     if (need(last, "a replay") != state.count)
       throw failure{"a replay brought " + std::to_string(state.count) + " events"};

@@ -24,7 +24,7 @@ struct options {
   std::optional<std::uint64_t> events;
   std::optional<double> rate; ///< Of the open loop; empty: half of the peak.
   bool command_ids = false;
-  std::size_t folding_threads = 1;
+  std::size_t threads = 1;
   std::uint64_t handler_work = 0; ///< See `tallies::work`.
 };
 

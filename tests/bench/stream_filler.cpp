@@ -67,7 +67,7 @@ void stream_filler::settle() {
     throw failure{"filling a journal: " + *failure_};
 }
 
-void stream_filler::completed(
+void stream_filler::on_completed(
     std::vector<std::unique_ptr<cairn::append_operation>> operations) noexcept {
   std::size_t events = 0;
   const std::lock_guard lock{mutex_};

@@ -21,7 +21,7 @@ std::vector<cairn::stream_id> streams_of(std::size_t count);
 std::unique_ptr<cairn::journal> open_journal(const std::filesystem::path& directory);
 
 /// Fills a journal faster than commands do: the events of `counter`, straight to the journal.
-class stream_filler final : public cairn::append_target {
+class stream_filler final : public cairn::append_listener {
 public:
   stream_filler(cairn::journal& into, std::size_t payload);
   ~stream_filler();
@@ -34,7 +34,7 @@ public:
   void settle();
 
   void
-  completed(std::vector<std::unique_ptr<cairn::append_operation>> operations) noexcept override;
+  on_completed(std::vector<std::unique_ptr<cairn::append_operation>> operations) noexcept override;
 
 private:
   void wait_for_at_most(std::size_t events);

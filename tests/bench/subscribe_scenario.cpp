@@ -49,7 +49,7 @@ measured pull(cairn::runtime& runtime, std::uint64_t events) {
   while (done.events < events) {
     const auto went = feed.next([&](const cairn::event_view& event) {
       done.see(event);
-      return cairn::visit::go_on;
+      return cairn::visit_result::proceed;
     });
     need(went, "following");
   }
@@ -106,7 +106,7 @@ measured replay(cairn::runtime& runtime, std::uint64_t events) {
   const auto begin = clock::now();
   const auto last = runtime.journal().replay_all(1, [&](const cairn::event_view& event) {
     done.see(event);
-    return cairn::visit::go_on;
+    return cairn::visit_result::proceed;
   });
   need(last, "a replay");
   check(done, events);

@@ -1,8 +1,8 @@
 // Lets small disks become full under a runtime, and looks what it says and what is there when there
 // is room again.
 
+#include "expectations.hpp"
 #include "temporary_directory.hpp"
-#include "testimony.hpp"
 
 #include <cairn/error.hpp>
 
@@ -62,7 +62,7 @@ public:
 };
 
 /// Fills the disk, and then makes room and opens the journal again.
-bool fill(const small_disk& disk, const char* name, testimony& told) {
+bool fill(const small_disk& disk, const char* name, expectations& told) {
   constexpr std::size_t ballast_bytes = std::size_t{1} << 20;
   const auto ballast = disk.place() / "ballast";
   std::ofstream{ballast} << std::string(ballast_bytes, 'x') << std::flush;
@@ -97,7 +97,7 @@ bool fill(const small_disk& disk, const char* name, testimony& told) {
 
 int main() {
   const test::temporary_directory place;
-  auto& told = shared_testimony();
+  auto& told = shared_expectations();
   int status = 0;
   const auto try_one = [&](const small_disk& disk, const char* name) {
     if (!disk.mounted()) {

@@ -1,11 +1,11 @@
 // Lets each single write and sync of a runtime fail, once, and looks what it says and what is there
 // when it is opened again.
 
+#include "expectations.hpp"
 #include "failing_disk.hpp"
 #include "memory.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
-#include "testimony.hpp"
 
 #include <cairn/error.hpp>
 
@@ -25,7 +25,7 @@ struct figures {
 };
 
 /// How the first failure was told; empty: it was not.
-std::string told_by(const testimony& told) {
+std::string told_by(const expectations& told) {
   for (std::size_t i = 0; i < told.told; ++i)
     if (told.answers[i].what == report::kind::failed)
       return std::string{"a command: "}
@@ -42,7 +42,7 @@ std::string told_by(const testimony& told) {
 /// A command's error that a disk that fails does not explain; empty: there is none. `io_failed`:
 /// its aggregate could not be read any more, once the write of LMDB's root page had failed.
 /// `aborted`: one before it on the aggregate failed.
-std::string other_failure(const testimony& told) {
+std::string other_failure(const expectations& told) {
   using cairn::errc;
   for (std::size_t i = 0; i < told.told; ++i) {
     const auto code = static_cast<errc>(told.answers[i].code);
@@ -54,7 +54,7 @@ std::string other_failure(const testimony& told) {
 }
 
 /// What is wrong with what a runtime said whose disk failed.
-std::string objection_to(const testimony& told) {
+std::string check_append(const expectations& told) {
   const auto by = told_by(told);
   if (by.empty())
     return "nobody was told of the failure";
@@ -82,7 +82,7 @@ std::string objection_to(const testimony& told) {
 
 /// One run whose call number `at` fails; false: it had no such call.
 bool try_failure(std::uint64_t at, const test::disk_failure& kind, std::uint64_t rounds,
-                 testimony& told, figures& sum) {
+                 expectations& told, figures& sum) {
   const test::temporary_directory place;
   const auto directory = place / "journal";
   told.clear();
@@ -97,7 +97,7 @@ bool try_failure(std::uint64_t at, const test::disk_failure& kind, std::uint64_t
   if (lived && told.calls < at)
     return false;
   ++sum.runs;
-  std::string wrong = lived ? objection_to(told) : "it died";
+  std::string wrong = lived ? check_append(told) : "it died";
   if (wrong.empty() && !in_child([&] {
         wrong = contradiction_to(told, directory);
         if (!wrong.empty())
@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   test::keep_temporary_files_in_memory();
-  auto& told = shared_testimony();
+  auto& told = shared_expectations();
   figures sum;
   std::uint64_t calls = 0;
   for (std::uint64_t at = 1;; ++at) {

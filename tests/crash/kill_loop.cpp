@@ -1,11 +1,11 @@
 // Kills a process that writes, again and again on the same journal, and looks for anything that a
 // client was told and the journal does not show, or the other way round.
 
+#include "acknowledged_log.hpp"
 #include "commands.hpp"
 #include "projection_sheet.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
-#include "witness.hpp"
 
 #include <cairn/runtime.hpp>
 
@@ -132,14 +132,14 @@ tally_sheet fold_of(const cairn::journal& events, std::uint64_t position) {
   tally_sheet sheet;
   const auto replayed = events.replay_all(1, [&](const cairn::event_view& event) {
     if (event.position() > position)
-      return cairn::visit::stop;
+      return cairn::visit_result::stop;
     const auto name = event.stream();
     auto& row = sheet.carts[std::string{name.substr(name.find('/') + 1)}];
     ++row.events;
     row.last_position = event.position();
     row.deleted = event.type() == cairn::type_id_of<deleted>();
     ++sheet.events;
-    return cairn::visit::go_on;
+    return cairn::visit_result::proceed;
   });
   if (!replayed)
     throw contradiction{replayed.error().message()};
@@ -148,7 +148,7 @@ tally_sheet fold_of(const cairn::journal& events, std::uint64_t position) {
 
 struct counts {
   std::uint64_t projections_behind = 0; ///< The events that the disk lacked after a kill.
-  std::uint64_t folded_in_lanes = 0;    ///< Of these, those by several threads at once.
+  std::uint64_t folded_in_parallel = 0; ///< Of these, those by several threads at once.
   std::uint64_t kills_before_opening = 0;
   std::uint64_t sent_again = 0;
   std::uint64_t sent_again_and_known = 0;
@@ -197,7 +197,7 @@ public:
               << " commands to deleted carts after reopening, all refused\n"
               << 2 * run_ << " times the tables of a projection were the fold of the journal, "
               << counts_.projections_behind << " events were taken in after a kill, "
-              << counts_.folded_in_lanes << " of them by several threads\n";
+              << counts_.folded_in_parallel << " of them by several threads\n";
   }
 
 private:
@@ -268,7 +268,7 @@ private:
     if (check_rows<sheet>(runtime.journal(), opened->read()) != head)
       throw contradiction{std::string{sheet::name} + " did not reach the end of the journal"};
     counts_.projections_behind += head - kept;
-    counts_.folded_in_lanes += opened->status().events_in_lanes;
+    counts_.folded_in_parallel += opened->status().parallel_events;
   }
 
   template <class Sheet>
@@ -340,7 +340,7 @@ private:
   std::mt19937_64 random_;
   std::uint64_t run_ = 0;
   std::uint32_t highest_cart_ = 0;
-  witness seen_;
+  acknowledged_log seen_;
   counts counts_;
 };
 

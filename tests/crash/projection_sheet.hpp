@@ -71,8 +71,8 @@ private:
 
 inline cairn::projection_options projection_options_of(bool inlined, std::uint64_t seed) {
   cairn::projection_options options;
-  options.mode = inlined ? cairn::projection_mode::inlined : cairn::projection_mode::async;
-  options.folding_threads = inlined ? 1 : 1 + seed % 3;
+  options.mode = inlined ? cairn::projection_mode::before_reply : cairn::projection_mode::async;
+  options.threads = inlined ? 1 : 1 + seed % 3;
   options.max_batch_events = 1 + seed % 500;
   options.tables.flush_rows = 10 + seed % 300; // so that a kill meets a flush
   options.tables.map_bytes = std::size_t{4} << 30;

@@ -81,7 +81,7 @@ cairn::result<void> read_index(const cairn::journal& journal, index_of_log& log,
     auto read = journal.replay_tag(tag, 1, [&](const cairn::event_view& event) {
       positions.push_back(event.position());
       found.index = mix(found.index, event);
-      return cairn::visit::go_on;
+      return cairn::visit_result::proceed;
     });
     if (!read)
       return std::move(read).error();
@@ -118,8 +118,9 @@ sample_writer::sample_writer(cairn::journal& journal, std::uint64_t seed,
 
 cairn::result<cairn::commit> sample_writer::append_and_wait(const cairn::stream_id& stream,
                                                             cairn::event_batch events) {
-  struct receiver final : cairn::append_target {
-    void completed(std::vector<std::unique_ptr<cairn::append_operation>> done) noexcept override {
+  struct receiver final : cairn::append_listener {
+    void
+    on_completed(std::vector<std::unique_ptr<cairn::append_operation>> done) noexcept override {
       const std::lock_guard lock{mutex};
       answer = done.front()->outcome;
       if (*answer && tell)
@@ -229,7 +230,7 @@ cairn::result<contents> contents_of(const cairn::journal& journal) {
     found.log.push_back(mix(found.log.back(), event));
     found.epoch = event.epoch();
     log.take_in(event);
-    return cairn::visit::go_on;
+    return cairn::visit_result::proceed;
   });
   if (!read)
     return std::move(read).error();
@@ -246,7 +247,7 @@ cairn::result<contents> contents_of(const cairn::journal& journal) {
                                    [&](const cairn::event_view& event) {
                                      found.streams = mix(found.streams, event);
                                      ++found.replayed;
-                                     return cairn::visit::go_on;
+                                     return cairn::visit_result::proceed;
                                    });
     if (!replayed)
       return std::move(replayed).error();

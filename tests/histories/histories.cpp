@@ -130,7 +130,7 @@ std::vector<std::vector<durable_event>> read_pages(const cairn::runtime& runtime
     else
       found[number].push_back(
           {event.version(), event.position(), {what.getToken(), what.getIndex(), what.getCount()}});
-    return cairn::visit::go_on;
+    return cairn::visit_result::proceed;
   });
   if (!read)
     sum.report("the journal cannot be read: " + read.error().message());

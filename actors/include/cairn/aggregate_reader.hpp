@@ -75,14 +75,14 @@ public:
       const auto info = detail::info_of(event);
       detail::for_each_event<T>(
           event, [&](const typename T::event& happened) { visitor(info, happened); });
-      return visit::go_on;
+      return visit_result::proceed;
     });
   }
 
   /// The state that `id` had after its event number `version`, folded from the journal in the
   /// calling thread. Errors: those of `history`; `evolve_failed` if evolve throws; `not_found` if
   /// the aggregate has never been at that version.
-  result<state> state_at(std::string_view id, std::uint64_t version) const {
+  result<state> state_at_version(std::string_view id, std::uint64_t version) const {
     auto past = fold(id, version, [](const event_view&) { return true; });
     if (!past)
       return std::move(past).error();
@@ -103,8 +103,8 @@ public:
   /// The state that `id` had at a time: that of its last event in front of the first one that was
   /// recorded after `when`, by the clock of the machine that wrote. Errors: those of `history`;
   /// `evolve_failed` if evolve throws.
-  result<past_state> state_as_of(std::string_view id,
-                                 std::chrono::sys_time<std::chrono::nanoseconds> when) const {
+  result<past_state> state_at_time(std::string_view id,
+                                   std::chrono::sys_time<std::chrono::nanoseconds> when) const {
     return fold(id, max_version,
                 [&](const event_view& event) { return event.recorded_at() <= when; });
   }
@@ -147,10 +147,10 @@ private:
     std::optional<error> failure;
     const auto reached = host_->replay(id, 1, version, [&](const event_view& event) {
       if (!wanted(event))
-        return visit::stop;
+        return visit_result::stop;
       failure = detail::try_evolve(past, event);
       at = event.version();
-      return failure ? visit::stop : visit::go_on;
+      return failure ? visit_result::stop : visit_result::proceed;
     });
     if (failure)
       return *std::move(failure);

@@ -69,10 +69,10 @@ struct durable_subscription_options {
   std::chrono::milliseconds flush_interval{100};
 
   /// Attempts (at least 1) with an event whose handler fails, and the pauses between them, which
-  /// double from `first_pause` to `longest_pause`. Then the subscription stops at the event.
-  std::uint32_t attempts = 6;
-  std::chrono::milliseconds first_pause{10};
-  std::chrono::milliseconds longest_pause{1000};
+  /// double from `initial_backoff` to `max_backoff`. Then the subscription stops at the event.
+  std::uint32_t max_attempts = 6;
+  std::chrono::milliseconds initial_backoff{10};
+  std::chrono::milliseconds max_backoff{1000};
 
   /// Makes these pauses instead of the subscription, for tests.
   std::function<void(std::chrono::milliseconds)> pause_between_attempts = {};

@@ -28,7 +28,7 @@ enum class projection_mode : std::uint8_t {
   /// Before the reply to the command leaves: a caller that has the reply sees the row. Falls back
   /// to `async` while the projection is paused, stopped, retrying, waiting for the disk, catching
   /// up or being rebuilt; replies do not wait for it then.
-  inlined,
+  before_reply,
 };
 
 /// How a projection is run. Given to `runtime::project`.
@@ -40,14 +40,14 @@ struct projection_options {
   std::size_t max_batch_bytes = std::size_t{16} << 20; ///< Of the rows that it changed.
   std::chrono::milliseconds max_batch_time{10};
 
-  /// Number of threads that apply events: 1 to 64; must be 1 if `mode` is `inlined`. Streams run in
-  /// parallel, each in its own order, and the rows are the same as with one thread: if two streams
-  /// touch one row, the batch is redone sequentially, and so are later ones for a while (see
-  /// `projection_status`). So handlers must be pure functions of the event and the rows: several
-  /// threads call them at once, and the result of a call may be discarded. More threads help if
-  /// streams have rows of their own and processors are idle. Each takes one of
+  /// Number of threads that apply events: 1 to 64; must be 1 if `mode` is `before_reply`. Streams
+  /// run in parallel, each in its own order, and the rows are the same as with one thread: if two
+  /// streams touch one row, the batch is redone sequentially, and so are later ones for a while
+  /// (see `projection_status`). So handlers must be pure functions of the event and the rows:
+  /// several threads call them at once, and the result of a call may be discarded. More threads
+  /// help if streams have rows of their own and processors are idle. Each takes one of
   /// `tables.max_readers`.
-  std::size_t folding_threads = 1;
+  std::size_t threads = 1;
 
   /// Delay between a row being visible and being on disk. It grows under load so that flushing
   /// takes at most a tenth of the time; the limits are `table_store_options::flush_rows` and its
@@ -59,10 +59,10 @@ struct projection_options {
   std::size_t max_waiting = 65'536;
 
   /// Maximum number of attempts to apply an event, at least 1, with exponential back-off from
-  /// `first_pause` to `longest_pause`. After the last one the projection stops.
-  std::uint32_t attempts = 6;
-  std::chrono::milliseconds first_pause{10};
-  std::chrono::milliseconds longest_pause{1000};
+  /// `initial_backoff` to `max_backoff`. After the last one the projection stops.
+  std::uint32_t max_attempts = 6;
+  std::chrono::milliseconds initial_backoff{10};
+  std::chrono::milliseconds max_backoff{1000};
 
   /// Called instead of sleeping between two attempts; for tests.
   std::function<void(std::chrono::milliseconds)> pause_between_attempts = {};
@@ -101,9 +101,9 @@ struct projection_status {
   std::optional<error> last_error;
   std::uint32_t attempts = 0; ///< To apply that event, so far.
   /// Events applied in parallel since the projection was opened.
-  std::uint64_t events_in_lanes = 0;
+  std::uint64_t parallel_events = 0;
   /// Parallel batches redone sequentially: two streams touched one row, or an event failed.
-  std::uint64_t rounds_again = 0;
+  std::uint64_t parallel_retries = 0;
   table_store_status tables;
   std::optional<projection_build> build;
 };
@@ -123,7 +123,7 @@ public:
   virtual future<std::uint64_t> when_visible(std::uint64_t position,
                                              std::chrono::steady_clock::time_point deadline) = 0;
   /// True if `max_waiting` callers are waiting.
-  virtual bool is_crowded() const = 0;
+  virtual bool at_capacity() const = 0;
   virtual projection_status status() const = 0;
   virtual void pause() = 0;
   virtual void resume() = 0;
@@ -150,7 +150,7 @@ public:
   future<std::uint64_t> when_visible(std::uint64_t position,
                                      std::chrono::steady_clock::time_point deadline =
                                          std::chrono::steady_clock::time_point::max()) const {
-    if (is_crowded())
+    if (at_capacity())
       return future<std::uint64_t>::settled(
           error{errc::overloaded, "too many callers wait for the projection"});
     return host_->when_visible(position, deadline);
@@ -174,7 +174,7 @@ public:
   std::uint64_t position() const noexcept { return host_->position(); }
 
   /// True if `projection_options::max_waiting` callers are waiting.
-  bool is_crowded() const { return host_->is_crowded(); }
+  bool at_capacity() const { return host_->at_capacity(); }
 
   projection_status status() const { return host_->status(); }
 

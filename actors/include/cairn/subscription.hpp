@@ -109,9 +109,9 @@ public:
   ~event_feed();
 
   /// Waits until there is at least one event, or until `deadline`, and calls `visitor` for the next
-  /// ones, up to a batch, until it returns `visit::stop`; the next call begins after the last event
-  /// visited. The views point to copies, so the visitor may take its time; they are valid only
-  /// during its call.
+  /// ones, up to a batch, until it returns `visit_result::stop`; the next call begins after the
+  /// last event visited. The views point to copies, so the visitor may take its time; they are
+  /// valid only during its call.
   ///
   /// Returns the number of events visited; 0 if `deadline` passed or `interrupt` was called first.
   /// The deadline is checked every 65,536 scanned events; the next call resumes there. If the

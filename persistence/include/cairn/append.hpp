@@ -31,7 +31,7 @@ struct stream_head {
   bool operator==(const stream_head&) const = default;
 };
 
-class append_target;
+class append_listener;
 
 /// One append on its way through the journal. Derive from it to carry what belongs to the append
 /// along.
@@ -39,7 +39,7 @@ class append_target;
 /// The journal owns it from `submit` until it hands it to `target`, with `outcome` set.
 class append_operation {
 public:
-  append_operation(const stream_id& of_stream, expected_version demand, append_target& receiver,
+  append_operation(const stream_id& of_stream, expected_version demand, append_listener& receiver,
                    std::size_t max_event_bytes = default_max_event_bytes)
     : events{max_event_bytes}, stream{&of_stream}, expected{demand}, target{&receiver} {}
   virtual ~append_operation() = default;
@@ -61,7 +61,7 @@ public:
 
   const stream_id* stream;   ///< Must outlive the operation.
   expected_version expected; ///< Not looked at for a barrier.
-  append_target* target;     ///< Must outlive the operation.
+  append_listener* target;   ///< Must outlive the operation.
 
   /// Set by the journal before it hands the operation back.
   ///
@@ -85,7 +85,7 @@ public:
 };
 
 /// Receives finished appends.
-class append_target {
+class append_listener {
 public:
   /// Takes operations of one commit that follow one another and named this target, in commit order,
   /// each with its outcome. An operation is handed back only after all that were submitted before
@@ -93,10 +93,10 @@ public:
   /// next commit waits for it. The in-memory journal calls it within `submit`, and so does every
   /// journal for an operation that `submit` itself refuses. Must not call `submit` on the same
   /// journal.
-  virtual void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept = 0;
+  virtual void on_completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept = 0;
 
 protected:
-  ~append_target() = default;
+  ~append_listener() = default;
 };
 
 /// Takes appends: the part of a journal that writes events.
@@ -108,7 +108,7 @@ public:
   virtual void submit(std::unique_ptr<append_operation> operation) = 0;
 
   /// Appends and waits: on return all of `events` are durable, or none is. Errors:
-  /// `append_operation::outcome`. Not from within an `append_target` or a visitor.
+  /// `append_operation::outcome`. Not from within an `append_listener` or a visitor.
   result<commit> append(const stream_id& stream, expected_version expected, event_batch events);
 
 protected:

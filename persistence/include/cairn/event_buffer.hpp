@@ -44,7 +44,7 @@ private:
     std::size_t end; // of its message in `words_`
   };
 
-  result<visit> show(std::size_t index, event_visitor visitor) const;
+  result<visit_result> show(std::size_t index, event_visitor visitor) const;
 
   std::vector<entry> entries_;
   std::vector<std::uint64_t> words_;

@@ -62,8 +62,8 @@ public:
   ///
   /// A journal that is open for writing wakes those who wait with each commit, which costs the
   /// commit nothing while nobody waits. One that is open for reading looks by itself, first after
-  /// 0.1 ms, then at longer and longer intervals up to 4 ms. Not from within an `append_target` or
-  /// a visitor. Errors: `shut_down` (also when the journal is closed meanwhile), `io_failed`.
+  /// 0.1 ms, then at longer and longer intervals up to 4 ms. Not from within an `append_listener`
+  /// or a visitor. Errors: `shut_down` (also when the journal is closed meanwhile), `io_failed`.
   virtual result<std::uint64_t> wait_beyond(std::uint64_t position,
                                             std::chrono::steady_clock::time_point deadline,
                                             const std::stop_token& interrupt) const = 0;
@@ -79,7 +79,7 @@ protected:
 };
 
 /// Receives the name of a stream (`type/id`), valid only during the call, and its head.
-using stream_visitor = function_ref<visit(std::string_view name, stream_head head)>;
+using stream_visitor = function_ref<visit_result(std::string_view name, stream_head head)>;
 
 /// Finds events and streams by what they contain. All functions may be called from any thread.
 class event_index {

@@ -72,8 +72,8 @@ private:
 };
 
 /// A visitor's answer.
-enum class visit : bool { stop, go_on };
+enum class visit_result : bool { stop, proceed };
 
-using event_visitor = function_ref<visit(const event_view&)>;
+using event_visitor = function_ref<visit_result(const event_view&)>;
 
 } // namespace cairn

@@ -54,7 +54,7 @@ public:
   /// with it. Counts begin anew, and the epoch is a new one.
   ///
   /// If it has not stopped, does nothing. Waits for replays that are running. Not from within a
-  /// visitor or an `append_target`. While it is opened again, and after that has failed, appends
+  /// visitor or an `append_listener`. While it is opened again, and after that has failed, appends
   /// and reads fail with `journal_stopped`, and who waits for a position goes on waiting; it may
   /// be called again.
   ///

@@ -89,16 +89,17 @@ encoded_key encode_key(std::uint64_t table, const key_argument<Key>& key) noexce
 
 /// A visitor that returns nothing goes on.
 template <class Visitor, class... Args>
-visit call_visitor(Visitor& visitor, const Args&... args) {
+visit_result call_visitor(Visitor& visitor, const Args&... args) {
   if constexpr (std::is_void_v<std::invoke_result_t<Visitor&, const Args&...>>)
-    return visitor(args...), visit::go_on;
+    return visitor(args...), visit_result::proceed;
   else
     return visitor(args...);
 }
 
 /// Calls `visitor(before..., row)` with the row as a value or as a Reader, whichever it takes.
 template <class Row, class Visitor, class... Before>
-visit show_row(capnp::AnyPointer::Reader message, Visitor& visitor, const Before&... before) {
+visit_result show_row(capnp::AnyPointer::Reader message, Visitor& visitor,
+                      const Before&... before) {
   const auto wire = message.getAs<typename schema_of<Row>::wire>();
   if constexpr (std::is_invocable_v<Visitor&, const Before&..., const Row&>)
     return call_visitor(visitor, before..., schema_of<Row>::read(wire));
@@ -156,7 +157,7 @@ result<void> scan_rows(const row_source& rows, key_view from, std::string_view b
                              if (went)
                                return *went;
                              failure = std::move(went).error();
-                             return visit::stop;
+                             return visit_result::stop;
                            });
   if (failure)
     return *std::move(failure);
@@ -169,13 +170,13 @@ inline error damaged_key(std::string_view table) {
 
 /// What a scan does with each row of a table.
 template <class Key, class Row, class Visitor>
-result<visit> show_keyed_row(std::string_view table, key_view key, row_words row,
-                             Visitor& visitor) {
+result<visit_result> show_keyed_row(std::string_view table, key_view key, row_words row,
+                                    Visitor& visitor) {
   key_parser parser{key};
   const Key decoded = key_codec<Key>::decode(parser);
   if (!parser.complete())
     return damaged_key(table);
-  auto next = visit::go_on;
+  auto next = visit_result::proceed;
   auto read = read_row(row, [&](capnp::AnyPointer::Reader message) {
     next = show_row<Row>(message, visitor, decoded);
   });
@@ -203,7 +204,7 @@ result<void> scan_index(const row_source& rows, const table<Key, Row, Indexes...
   const encoded_range<secondary> bounds{of.template index_id<Index>(), range};
   if (!bounds.fits)
     return key_too_long(of.name(), bounds.from.size());
-  const auto show = [&](key_view entry, row_words) -> result<visit> {
+  const auto show = [&](key_view entry, row_words) -> result<visit_result> {
     key_parser parser{entry};
     const secondary second = key_codec<secondary>::decode(parser);
     encoded_key primary{of.id()};
@@ -217,7 +218,7 @@ result<void> scan_index(const row_source& rows, const table<Key, Row, Indexes...
     if (row->empty())
       return error{errc::corrupt_record, "an index of table " + std::string{of.name()}
                                              + " names a row that is not there"};
-    auto next = visit::go_on;
+    auto next = visit_result::proceed;
     auto read = read_row(*row, [&](capnp::AnyPointer::Reader message) {
       next = show_row<Row>(message, visitor, second, decoded);
     });
@@ -279,7 +280,7 @@ public:
   }
 
   /// Calls `visitor(key, row)` for the rows in `range`. `visitor` takes the row as a value, or as
-  /// its Cap'n Proto `Reader`, in place; it returns a `visit`, or nothing.
+  /// its Cap'n Proto `Reader`, in place; it returns a `visit_result`, or nothing.
   template <class Key, class Row, class... Indexes, class Visitor>
   result<void> scan(const table<Key, Row, Indexes...>& from,
                     const std::type_identity_t<key_range<Key>>& range, Visitor visitor) const {

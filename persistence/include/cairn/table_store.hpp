@@ -50,14 +50,14 @@ struct table_store_options {
 /// folded from.
 struct table_checkpoint {
   std::uint64_t position = 0;
-  std::uint64_t event_mark = 0; ///< A hash of the event there; see `event_mark`.
+  std::uint64_t event_fingerprint = 0; ///< A hash of the event there; see `event_fingerprint`.
 
   bool operator==(const table_checkpoint&) const = default;
 };
 
 /// A hash of an event's position, version, time, epoch, stream and command id. It differs between
 /// two histories that have diverged.
-std::uint64_t event_mark(const event_view& event);
+std::uint64_t event_fingerprint(const event_view& event);
 
 /// What an operator decided about an event that a projection could not apply.
 struct projection_decision {
@@ -140,18 +140,18 @@ public:
   virtual std::size_t pending_rows() const noexcept = 0;
   virtual std::size_t pending_bytes() const noexcept = 0;
 
-  // A round: events of a batch that several threads, its lanes, apply at the same time. Its rows
-  // are kept only if they are the rows that applying the events one after another would give.
+  // A round: events of a batch that several threads, its partitions, apply at the same time. Its
+  // rows are kept only if they are the rows that applying the events one after another would give.
 
-  /// Begins a round, in place of `begin_event`. Each lane sees the rows as they were before the
-  /// round, and what it writes itself. Errors: those of `read`; then no round has begun.
-  virtual result<void> begin_round(std::size_t lanes) = 0;
-  /// Where the events of one lane write, in their order; `number` is below the count given to
-  /// `begin_round`. One thread at a time for each lane.
-  virtual detail::row_sink& lane(std::size_t number) noexcept = 0;
+  /// Begins a round, in place of `begin_event`. Each partition sees the rows as they were before
+  /// the round, and what it writes itself. Errors: those of `read`; then no round has begun.
+  virtual result<void> begin_round(std::size_t partitions) = 0;
+  /// Where the events of one partition write, in their order; `number` is below the count given to
+  /// `begin_round`. One thread at a time for each partition.
+  virtual detail::row_sink& partition(std::size_t number) noexcept = 0;
   /// Ends the round; its threads must have finished. Returns true if the batch keeps its rows.
-  /// Returns false, and drops the round's rows, if a lane failed or two lanes conflict: one wrote a
-  /// row that another wrote, read, or would have found in a scan.
+  /// Returns false, and drops the round's rows, if a partition failed or two partitions conflict:
+  /// one wrote a row that another wrote, read, or would have found in a scan.
   virtual bool end_round() = 0;
 
   /// Ends a batch in which nothing was written; with rows pending, a bug.

@@ -191,7 +191,7 @@ TEST_CASE_FIXTURE(engine_fixture, "ids are checked at the edge, and the answer n
     const auto error = settled(call).error();
     CHECK(error.code() == errc::invalid_argument);
     CHECK(balance_of(accounts, id).get().error().code() == errc::invalid_argument);
-    CHECK(accounts.state_at(id, 1).error().code() == errc::invalid_argument);
+    CHECK(accounts.state_at_version(id, 1).error().code() == errc::invalid_argument);
     return error.message();
   };
   CHECK(refused("") != "");

@@ -164,8 +164,8 @@ TEST_CASE_FIXTURE(engine_fixture,
   REQUIRE(!history);
   CHECK(history.error().code() == errc::evolve_failed);
   CHECK(history.error().position() == 2);
-  CHECK(accounts.state_at("a", 1).value().balance == 1);
-  CHECK(accounts.state_at("a", 2).error().code() == errc::evolve_failed);
+  CHECK(accounts.state_at_version("a", 1).value().balance == 1);
+  CHECK(accounts.state_at_version("a", 2).error().code() == errc::evolve_failed);
 }
 
 TEST_CASE_FIXTURE(engine_fixture,

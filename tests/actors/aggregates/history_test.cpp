@@ -48,20 +48,21 @@ TEST_CASE_FIXTURE(engine_fixture, "history does not show what is still in flight
   CHECK(engine.finish(std::move(held)));
 }
 
-TEST_CASE_FIXTURE(engine_fixture,
-                  "state_at gives the state after each event, and says when there was none") {
+TEST_CASE_FIXTURE(
+    engine_fixture,
+    "state_at_version gives the state after each event, and says when there was none") {
   auto accounts = engine.host<account>();
   REQUIRE(engine.finish(accounts.ask("a", put(100, "salary"))));
   REQUIRE(engine.finish(accounts.ask("a", transfer{.amount = 10, .fee = 1})));
-  CHECK(accounts.state_at("a", 0).value() == account_state{});
-  CHECK(accounts.state_at("a", 1).value().balance == 100);
-  CHECK(accounts.state_at("a", 2).value().balance == 90);
-  CHECK(accounts.state_at("a", 3).value().balance == 89);
-  CHECK(accounts.state_at("a", 3).value().last_note == "salary");
-  const auto beyond = accounts.state_at("a", 4).error();
+  CHECK(accounts.state_at_version("a", 0).value() == account_state{});
+  CHECK(accounts.state_at_version("a", 1).value().balance == 100);
+  CHECK(accounts.state_at_version("a", 2).value().balance == 90);
+  CHECK(accounts.state_at_version("a", 3).value().balance == 89);
+  CHECK(accounts.state_at_version("a", 3).value().last_note == "salary");
+  const auto beyond = accounts.state_at_version("a", 4).error();
   CHECK(beyond.code() == errc::not_found);
   CHECK(beyond.version() == 3);
-  CHECK(accounts.state_at("nobody", 1).error().code() == errc::not_found);
+  CHECK(accounts.state_at_version("nobody", 1).error().code() == errc::not_found);
 }
 
 TEST_CASE("the state as of a time is that of the last event recorded by then") {
@@ -75,7 +76,8 @@ TEST_CASE("the state as of a time is that of the last event recorded by then") {
     REQUIRE(engine.finish(accounts.ask("a", put(10))));
   }
   const auto as_of = [&](std::chrono::nanoseconds time) {
-    return accounts.state_as_of("a", std::chrono::sys_time<std::chrono::nanoseconds>{time}).value();
+    return accounts.state_at_time("a", std::chrono::sys_time<std::chrono::nanoseconds>{time})
+        .value();
   };
   CHECK(as_of(1h).version == 0);
   CHECK(as_of(1h).value == account_state{});
@@ -83,18 +85,19 @@ TEST_CASE("the state as of a time is that of the last event recorded by then") {
   CHECK(as_of(1h + 3min).version == 2);
   CHECK(as_of(1h + 3min).value.balance == 20);
   CHECK(as_of(2h).version == 3);
-  CHECK(accounts.state_as_of("nobody", now).value().version == 0);
+  CHECK(accounts.state_at_time("nobody", now).value().version == 0);
 }
 
-TEST_CASE_FIXTURE(engine_fixture, "an exception from evolve does not come out of state_at") {
+TEST_CASE_FIXTURE(engine_fixture,
+                  "an exception from evolve does not come out of state_at_version") {
   auto accounts = engine.host<account>();
   REQUIRE(engine.finish(accounts.ask("a", put(1))));
   REQUIRE(append_foreign(journal, "a", broken{}));
-  const auto error = accounts.state_at("a", 2).error();
+  const auto error = accounts.state_at_version("a", 2).error();
   CHECK(error.code() == errc::evolve_failed);
   CHECK(error.position() == 2);
   CHECK(error.message().find("evolve was told to fail") != std::string::npos);
-  CHECK(accounts.state_at("a", 1).value().balance == 1);
+  CHECK(accounts.state_at_version("a", 1).value().balance == 1);
 }
 
 TEST_CASE("reading history when the runtime is at its bound is overloaded, not closed") {
@@ -102,7 +105,7 @@ TEST_CASE("reading history when the runtime is at its bound is overloaded, not c
   test_engine engine{journal, {.max_outstanding = 1}};
   auto accounts = engine.host<account>();
   auto waiting = accounts.ask("a", put(1));
-  CHECK(accounts.state_at("a", 1).error().code() == errc::overloaded);
+  CHECK(accounts.state_at_version("a", 1).error().code() == errc::overloaded);
   REQUIRE(engine.finish(std::move(waiting)));
-  CHECK(accounts.state_at("a", 1));
+  CHECK(accounts.state_at_version("a", 1));
 }

@@ -75,7 +75,7 @@ TEST_CASE("a handle that outlives the engine fails with shut_down") {
   engine.reset();
   CHECK(accounts.ask("a", put(1)).get().error().code() == errc::shut_down);
   CHECK(balance_of(accounts, "a").get().error().code() == errc::shut_down);
-  CHECK(accounts.state_at("a", 1).error().code() == errc::shut_down);
+  CHECK(accounts.state_at_version("a", 1).error().code() == errc::shut_down);
   CHECK(accounts.history("a", [](const cairn::event_info&, const account::event&) {}).error().code()
         == errc::shut_down);
 }

@@ -132,8 +132,8 @@ TEST_CASE("an activation that has left gives a message back to its sender") {
   }
   engine->refuse_requests();
   CHECK(engine->all_answered());
-  engine->let_go();
+  engine->passivate_all();
   stepped->run();
-  CHECK(engine->all_gone());
+  CHECK(engine->drained());
   engine->detach();
 }

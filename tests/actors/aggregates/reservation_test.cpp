@@ -258,7 +258,7 @@ TEST_CASE_FIXTURE(member_fixture, "events carry the tags that their aggregate gi
     std::vector<std::uint64_t> positions;
     CHECK(journal.replay_tag(tag, 1, [&](const cairn::event_view& event) {
       positions.push_back(event.position());
-      return cairn::visit::go_on;
+      return cairn::visit_result::proceed;
     }));
     return positions;
   };

@@ -83,10 +83,10 @@ void scripted_journal::deliver(operation_ptr operation, cairn::error why) {
   auto& receiver = *operation->target;
   std::vector<operation_ptr> one;
   one.push_back(std::move(operation));
-  receiver.completed(std::move(one));
+  receiver.on_completed(std::move(one));
 }
 
-void scripted_journal::completed(std::vector<operation_ptr> operations) noexcept {
+void scripted_journal::on_completed(std::vector<operation_ptr> operations) noexcept {
   written_ = std::move(operations.front());
 }
 

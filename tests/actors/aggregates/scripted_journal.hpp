@@ -14,7 +14,7 @@ namespace test {
 /// A journal that does what the test says: a journal in memory whose appends wait, while it holds
 /// them, until the test lets them land or fail. So a test drives every interleaving of appends and
 /// commands without a thread and without a clock. For one thread.
-class scripted_journal final : public forwarding_journal, public cairn::append_target {
+class scripted_journal final : public forwarding_journal, public cairn::append_listener {
 public:
   scripted_journal();
   ~scripted_journal() override;
@@ -73,7 +73,7 @@ public:
   cairn::result<void> close() override;
 
   void
-  completed(std::vector<std::unique_ptr<cairn::append_operation>> operations) noexcept override;
+  on_completed(std::vector<std::unique_ptr<cairn::append_operation>> operations) noexcept override;
 
 private:
   void apply(std::unique_ptr<cairn::append_operation> operation);

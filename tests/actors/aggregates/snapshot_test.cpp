@@ -37,7 +37,7 @@ account_state fold(const scripted_journal& journal, std::string_view id) {
   cairn::detail::typed_state<account> folded;
   REQUIRE(journal.replay(stream_of(id), 1, UINT64_MAX, [&](const cairn::event_view& event) {
     folded.evolve(event);
-    return cairn::visit::go_on;
+    return cairn::visit_result::proceed;
   }));
   return folded.value;
 }

@@ -124,7 +124,7 @@ public:
       machine.turn();
   }
 
-  /// One turn, if there is anything to do. An inlined consumer wants turns for ever.
+  /// One turn, if there is anything to do. An inline consumer wants turns for ever.
   void run_once() {
     if (machine.wants_turn())
       machine.turn();

@@ -17,14 +17,14 @@ cairn::detail::consumer_options two_a_batch() {
 cairn::detail::consumer_options three_attempts() {
   return {.thread_name = "test",
           .batch = {.events = 100, .time = 1h},
-          .attempts = 3,
-          .first_pause = 10ms,
-          .longest_pause = 15ms};
+          .max_attempts = 3,
+          .initial_backoff = 10ms,
+          .max_backoff = 15ms};
 }
 
 cairn::detail::consumer_options inlined() {
   auto options = three_attempts();
-  options.is_inlined = true;
+  options.is_inline = true;
   return options;
 }
 
@@ -55,7 +55,7 @@ TEST_CASE("a checkpoint carries the mark of the event at its position, whoever c
     at.run();
     REQUIRE_FALSE(at.target.commits.empty());
     CHECK(at.target.commits.back() == at.machine.source().checkpoint_at(2));
-    CHECK(at.target.commits.back().event_mark != 0);
+    CHECK(at.target.commits.back().event_fingerprint != 0);
   }
 }
 

@@ -97,13 +97,14 @@ TEST_CASE_FIXTURE(core_fixture, "each step of closing waits for what the one bef
 TEST_CASE_FIXTURE(core_fixture, "a journal that is somebody else's stays open") {
   (void)host().ask("a", put(1));
   close_by_steps();
-  CHECK(journal.replay_all(1, [](const auto&) { return cairn::visit::go_on; }).value() == 1);
+  CHECK(journal.replay_all(1, [](const auto&) { return cairn::visit_result::proceed; }).value()
+        == 1);
 }
 
 TEST_CASE_FIXTURE(core_fixture, "feeds end first, and no new ones begin") {
   auto feed = core.subscriptions().follow(cairn::event_selection::all(), {}).value();
   take(step::end_subscriptions);
-  const auto show = [](const cairn::event_view&) { return cairn::visit::go_on; };
+  const auto show = [](const cairn::event_view&) { return cairn::visit_result::proceed; };
   CHECK(feed.next(show, std::chrono::steady_clock::time_point::min()).error().code()
         == errc::shut_down);
   CHECK(core.subscriptions().follow(cairn::event_selection::all(), {}).error().code()

@@ -70,9 +70,9 @@ TEST_CASE("what an older version wrote is read as what it means today") {
            "4@4 entry_made{label: \"bank\", cents: 700, currency: \"EUR\"}\n"
            "5@5 described{owner: \"\", name: \"house\"}\n");
 
-  CHECK(ledgers.state_at("a", 3).value().lines.size() == 1);
-  CHECK(ledgers.state_at("a", 4).value().lines.size() == 3);
-  CHECK(ledgers.state_at("a", 5).value() == golden_state);
+  CHECK(ledgers.state_at_version("a", 3).value().lines.size() == 1);
+  CHECK(ledgers.state_at_version("a", 4).value().lines.size() == 3);
+  CHECK(ledgers.state_at_version("a", 5).value() == golden_state);
 }
 
 TEST_CASE("versions go on where the older version left them, and the journal knows both schemas") {
@@ -92,7 +92,7 @@ TEST_CASE("versions go on where the older version left them, and the journal kno
   CHECK(journal->replay_all(1, [&](const cairn::event_view& event) {
     CHECK(catalogue.event_as_json(event));
     names += catalogue.name_of(event.type()) + ' ';
-    return cairn::visit::go_on;
+    return cairn::visit_result::proceed;
   }));
   CHECK(names == "OwnerSetV1 EntryMadeV1 PrintedV1 TransferredV1 NameSetV1 EntryMade EntryMade ");
 }

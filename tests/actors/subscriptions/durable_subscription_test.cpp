@@ -45,7 +45,7 @@ void append_some(cairn::journal& log, int events) {
 
 cairn::durable_subscription_options one_attempt() {
   cairn::durable_subscription_options options;
-  options.attempts = 1;
+  options.max_attempts = 1;
   return options;
 }
 
@@ -238,7 +238,7 @@ TEST_CASE("an event whose handler fails is tried again first, and those before i
   one.failures[2] = 2;
   std::vector<std::chrono::milliseconds> pauses;
   cairn::durable_subscription_options options;
-  options.attempts = 3;
+  options.max_attempts = 3;
   options.pause_between_attempts = [&](std::chrono::milliseconds time) { pauses.push_back(time); };
   const auto mailer = one.subscribe(event_selection::all(), options).value();
   one.run();
@@ -391,7 +391,7 @@ TEST_CASE("a durable subscription's name and options are checked") {
     CHECK(one.subscribe(event_selection::all(), one_attempt(), name).error().code()
           == errc::invalid_argument);
   auto options = one_attempt();
-  options.attempts = 0;
+  options.max_attempts = 0;
   CHECK(one.subscribe(event_selection::all(), options).error().code() == errc::invalid_argument);
   options = one_attempt();
   options.max_batch_events = 0;

@@ -55,7 +55,7 @@ positions rest_of(event_feed& feed) {
     // The payload is the event's number, which is its position here: so a copy is the right one.
     CHECK(event.payload().getAs<Withdrawn>().getAmount() == event.position());
     seen.push_back(event.position());
-    return visit::go_on;
+    return visit_result::proceed;
   };
   while (feed.next(note, at_once).value() > 0) {
   }
@@ -182,7 +182,7 @@ TEST_CASE_FIXTURE(feed_fixture, "whatever the batches, each event comes once and
           const auto took = feed->next(
               [&, &events = *seen](const event_view& event) {
                 events.push_back(event.position());
-                return ++got == wanted ? visit::stop : visit::go_on;
+                return ++got == wanted ? visit_result::stop : visit_result::proceed;
               },
               at_once);
           CHECK(took.value() == got);
@@ -209,13 +209,13 @@ TEST_CASE_FIXTURE(feed_fixture,
                   "a visitor that stops or throws gets the events after it next time") {
   append(stream("account", "a"), 4);
   auto feed = follow(event_selection::all());
-  const auto first = [](const event_view&) { return visit::stop; };
+  const auto first = [](const event_view&) { return visit_result::stop; };
   CHECK(feed.next(first).value() == 1);
   CHECK(feed.position() == 1);
-  const auto fail = [](const event_view&) -> visit { throw std::runtime_error{"no"}; };
+  const auto fail = [](const event_view&) -> visit_result { throw std::runtime_error{"no"}; };
   CHECK_THROWS_AS((void)feed.next(fail), std::runtime_error);
   CHECK(feed.position() == 1);
-  const auto misread = [](const event_view&) -> visit {
+  const auto misread = [](const event_view&) -> visit_result {
     KJ_FAIL_REQUIRE("as a damaged payload would");
   };
   const auto damaged = feed.next(misread);
@@ -229,7 +229,7 @@ TEST_CASE_FIXTURE(feed_fixture,
                   "an empty wait ends by its deadline, by interruption, or by an event") {
   const auto a = stream("account", "a");
   auto feed = follow(event_selection::of_stream(a));
-  const auto count = [](const event_view&) { return visit::go_on; };
+  const auto count = [](const event_view&) { return visit_result::proceed; };
   CHECK(feed.next(count, clock::now() + std::chrono::milliseconds{2}).value() == 0);
   std::thread writer{[&] {
     append(stream("account", "other"));
@@ -264,7 +264,7 @@ TEST_CASE_FIXTURE(feed_fixture, "what cannot be followed is refused with its rea
 TEST_CASE_FIXTURE(feed_fixture, "a feed that outlives the end says so") {
   append(stream("account", "a"), 2);
   auto feed = follow(event_selection::all(), {.max_batch_events = 1});
-  const auto count = [](const event_view&) { return visit::go_on; };
+  const auto count = [](const event_view&) { return visit_result::proceed; };
   CHECK(feed.next(count).value() == 1);
   hub->close();
   REQUIRE(journal->close());
@@ -294,7 +294,7 @@ TEST_CASE_FIXTURE(feed_fixture,
   positions seen;
   const auto note = [&](const event_view& event) {
     seen.push_back(event.position());
-    return visit::go_on;
+    return visit_result::proceed;
   };
   CHECK(feed.next(note, at_once).value() == 0);
   const auto after_one = feed.position();

@@ -84,7 +84,7 @@ std::string tail_journal(const journal& events, std::uint64_t until, speed pace)
     const auto went = events.replay_all(seen.last() + 1, [&](const event_view& event) {
       seen.see(event);
       pace.go();
-      return --left == 0 ? visit::stop : visit::go_on;
+      return --left == 0 ? visit_result::stop : visit_result::proceed;
     });
     if (!went)
       return went.error().message();
@@ -103,7 +103,7 @@ std::string tail_feed(detail::subscription_hub& hub, std::uint64_t until, speed 
     const auto went = feed->next([&](const event_view& event) {
       seen.see(event);
       pace.go();
-      return visit::go_on;
+      return visit_result::proceed;
     });
     if (!went)
       return went.error().message();

@@ -11,9 +11,9 @@ using namespace cairn::test;
 namespace {
 
 /// Keeps what it is handed, in order.
-class keeping_target final : public append_target {
+class keeping_target final : public append_listener {
 public:
-  void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
+  void on_completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
     const std::lock_guard lock{mutex};
     calls += 1;
     for (auto& operation : operations)
@@ -146,9 +146,10 @@ TEST_CASE("operations come back to the targets they name, in the order of submis
       using append_operation::append_operation;
       std::size_t number = 0;
     };
-    struct noting_target final : append_target {
+    struct noting_target final : append_listener {
       explicit noting_target(std::vector<std::size_t>& shared) : order{shared} {}
-      void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
+      void
+      on_completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
         for (const auto& operation : operations) {
           wrong += operation->target != this || !operation->outcome->has_value();
           order.push_back(static_cast<const numbered&>(*operation).number);
@@ -205,7 +206,7 @@ TEST_CASE("after closing every call says so, and closing again is no error") {
     must(journal.append(a, expected_version::none(), notes(a, 1)));
     must(journal.close());
     must(journal.close());
-    const auto nothing = [](const event_view&) { return visit::go_on; };
+    const auto nothing = [](const event_view&) { return visit_result::proceed; };
     CHECK(failure_of(journal.append(a, expected_version::any(), notes(a, 2))).code()
           == errc::shut_down);
     CHECK(failure_of(journal.head(a)).code() == errc::shut_down);

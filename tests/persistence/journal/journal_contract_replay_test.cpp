@@ -79,7 +79,7 @@ TEST_CASE("a replay returns the version of the last event that it visited") {
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
     must(journal.append(a, expected_version::none(), notes(a, 1, 10)));
-    const auto all = [](const event_view&) { return visit::go_on; };
+    const auto all = [](const event_view&) { return visit_result::proceed; };
     CHECK(must(journal.replay(a, 1, to_the_end, all)) == 10);
     CHECK(must(journal.replay(a, 3, 5, all)) == 5);
     CHECK(must(journal.replay(a, 11, to_the_end, all)) == 10);
@@ -98,7 +98,7 @@ TEST_CASE("a visitor that says stop is not called again") {
     must(journal.append(a, expected_version::none(), notes(a, 1, 10)));
     int calls = 0;
     const auto until_third = [&](const event_view&) {
-      return ++calls == 3 ? visit::stop : visit::go_on;
+      return ++calls == 3 ? visit_result::stop : visit_result::proceed;
     };
     CHECK(must(journal.replay(a, 1, to_the_end, until_third)) == 3);
     CHECK(calls == 3);
@@ -120,7 +120,7 @@ TEST_CASE("positions are gap-free over all streams and each record names its pre
       CHECK(event.version() == before.version + 1);
       CHECK(event.previous() == before.position);
       before = {event.position(), event.version(), 0};
-      return visit::go_on;
+      return visit_result::proceed;
     }));
     CHECK(position == journal.last_position());
   }
@@ -168,7 +168,7 @@ TEST_CASE("an event comes back with everything that it was appended with") {
         CHECK(event.tags().size() == 0);
         CHECK(event.payload().getAs<Tally>().getSum() == 5);
       }
-      return visit::go_on;
+      return visit_result::proceed;
     }));
     CHECK(seen == 2);
   }
@@ -186,7 +186,7 @@ TEST_CASE("a visitor may replay another stream of the same journal") {
       CHECK(number_in(event) == visited++);
       CHECK(events_of(journal, b).size() == 20);
       CHECK(events_of(journal, a, 5, 6).size() == 2);
-      return visit::go_on;
+      return visit_result::proceed;
     }));
     CHECK(visited == 20);
   }
@@ -196,7 +196,9 @@ TEST_CASE("an exception of the visitor passes through and leaves the journal usa
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
     must(journal.append(a, expected_version::none(), notes(a, 1, 3)));
-    const auto throwing = [](const event_view&) -> visit { throw std::runtime_error{"mine"}; };
+    const auto throwing = [](const event_view&) -> visit_result {
+      throw std::runtime_error{"mine"};
+    };
     CHECK_THROWS_WITH_AS((void)journal.replay(a, 1, to_the_end, throwing), "mine",
                          std::runtime_error);
     CHECK_THROWS_WITH_AS((void)journal.replay_all(1, throwing), "mine", std::runtime_error);
@@ -212,7 +214,7 @@ TEST_CASE("a payload that is not what its type says is a corrupt record, with it
     const auto misread = [](const event_view& event) {
       if (event.position() == 2)
         (void)event.payload().getAs<capnp::List<capnp::Text>>().size();
-      return visit::go_on;
+      return visit_result::proceed;
     };
     const error stream_error = failure_of(journal.replay(a, 1, to_the_end, misread));
     CHECK(stream_error.code() == errc::corrupt_record);
@@ -250,7 +252,7 @@ TEST_CASE("replays see whole appends while others append, and everything arrives
           wrong += event.version() != ++version || number_in(event) != version;
           wrong += event.position() <= position;
           position = event.position();
-          return visit::go_on;
+          return visit_result::proceed;
         });
         wrong += !last || *last != version || version % events_each != 0;
       }
@@ -258,7 +260,7 @@ TEST_CASE("replays see whole appends while others append, and everything arrives
       const std::uint64_t durable = journal.last_position();
       const auto last = journal.replay_all(1, [&](const event_view& event) {
         wrong += event.position() != ++position;
-        return visit::go_on;
+        return visit_result::proceed;
       });
       wrong += !last || position < durable;
     };

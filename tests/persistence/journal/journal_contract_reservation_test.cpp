@@ -48,7 +48,7 @@ std::map<std::string, std::string> holders_in_log(const journal& journal) {
         held = id.id();
       }
     }
-    return visit::go_on;
+    return visit_result::proceed;
   }));
   return all;
 }

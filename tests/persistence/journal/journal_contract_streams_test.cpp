@@ -17,13 +17,13 @@ std::vector<listed_stream> streams_of(const journal& journal, std::string_view p
   std::vector<listed_stream> listed;
   must(journal.visit_streams(prefix, [&](std::string_view name, stream_head head) {
     listed.push_back({std::string{name}, head});
-    return visit::go_on;
+    return visit_result::proceed;
   }));
   return listed;
 }
 
-struct ignoring_target final : append_target {
-  void completed(std::vector<std::unique_ptr<append_operation>>) noexcept override {}
+struct ignoring_target final : append_listener {
+  void on_completed(std::vector<std::unique_ptr<append_operation>>) noexcept override {}
 };
 
 stream_id of(std::string_view type, std::string_view id) {
@@ -80,12 +80,12 @@ TEST_CASE("a visitor ends the list of streams when it has seen enough") {
     std::vector<std::string> seen;
     must(journal.visit_streams("test/", [&](std::string_view name, stream_head) {
       seen.emplace_back(name);
-      return seen.size() == 2 ? visit::stop : visit::go_on;
+      return seen.size() == 2 ? visit_result::stop : visit_result::proceed;
     }));
     CHECK(seen == std::vector<std::string>{"test/a", "test/b"});
     must(journal.close());
-    const auto closed =
-        journal.visit_streams({}, [](std::string_view, stream_head) { return visit::go_on; });
+    const auto closed = journal.visit_streams(
+        {}, [](std::string_view, stream_head) { return visit_result::proceed; });
     CHECK(failure_of(closed).code() == errc::shut_down);
   }
 }

@@ -32,7 +32,7 @@ std::vector<std::uint64_t> positions_of(const journal& journal, std::string_view
   std::vector<std::uint64_t> positions;
   const auto reached = must(journal.replay_tag(tag, from, [&](const event_view& event) {
     positions.push_back(event.position());
-    return visit::go_on;
+    return visit_result::proceed;
   }));
   CHECK(reached == std::max(journal.last_position(), from - 1));
   return positions;
@@ -44,7 +44,7 @@ std::map<std::string, std::vector<std::uint64_t>> tags_in_log(const journal& jou
   must(journal.replay_all(1, [&](const event_view& event) {
     for (const auto tag : event.tags())
       all[tag.cStr()].push_back(event.position());
-    return visit::go_on;
+    return visit_result::proceed;
   }));
   return all;
 }
@@ -91,8 +91,10 @@ TEST_CASE("events are found by tag, in the order of positions, from any position
     CHECK(positions_of(journal, "red", 60).empty());
     CHECK(positions_of(journal, "big") == std::vector<std::uint64_t>{1});
     CHECK(positions_of(journal, "bi").empty());
-    CHECK(must(journal.replay_tag("red", 1, [](const event_view&) { return visit::stop; })) == 1);
-    CHECK(must(journal.replay_tag("red", 2, [](const event_view&) { return visit::stop; })) == 5);
+    CHECK(must(journal.replay_tag("red", 1, [](const event_view&) { return visit_result::stop; }))
+          == 1);
+    CHECK(must(journal.replay_tag("red", 2, [](const event_view&) { return visit_result::stop; }))
+          == 5);
   }
 }
 
@@ -111,7 +113,7 @@ TEST_CASE("what is no tag is refused, wherever it is given") {
   FOR_EACH_JOURNAL(journal) {
     for (const std::string& text : {std::string{}, std::string(129, 'x'), std::string{"a\nb"},
                                     std::string{"\xff"}, std::string{"a\0b", 3}}) {
-      const auto visitor = [](const event_view&) { return visit::go_on; };
+      const auto visitor = [](const event_view&) { return visit_result::proceed; };
       CHECK(failure_of(journal.replay_tag(text, 1, visitor)).code() == errc::invalid_argument);
       event_batch batch;
       const std::array<std::string_view, 1> tags{text};
@@ -210,7 +212,7 @@ TEST_CASE("many events of one tag are read across slices, while others are appen
     seen.push_back(number_in(event));
     if (seen.size() % 100 == 0)
       must(journal->append(a, expected_version::any(), tagged(a, 0, {"red"})));
-    return visit::go_on;
+    return visit_result::proceed;
   }));
   REQUIRE(seen.size() == 1'000); // those that were durable when it began
   for (std::uint64_t i = 0; i < seen.size(); ++i)

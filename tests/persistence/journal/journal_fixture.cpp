@@ -56,7 +56,7 @@ std::vector<seen_event> events_of(const journal& journal, const stream_id& strea
   must(journal.replay(stream, from, to, [&](const event_view& event) {
     CHECK(event.stream() == stream.name());
     seen.push_back({event.position(), event.version(), number_in(event)});
-    return visit::go_on;
+    return visit_result::proceed;
   }));
   return seen;
 }
@@ -65,7 +65,7 @@ std::vector<seen_event> all_events(const journal& journal, std::uint64_t from) {
   std::vector<seen_event> seen;
   must(journal.replay_all(from, [&](const event_view& event) {
     seen.push_back({event.position(), event.version(), number_in(event)});
-    return visit::go_on;
+    return visit_result::proceed;
   }));
   return seen;
 }

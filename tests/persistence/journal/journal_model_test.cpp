@@ -123,8 +123,8 @@ private:
 
   /// Several appends on their way at the same time.
   void append_many(const step& next) {
-    struct collector final : append_target {
-      void completed(std::vector<std::unique_ptr<append_operation>> done) noexcept override {
+    struct collector final : append_listener {
+      void on_completed(std::vector<std::unique_ptr<append_operation>> done) noexcept override {
         for (auto& one : done)
           operations.push_back(std::move(one));
       }

@@ -11,9 +11,9 @@ using namespace cairn::test;
 
 namespace {
 
-class keeping_target final : public append_target {
+class keeping_target final : public append_listener {
 public:
-  void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
+  void on_completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
     const std::lock_guard lock{mutex};
     for (auto& operation : operations)
       done.push_back(std::move(operation));

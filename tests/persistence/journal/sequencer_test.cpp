@@ -50,8 +50,8 @@ struct map_store {
 };
 static_assert(detail::sequenced_store<map_store>);
 
-struct no_target final : append_target {
-  void completed(std::vector<std::unique_ptr<append_operation>>) noexcept override {}
+struct no_target final : append_listener {
+  void on_completed(std::vector<std::unique_ptr<append_operation>>) noexcept override {}
 } nobody;
 
 class noted_append final : public append_operation {

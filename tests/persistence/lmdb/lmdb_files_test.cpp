@@ -265,7 +265,7 @@ TEST_CASE("a journal inherited through fork is unusable in the child and whole i
   auto journal = must(open_lmdb_journal({.directory = directory / "j"}));
   must(journal->append(a, expected_version::none(), notes(a, 1)));
   const auto all_refused = [&] {
-    const auto nothing = [](const event_view&) { return visit::go_on; };
+    const auto nothing = [](const event_view&) { return visit_result::proceed; };
     const auto refused = [](const auto& outcome) {
       return !outcome && outcome.error().code() == errc::already_open;
     };
@@ -332,7 +332,7 @@ TEST_CASE("the reader slot of a killed process is freed") {
     (void)(*opened)->replay_all(1, [&](const event_view&) {
       say(pipe, "reading");
       pause();
-      return visit::go_on;
+      return visit_result::proceed;
     });
     return 2;
   }};
@@ -357,7 +357,7 @@ TEST_CASE("when all readers are in use the next one waits for its turn") {
     ++inside;
     changed.notify_all();
     changed.wait(lock, [&] { return release; });
-    return visit::stop;
+    return visit_result::stop;
   };
   std::vector<std::thread> readers;
   for (int i = 0; i < 2; ++i)
@@ -401,7 +401,8 @@ TEST_CASE("a slow visitor does not keep the pages that appends give back from be
       } else if (event.version() == 2) {
         renewed = growth_of(commits / 2); // of what was given back before
       }
-      return event.version() < 3 ? visit::go_on : visit::stop; // the third is met in reused pages
+      return event.version() < 3 ? visit_result::proceed
+                                 : visit_result::stop; // the third is met in reused pages
     };
     CHECK(must(whole_log ? journal->replay_all(1, slow) : journal->replay(a, 1, to_the_end, slow))
           == 3);

@@ -143,7 +143,7 @@ TEST_CASE("a failed commit is of unknown outcome, stops the journal, and loses n
         return 2;
       append_until_failure(**opened, pipe, 3'000);
       const auto readable =
-          (*opened)->replay_all(1, [](const event_view&) { return visit::go_on; });
+          (*opened)->replay_all(1, [](const event_view&) { return visit_result::proceed; });
       say(pipe, readable ? "readable" : std::string{to_string(readable.error().code())});
       const auto closed = (*opened)->close();
       say(pipe, closed ? "closed" : std::string{to_string(closed.error().code())});
@@ -315,8 +315,8 @@ TEST_CASE("who reads within a read cannot follow a map that grew, is told so, an
 }
 
 TEST_CASE("when its queue is full the journal says overloaded at once and loses no operation") {
-  struct counting_target final : append_target {
-    void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
+  struct counting_target final : append_listener {
+    void on_completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override {
       for (const auto& operation : operations) {
         const auto& outcome = *operation->outcome;
         accepted += outcome.has_value();

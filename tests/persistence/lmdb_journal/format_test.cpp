@@ -144,7 +144,7 @@ TEST_CASE("the golden journal is read by this version, value by value") {
     CHECK(event.type() == 0x9a1b2c3d4e5f6071);
     CHECK(event.command_id() == message_id{0x0102030405060708, 0x1112131415161718});
     CHECK(event.payload().getAs<Noted>().getText() == "tea");
-    return visit::go_on;
+    return visit_result::proceed;
   }));
   must(journal->replay(kettle, 1, 2, [](const event_view& event) {
     if (event.version() == 1) {
@@ -158,7 +158,7 @@ TEST_CASE("the golden journal is read by this version, value by value") {
       CHECK(event.type() == 0x8b7a6c5d4e3f2011);
       CHECK(event.payload().getAs<Tally>().getSum() == 99);
     }
-    return visit::go_on;
+    return visit_result::proceed;
   }));
   CHECK(must(journal->load_snapshot(kettle, [](const snapshot_view& snapshot) {
     CHECK(snapshot.at == stream_head{2, 3});

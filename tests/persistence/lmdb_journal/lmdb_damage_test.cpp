@@ -42,7 +42,7 @@ replay_outcome failing_replay(const journal& journal, const stream_id& id, std::
   std::vector<std::uint64_t> visited;
   auto outcome = journal.replay(id, from, to, [&](const event_view& event) {
     visited.push_back(event.version());
-    return visit::go_on;
+    return visit_result::proceed;
   });
   return {visited, failure_of(outcome)};
 }
@@ -105,7 +105,7 @@ TEST_CASE("a damaged record is reported with its position, after the events befo
     CHECK(failing_replay(*journal, a, 5, 5).failure.position() == 9);
     CHECK(events_of(*journal, b).size() == 10);
     const error in_log =
-        failure_of(journal->replay_all(1, [](const event_view&) { return visit::go_on; }));
+        failure_of(journal->replay_all(1, [](const event_view&) { return visit_result::proceed; }));
     CHECK(in_log.code() == errc::corrupt_record);
     CHECK(in_log.position() == 9);
     must(journal->append(a, expected_version::exact(10), notes(a, 11)));
@@ -464,7 +464,7 @@ TEST_CASE("a damaged row of the index of tags is reported, and a missing one by 
     seen.clear();
     return must(open_lmdb_journal(options))->replay_tag("red", 1, [&](const event_view& event) {
       seen.push_back(event.position());
-      return visit::go_on;
+      return visit_result::proceed;
     });
   };
   alter(directory / "j", database::tags, row.bytes(), flip(0));

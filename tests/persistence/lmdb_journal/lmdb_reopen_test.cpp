@@ -102,8 +102,10 @@ TEST_CASE("a journal that has stopped takes in no other one, and goes on when it
     CHECK(failure_of(journal->reopen()).code() == errc::corrupt_journal);
     CHECK(failure_of(journal->append(a, expected_version::any(), notes(a, 1))).code()
           == errc::journal_stopped);
-    CHECK(failure_of(journal->replay_all(1, [](const event_view&) { return visit::go_on; })).code()
-          == errc::journal_stopped);
+    CHECK(
+        failure_of(journal->replay_all(1, [](const event_view&) { return visit_result::proceed; }))
+            .code()
+        == errc::journal_stopped);
     CHECK(failure_of(journal->head(a)).code() == errc::journal_stopped);
     CHECK(failure_of(journal->declare_schemas({.owner = "test"})).code() == errc::journal_stopped);
     CHECK(journal->status().stopped_by.has_value());
@@ -131,8 +133,8 @@ TEST_CASE("who appends and reads while a journal is opened again is answered, an
           ++appended;
         else if (landed.error().code() != errc::journal_stopped)
           return;
-        const auto read =
-            journal->replay(own, 1, to_the_end, [](const event_view&) { return visit::go_on; });
+        const auto read = journal->replay(own, 1, to_the_end,
+                                          [](const event_view&) { return visit_result::proceed; });
         if (!read && read.error().code() != errc::journal_stopped)
           return;
       }

@@ -26,7 +26,7 @@ result<std::vector<std::uint64_t>> positions_of(const journal& journal, std::str
   std::vector<std::uint64_t> positions;
   auto read = journal.replay_tag(tag, 1, [&](const event_view& event) {
     positions.push_back(event.position());
-    return visit::go_on;
+    return visit_result::proceed;
   });
   if (!read)
     return std::move(read).error();

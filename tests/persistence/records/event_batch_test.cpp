@@ -170,7 +170,7 @@ TEST_CASE("an event nests as deep as it can be read again, and no deeper") {
     int levels = 0;
     must(journal->replay(a, 1, to_the_end, [&](const event_view& event) {
       levels = levels_of(event.payload(), lists);
-      return visit::go_on;
+      return visit_result::proceed;
     }));
     CHECK(levels == max_nesting);
   }

@@ -24,7 +24,7 @@ std::vector<std::string> as_json(const journal& journal) {
   std::vector<std::string> lines;
   must(journal.replay_all(1, [&](const event_view& event) {
     lines.push_back(must(catalogue.event_as_json(event)));
-    return visit::go_on;
+    return visit_result::proceed;
   }));
   return lines;
 }
@@ -109,7 +109,7 @@ TEST_CASE("a type that the journal does not know has its id for a name, and no J
       const auto refusal = failure_of(catalogue.event_as_json(event));
       CHECK(refusal.code() == errc::not_found);
       CHECK(refusal.position() == 1);
-      return visit::go_on;
+      return visit_result::proceed;
     }));
   }
 }

@@ -17,10 +17,10 @@ using namespace cairn::test;
 
 namespace {
 
-enum class shelf : std::uint16_t { top, middle, bottom };
+enum class folders : std::uint16_t { top, middle, bottom };
 
 constexpr table<std::int64_t, sale> numbered{"numbered"};
-constexpr table<std::tuple<std::string, shelf, std::uint32_t>, sale> placed{"placed"};
+constexpr table<std::tuple<std::string, folders, std::uint32_t>, sale> placed{"placed"};
 
 /// The ways in which rows are kept, for tests of what is the same in all.
 struct keeping {
@@ -116,7 +116,7 @@ TEST_CASE("keys are ordered as the values that they encode") {
   };
   check(std::vector<std::uint64_t>{0, 1, 255, 256, std::numeric_limits<std::uint64_t>::max()});
   check(std::vector<std::int32_t>{std::numeric_limits<std::int32_t>::min(), -256, -1, 0, 1, 77777});
-  check(std::vector<shelf>{shelf::top, shelf::middle, shelf::bottom});
+  check(std::vector<folders>{folders::top, folders::middle, folders::bottom});
   using namespace std::string_literals;
   check(std::vector<std::string>{"", "\0"s, "\0\0"s, "\0\x01"s, "\0\xff"s, "\x01", "a", "a\0"s,
                                  "a\0b"s, "a\x01", "aaaaaa", "aaaaaaa", "aaaaaaaa", "ab", "\xff",
@@ -243,14 +243,14 @@ TEST_CASE("tuples are scanned by their first components") {
   const auto store = open(all_keepings[2], directory);
   apply(*store, [](table_writer& to) {
     for (const auto* sku : {"tea", "tea bags", "t"})
-      for (const auto where : {shelf::bottom, shelf::top})
+      for (const auto where : {folders::bottom, folders::top})
         for (std::uint32_t i = 0; i < 3; ++i)
           to.put(placed, {sku, where, i}, {.quantity = i, .note = {}});
   });
   std::vector<std::uint64_t> seen;
   must(must(store->read())
            .scan(placed,
-                 {.from = {{"tea", shelf::bottom, 1}}, .below = {{"tea", shelf::bottom, 9}}},
+                 {.from = {{"tea", folders::bottom, 1}}, .below = {{"tea", folders::bottom, 9}}},
                  [&](const auto&, Sale::Reader row) { seen.push_back(row.getQuantity()); }));
   CHECK(seen == std::vector<std::uint64_t>{1, 2});
 }

@@ -111,7 +111,7 @@ inline rows fold_of(const cairn::journal& events, std::uint64_t position,
   rows folded;
   const auto replayed = events.replay_all(1, [&](const cairn::event_view& event) {
     if (event.position() > position)
-      return cairn::visit::stop;
+      return cairn::visit_result::stop;
     const auto id = std::string{event.stream().substr(event.stream().find('/') + 1)};
     const auto add = [&](std::uint64_t amount) {
       folded[id].balance += amount;
@@ -123,7 +123,7 @@ inline rows fold_of(const cairn::journal& events, std::uint64_t position,
       add(0 - event.payload().getAs<Withdrawn>().getAmount());
     else if (event.type() == cairn::type_id_of<fee_taken>())
       add(0 - event.payload().getAs<FeeTaken>().getAmount());
-    return cairn::visit::go_on;
+    return cairn::visit_result::proceed;
   });
   REQUIRE(replayed);
   return folded;

@@ -16,7 +16,7 @@ using cairn::projection_state;
 
 namespace {
 
-constexpr projection_mode both_modes[]{projection_mode::async, projection_mode::inlined};
+constexpr projection_mode both_modes[]{projection_mode::async, projection_mode::before_reply};
 
 template <class Accounts>
 void put_some(const Accounts& accounts, int events) {
@@ -43,7 +43,7 @@ running_sheet ten_events_in(projection_mode mode) {
 /// Options by which an event that cannot be applied stops the projection at once.
 cairn::projection_options one_attempt() {
   auto options = small_batches(projection_mode::async);
-  options.attempts = 1;
+  options.max_attempts = 1;
   return options;
 }
 
@@ -137,8 +137,8 @@ TEST_CASE("closing does not wait for the first build of a projection in replies"
     tried = true;
     throw std::runtime_error{"not as long as it lives"};
   }};
-  auto for_ever = small_batches(projection_mode::inlined);
-  for_ever.attempts = std::numeric_limits<std::uint32_t>::max();
+  auto for_ever = small_batches(projection_mode::before_reply);
+  for_ever.max_attempts = std::numeric_limits<std::uint32_t>::max();
   for_ever.pause_between_attempts = [](std::chrono::milliseconds) { std::this_thread::yield(); };
   std::thread opening{
       [&] { CHECK(runtime.project<ledger<0>>(for_ever).error().code() == errc::shut_down); }};
@@ -239,7 +239,8 @@ TEST_CASE("a pause while tables are built goes over to those that take their pla
 TEST_CASE("a projection that follows again has the rows of replies that left in the meantime") {
   auto runtime = open_runtime();
   const auto accounts = runtime.host<account>().value();
-  const auto sheet = runtime.project<ledger<0>>(small_batches(projection_mode::inlined)).value();
+  const auto sheet =
+      runtime.project<ledger<0>>(small_batches(projection_mode::before_reply)).value();
   sheet.pause();
   REQUIRE(accounts.ask("a", put(1)).get());
   std::atomic<bool> first = true;

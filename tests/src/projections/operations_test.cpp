@@ -17,16 +17,16 @@ namespace {
 cairn::projection_options patient(projection_mode mode,
                                   std::vector<std::chrono::milliseconds>& pauses) {
   auto options = small_batches(mode);
-  options.attempts = 4;
-  options.first_pause = 10ms;
-  options.longest_pause = 25ms;
+  options.max_attempts = 4;
+  options.initial_backoff = 10ms;
+  options.max_backoff = 25ms;
   options.pause_between_attempts = [&pauses](std::chrono::milliseconds time) {
     pauses.push_back(time);
   };
   return options;
 }
 
-constexpr projection_mode both_modes[]{projection_mode::async, projection_mode::inlined};
+constexpr projection_mode both_modes[]{projection_mode::async, projection_mode::before_reply};
 
 } // namespace
 
@@ -122,7 +122,7 @@ TEST_CASE("retry, park and skip are decisions that stay on record") {
       CHECK(decided[1].decided_at.time_since_epoch().count() > 0);
       REQUIRE(sheet.parked().value().size() == 1);
       CHECK(sheet.parked().value()[0] == decided[1]);
-      if (mode == projection_mode::inlined) { // it advances in replies again
+      if (mode == projection_mode::before_reply) { // it advances in replies again
         const auto reply = accounts.ask("b", put(1)).get().value();
         REQUIRE(sheet.wait_for(reply.position()));
       }

@@ -42,7 +42,7 @@ TEST_CASE("the tables are the fold of the journal: of what was there before, and
     move_money(accounts, seed, 30);
     const auto behind = runtime.project<ledger<0>>(small_batches(projection_mode::async)).value();
     const auto in_reply =
-        runtime.project<ledger<1>>(small_batches(projection_mode::inlined)).value();
+        runtime.project<ledger<1>>(small_batches(projection_mode::before_reply)).value();
     check_view<ledger<1>>(runtime.journal(), in_reply.read().value());
     move_money(accounts, seed + 100, 100);
     const auto head = runtime.journal().last_position();
@@ -59,7 +59,7 @@ TEST_CASE("the tables are the fold of the journal: of what was there before, and
 }
 
 TEST_CASE("every view read while commands come is the fold up to its position") {
-  for (const auto mode : {projection_mode::async, projection_mode::inlined}) {
+  for (const auto mode : {projection_mode::async, projection_mode::before_reply}) {
     const temporary_directory directory;
     auto runtime = open_runtime(directory / "data");
     const auto accounts = runtime.host<account>().value();
@@ -74,7 +74,7 @@ TEST_CASE("every view read while commands come is the fold up to its position") 
 }
 
 TEST_CASE("tables are found again after a restart, and only the events since are taken in") {
-  for (const auto mode : {projection_mode::async, projection_mode::inlined}) {
+  for (const auto mode : {projection_mode::async, projection_mode::before_reply}) {
     const temporary_directory directory;
     std::uint64_t head = 0;
     for (int round = 0; round < 3; ++round) {
@@ -104,7 +104,7 @@ TEST_CASE(
     auto runtime = open_runtime(directory / "data");
     const auto accounts = runtime.host<account>().value();
     REQUIRE(accounts.ask("a" + std::to_string(round), put(5)).get());
-    const auto mode = round % 2 == 0 ? projection_mode::async : projection_mode::inlined;
+    const auto mode = round % 2 == 0 ? projection_mode::async : projection_mode::before_reply;
     const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
     REQUIRE(sheet.wait_for(runtime.journal().last_position()));
     check_view<ledger<0>>(runtime.journal(), sheet.read().value());

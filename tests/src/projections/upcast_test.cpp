@@ -42,7 +42,7 @@ std::vector<std::string> labels(const cairn::projection<P>& projection) {
   const auto view = projection.read().value();
   CHECK(view.scan(P::all, {}, [&](const std::string& key, const entry_made& row) {
     found.push_back(key + ": " + std::to_string(row.cents) + ' ' + row.currency);
-    return cairn::visit::go_on;
+    return cairn::visit_result::proceed;
   }));
   return found;
 }

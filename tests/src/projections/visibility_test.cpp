@@ -28,7 +28,7 @@ TEST_CASE("whoever got the reply sees the row, under load") {
     bool ask_for_it;
   };
   for (const auto& [mode, ask_for_it] :
-       {way{projection_mode::inlined, false}, way{projection_mode::async, true}}) {
+       {way{projection_mode::before_reply, false}, way{projection_mode::async, true}}) {
     const temporary_directory directory;
     auto runtime = open_runtime(directory / "data");
     const auto accounts = runtime.host<account>().value();

@@ -66,7 +66,7 @@ struct shop {
   cairn::projection<ledger<0>> behind =
       runtime.project<ledger<0>>(small_batches(cairn::projection_mode::async)).value();
   cairn::projection<ledger<1>> inlined =
-      runtime.project<ledger<1>>(small_batches(cairn::projection_mode::inlined)).value();
+      runtime.project<ledger<1>>(small_batches(cairn::projection_mode::before_reply)).value();
 
   std::atomic<bool> over{false};
   std::atomic<std::uint64_t> done{0}; ///< Commands of clients that were answered.
@@ -136,7 +136,7 @@ private:
     in_.succeeded(
         in_.accounts.query(id, [](const account_state& now) { return now.balance; }).get());
     in_.succeeded(in_.accounts.history(id, [](const auto&, const auto&) {}));
-    in_.succeeded(in_.accounts.state_as_of(id, std::chrono::system_clock::now()));
+    in_.succeeded(in_.accounts.state_at_time(id, std::chrono::system_clock::now()));
   }
 
   void from_a_continuation(const std::string& id) {
@@ -153,7 +153,7 @@ private:
 };
 
 /// Members who want addresses that others hold: most of what they decide is turned back.
-void quarrel(shop& in) {
+void contend_for_keys(shop& in) {
   auto random = in.random_of_its_own();
   while (!in.over) {
     std::vector<cairn::future<cairn::reply>> sent;
@@ -193,8 +193,8 @@ void watch(shop& in) {
     auto feed = in.runtime.follow(cairn::event_selection::tagged("u"));
     if (!in.succeeded(all) || !in.succeeded(some) || !in.succeeded(feed))
       continue;
-    in.succeeded(
-        feed->next([](const cairn::event_view&) { return cairn::visit::go_on; }, from_now(5ms)));
+    in.succeeded(feed->next([](const cairn::event_view&) { return cairn::visit_result::proceed; },
+                            from_now(5ms)));
     (void)in.runtime.status();
     all->close();
     CHECK_FALSE(gap);
@@ -240,7 +240,7 @@ TEST_CASE("nothing is lost when everything happens at once and the runtime is cl
       std::vector<std::thread> threads;
       for (int i = 0; i < 3; ++i)
         threads.emplace_back([&] { client{in}.run(); });
-      threads.emplace_back([&] { quarrel(in); });
+      threads.emplace_back([&] { contend_for_keys(in); });
       threads.emplace_back([&] { watch(in); });
       threads.emplace_back([&] { operate(in); });
       while (in.done < 1500)

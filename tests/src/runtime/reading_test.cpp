@@ -79,7 +79,7 @@ TEST_CASE("a runtime for reading answers from what another runtime has made dura
   const auto past = std::chrono::steady_clock::now() - std::chrono::seconds{1};
   CHECK(accounts.query("a", balance, {.deadline = past}).get().error().code()
         == errc::deadline_exceeded);
-  CHECK(accounts.state_at("a", 3).value().balance == 3);
+  CHECK(accounts.state_at_version("a", 3).value().balance == 3);
   std::uint64_t told = 0;
   CHECK(accounts.history("a", [&](const auto&, const auto&) { ++told; }).value() == 10);
   CHECK(told == 10);
@@ -118,7 +118,7 @@ TEST_CASE("a runtime for reading has projections that follow, and none in replie
   const cairn::lmdb where{.directory = directory / "data"};
   write_deposits(where, 10);
   auto runtime = cairn::reading_runtime::open(where).value();
-  const auto refused = runtime.project<holdings>({.mode = cairn::projection_mode::inlined});
+  const auto refused = runtime.project<holdings>({.mode = cairn::projection_mode::before_reply});
   REQUIRE(!refused);
   CHECK(refused.error().code() == errc::invalid_argument);
   const auto followed = runtime.project<holdings>().value();

@@ -130,7 +130,7 @@ TEST_CASE("a runtime whose disk has failed goes on in place, and what was unknow
     while (pulled < 3) {
       const auto shown = feed.next([&](const cairn::event_view& event) {
         pulled = event.position();
-        return cairn::visit::go_on;
+        return cairn::visit_result::proceed;
       });
       REQUIRE(shown);
     }

@@ -101,7 +101,7 @@ TEST_CASE("everything accepted is found again when the directory is opened again
   CHECK(again.repeated());
   CHECK(again.version() == first->version());
   CHECK(again.position() == first->position());
-  CHECK(accounts.state_at("a0", 10).value().balance == 10);
+  CHECK(accounts.state_at_version("a0", 10).value().balance == 10);
 }
 
 TEST_CASE("an option that makes no sense is refused by its name") {
@@ -174,7 +174,7 @@ TEST_CASE("a runtime that is destroyed answers first") {
     CHECK(call.get().value().accepted());
   }
   CHECK(accounts->ask("a", put(1)).get().error().code() == errc::shut_down);
-  CHECK(accounts->state_at("a", 1).error().code() == errc::shut_down);
+  CHECK(accounts->state_at_version("a", 1).error().code() == errc::shut_down);
 }
 
 TEST_CASE("threads that close a runtime at once all find it closed") {
@@ -265,7 +265,7 @@ TEST_CASE("a journal knows the schemas of the aggregates that it was opened with
       const auto text = catalogue.event_as_json(event).value();
       CHECK_MESSAGE(text.find(R"("type":"Deposited","event":{"amount":"7"}})") != std::string::npos,
                     text);
-      return cairn::visit::go_on;
+      return cairn::visit_result::proceed;
     }));
   }
 }

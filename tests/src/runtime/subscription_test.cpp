@@ -248,7 +248,7 @@ TEST_CASE("closing the runtime ends subscriptions and feeds, wherever they are")
     std::optional<cairn::result<std::size_t>> last;
     std::thread puller{[&] {
       do
-        last = feed.next([](const event_view&) { return cairn::visit::go_on; });
+        last = feed.next([](const event_view&) { return cairn::visit_result::proceed; });
       while (*last && last->value() > 0);
     }};
     reach(answered, 20);

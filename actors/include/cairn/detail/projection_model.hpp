@@ -33,7 +33,7 @@ namespace cairn {
 /// event at a time, in the order of positions, and looks at nothing but the event and the tables:
 /// the rows are the fold of the journal, and can be made again from it. It is called again for an
 /// event whose rows were lost with the process or whose handling failed; what it wrote then is not
-/// there any more. With `projection_options::folding_threads` several threads call it at once, for
+/// there any more. With `projection_options::threads` several threads call it at once, for
 /// events of different streams.
 ///
 /// The version is raised when the rows would come out differently: then they are built anew. The

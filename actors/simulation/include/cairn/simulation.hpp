@@ -196,7 +196,7 @@ template <detail::tuple_of_aggregates Types, projection_definition... Projection
 simulation_report simulate(const simulation_options& options, detail::workloads_of<Types> work);
 
 /// Runs the simulation of aggregates of type `T` with these projections, each of which follows the
-/// log or is inlined, as the seed decides. Needs no file and no network; leaves nothing behind.
+/// log or is inline, as the seed decides. Needs no file and no network; leaves nothing behind.
 template <aggregate T, projection_definition... Projections>
 simulation_report simulate(const simulation_options& options, workload<T> work) {
   return simulate<std::tuple<T>, Projections...>(options, {std::move(work)});

@@ -21,7 +21,7 @@ using row_words = std::span<const std::uint64_t>;
 enum class scan_direction : std::uint8_t { ascending, descending };
 
 /// Called in the order of keys; what it is given is valid during the call.
-using row_visitor = function_ref<visit(key_view key, row_words row)>;
+using row_visitor = function_ref<visit_result(key_view key, row_words row)>;
 
 /// Rows in the order of their keys, as of one position of the journal.
 class row_source {

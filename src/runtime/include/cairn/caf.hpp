@@ -216,7 +216,7 @@ public:
     if (!events_)
       return {};
     auto visited = events_->visit_from(
-        0, [&](const event_view& event) { return handler(event), cairn::visit::go_on; });
+        0, [&](const event_view& event) { return handler(event), cairn::visit_result::proceed; });
     return visited ? result<void>{} : result<void>{std::move(visited).error()};
   }
 

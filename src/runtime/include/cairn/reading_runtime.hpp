@@ -23,7 +23,7 @@ struct reading_options {
 ///
 ///     auto runtime = cairn::reading_runtime::open({.directory = "concerts"});
 ///
-/// Projections follow the log; they cannot be inlined, as no replies are given here. All functions
+/// Projections follow the log; they cannot be inline, as no replies are given here. All functions
 /// may be called from any thread, several at a time; move and destroy it in one thread.
 class reading_runtime : public runtime_base {
 public:

@@ -64,15 +64,15 @@ public:
 
   /// The projection `P`. Its tables are in `projections/` below the journal's directory, or in
   /// memory if the journal is. Returns once the tables can be read; with
-  /// `projection_mode::inlined`, once they have caught up (if that takes long because the journal
-  /// is large, build them first with `projection_mode::async`, which keeps the same tables). A
-  /// second call gives the same projection and ignores its options. Two types with the same `name`
-  /// in one runtime are a bug and stop the program.
+  /// `projection_mode::before_reply`, once they have caught up (if that takes long because the
+  /// journal is large, build them first with `projection_mode::async`, which keeps the same
+  /// tables). A second call gives the same projection and ignores its options. Two types with the
+  /// same `name` in one runtime are a bug and stop the program.
   ///
   /// One process at a time has a projection, a `reading_runtime` too; others can read its tables
   /// with `table_store::open_for_reading`.
   ///
-  /// Errors: `invalid_argument` (an option; `inlined` in a `reading_runtime`, which gives no
+  /// Errors: `invalid_argument` (an option; `before_reply` in a `reading_runtime`, which gives no
   /// replies); `locked` (another process has it);
   /// `incompatible_schema` (a row's struct is not what the journal knows under its id; see
   /// `journal::declare_schemas`, whose other errors come, too); `incompatible_format` (the tables

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tables/row_layer.hpp"
+#include "tables/memtable.hpp"
 #include "tables/table_env.hpp"
 
 #include <functional>
@@ -11,23 +11,23 @@
 namespace cairn::detail {
 
 /// Layers in memory over the rows on disk, as of one position.
-class row_view final : public row_snapshot {
+class layered_snapshot final : public row_snapshot {
 public:
-  using layers = std::vector<std::shared_ptr<const row_layer>>; // newest first
+  using layers = std::vector<std::shared_ptr<const memtable>>; // newest first
 
   /// `disk`: empty with rows in memory only. `released` is called at the end, and `store` let go
   /// of after it.
-  row_view(std::optional<reader_pool::lease> disk, layers above, std::uint64_t position,
-           std::shared_ptr<const void> store = {}, std::function<void()> released = {})
+  layered_snapshot(std::optional<reader_pool::lease> disk, layers above, std::uint64_t position,
+                   std::shared_ptr<const void> store = {}, std::function<void()> released = {})
     : store_{std::move(store)}, disk_{std::move(disk)}, layers_{std::move(above)},
       position_{position}, released_{std::move(released)} {}
-  ~row_view() override {
+  ~layered_snapshot() override {
     disk_.reset();
     if (released_)
       released_();
   }
-  row_view(const row_view&) = delete;
-  row_view& operator=(const row_view&) = delete;
+  layered_snapshot(const layered_snapshot&) = delete;
+  layered_snapshot& operator=(const layered_snapshot&) = delete;
 
   std::uint64_t position() const noexcept override { return position_; }
   result<row_words> find(key_view key) const override;

@@ -10,7 +10,7 @@ namespace cairn::detail {
 
 /// What the handlers of some events have written and nobody else sees yet. Each event is applied
 /// whole or not at all. One thread.
-class row_batch final : public row_sink {
+class write_batch final : public row_sink {
 public:
   /// A row as the batch leaves it; `words` empty: erased.
   struct change {
@@ -50,7 +50,7 @@ public:
   rows_by_key& changes() noexcept { return rows_; }
   const rows_by_key& changes() const noexcept { return rows_; }
   /// Takes over all changes of another batch, as those of one more event.
-  void take_over(row_batch& from);
+  void take_over(write_batch& from);
   void clear();
 
 private:

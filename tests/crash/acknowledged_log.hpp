@@ -22,7 +22,7 @@ public:
 
 /// Remembers everything that clients were told and the journal has shown, and finds whatever
 /// contradicts it. All functions throw `contradiction`.
-class witness {
+class acknowledged_log {
 public:
   /// A writer is about to start; its commands carry `run` in their ids.
   void begin(std::uint64_t run);

@@ -1,4 +1,4 @@
-#include "tables/row_batch.hpp"
+#include "tables/write_batch.hpp"
 
 #include <algorithm>
 
@@ -10,13 +10,13 @@ constexpr std::size_t bytes_beside_key_and_row = 128; // the node, its vector an
 
 } // namespace
 
-void row_batch::begin_event() noexcept {
+void write_batch::begin_event() noexcept {
   ++event_;
   undo_.clear();
   failure_.reset();
 }
 
-void row_batch::roll_back() {
+void write_batch::roll_back() {
   for (auto last = undo_.rbegin(); last != undo_.rend(); ++last) {
     if (last->is_new)
       rows_.drop_last(); // new ones are at the end, in the order of `undo_`
@@ -26,23 +26,23 @@ void row_batch::roll_back() {
   undo_.clear();
 }
 
-result<row_words> row_batch::find(key_view key) const {
+result<row_words> write_batch::find(key_view key) const {
   return find_over(*below_, key);
 }
 
-result<void> row_batch::scan(key_view from, key_view below, scan_direction direction,
-                             row_visitor visitor) const {
+result<void> write_batch::scan(key_view from, key_view below, scan_direction direction,
+                               row_visitor visitor) const {
   return scan_over(*below_, from, below, direction, visitor);
 }
 
-result<row_words> row_batch::find_over(const row_source& below, key_view key) const {
+result<row_words> write_batch::find_over(const row_source& below, key_view key) const {
   if (const auto* const own = rows_.find(as_text(key)))
     return row_words{own->row.words};
   return below.find(key);
 }
 
-result<void> row_batch::scan_over(const row_source& below, key_view from, key_view up_to,
-                                  scan_direction direction, row_visitor visitor) const {
+result<void> write_batch::scan_over(const row_source& below, key_view from, key_view up_to,
+                                    scan_direction direction, row_visitor visitor) const {
   std::vector<override_row> own;
   for (std::size_t i = 0; i < rows_.size(); ++i)
     if (const auto& [key, hash, changed] = rows_[i];
@@ -58,7 +58,7 @@ result<void> row_batch::scan_over(const row_source& below, key_view from, key_vi
       [&]() -> const override_row* { return next < own.size() ? &own[next++] : nullptr; }, visitor);
 }
 
-void row_batch::put(key_view key, std::vector<std::uint64_t> row) {
+void write_batch::put(key_view key, std::vector<std::uint64_t> row) {
   if (const auto bytes = row.size() * sizeof(std::uint64_t); bytes > max_row_bytes)
     return fail({errc::invalid_argument, "a row of " + std::to_string(bytes)
                                              + " bytes is larger than the limit of "
@@ -66,11 +66,11 @@ void row_batch::put(key_view key, std::vector<std::uint64_t> row) {
   set(key, std::move(row));
 }
 
-void row_batch::erase(key_view key) {
+void write_batch::erase(key_view key) {
   set(key, {});
 }
 
-void row_batch::set(key_view key, std::vector<std::uint64_t> row) {
+void write_batch::set(key_view key, std::vector<std::uint64_t> row) {
   const auto text = as_text(key);
   const auto [found, is_new] = rows_.find_or_add(text, rows_by_key::hash_of(text));
   bytes_ += row.size() * sizeof(std::uint64_t);
@@ -84,19 +84,19 @@ void row_batch::set(key_view key, std::vector<std::uint64_t> row) {
   found->row.event = event_;
 }
 
-void row_batch::fail(error why) {
+void write_batch::fail(error why) {
   if (!failure_)
     failure_ = std::move(why);
 }
 
-void row_batch::take_over(row_batch& from) {
+void write_batch::take_over(write_batch& from) {
   begin_event();
   for (std::size_t i = 0; i < from.rows_.size(); ++i)
     set(as_key(from.rows_[i].key), std::move(from.rows_[i].row.words));
   from.clear();
 }
 
-void row_batch::clear() {
+void write_batch::clear() {
   for (std::size_t i = 0; i < rows_.size(); ++i)
     rows_[i].row.words = {};
   rows_.clear();

@@ -3,7 +3,7 @@
 #include "scale.hpp"
 #include "temporary_directory.hpp"
 
-using namespace patience;
+using namespace limits;
 using namespace std::chrono_literals;
 using cairn::errc;
 
@@ -15,7 +15,7 @@ TEST_CASE("a command that cannot be decided fails alone, however often it comes"
   const test::temporary_directory place{test::memory_directory()};
   const auto commands = test::scaled(10'000, 500'000);
   auto runtime = cairn::runtime::open(small_runtime(place / "data")).value();
-  burst good{runtime.host<pile>().value()}, bad{runtime.host<pile>().value()};
+  burst good{runtime.host<backlog>().value()}, bad{runtime.host<backlog>().value()};
   test::heap_watch heap;
   for (std::uint64_t i = 0; i < commands; ++i) {
     bad.send("poisoned", take_poison{});
@@ -41,11 +41,11 @@ TEST_CASE("a command that cannot be decided fails alone, however often it comes"
 }
 
 TEST_CASE("an event that cannot be projected stops that projection, and nothing else") {
-  for (const auto mode : {cairn::projection_mode::async, cairn::projection_mode::inlined}) {
+  for (const auto mode : {cairn::projection_mode::async, cairn::projection_mode::before_reply}) {
     const test::temporary_directory place{test::memory_directory()};
     const auto commands = test::scaled(5'000, 200'000);
     auto runtime = cairn::runtime::open(small_runtime(place / "data")).value();
-    burst all{runtime.host<pile>().value()};
+    burst all{runtime.host<backlog>().value()};
     cairn::projection_options options{.mode = mode, .pause_between_attempts = [](auto) {}};
     options.tables.free_space_watermark_bytes = 0;
     const auto poisoned = runtime.project<pile_sheet<0>>(options).value();

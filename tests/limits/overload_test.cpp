@@ -10,7 +10,7 @@
 #include <mutex>
 #include <thread>
 
-using namespace patience;
+using namespace limits;
 
 namespace {
 
@@ -56,14 +56,14 @@ private:
 
 TEST_CASE("ten times as much as the disk takes is refused, counted, and needs no more memory") {
   const test::temporary_directory place{test::memory_directory()};
-  constexpr std::size_t payload = 512, piles = 64, senders = 3, commit_events = 256;
+  constexpr std::size_t payload = 512, backlogs = 64, senders = 3, commit_events = 256;
   auto options = small_runtime(place / "data");
   options.max_outstanding = 2048;
   options.max_outstanding_bytes = mib;
   journal_of(options).max_commit_events = commit_events;
   auto runtime = cairn::runtime::open(options).value();
-  burst all{runtime.host<pile>({.snapshot_every = 0}).value()};
-  for (std::size_t i = 0; i < piles; ++i)
+  burst all{runtime.host<backlog>({.snapshot_every = 0}).value()};
+  for (std::size_t i = 0; i < backlogs; ++i)
     all.put(pile_id(i), payload);
   all.wait_for_all();
 
@@ -81,7 +81,7 @@ TEST_CASE("ten times as much as the disk takes is refused, counted, and needs no
   for (std::size_t i = 0; i < senders; ++i)
     threads.emplace_back([&, i] {
       for (std::size_t n = i; goes_on(); ++n) {
-        all.put(pile_id(n % piles), payload);
+        all.put(pile_id(n % backlogs), payload);
         disk.offer();
         if (n % 512 == 0) {
           const auto now = runtime.status();
@@ -103,7 +103,7 @@ TEST_CASE("ten times as much as the disk takes is refused, counted, and needs no
             << all.overloaded() << " refused" << std::endl;
   CHECK(within_bounds);
   CHECK(all.accepted() + all.overloaded() == all.sent());
-  CHECK(all.accepted() <= all.sent() / 10 + options.max_outstanding + piles + 2 * commit_events);
+  CHECK(all.accepted() <= all.sent() / 10 + options.max_outstanding + backlogs + 2 * commit_events);
   CHECK(all.accepted() >= commit_events);
   CHECK(runtime.status().overloaded == all.overloaded());
   CHECK(runtime.status().journal.last_position == all.accepted());
@@ -116,14 +116,14 @@ TEST_CASE("ten times as much as the disk takes is refused, counted, and needs no
 
 TEST_CASE("many more aggregates than may be in memory, activated at once, take turns") {
   const test::temporary_directory place{test::memory_directory()};
-  const auto piles = test::scaled(20'000, 1'000'000);
+  const auto backlogs = test::scaled(20'000, 1'000'000);
   auto options = small_runtime(place / "data");
   options.max_resident = test::scaled(1'000, 50'000);
   options.max_outstanding = 4096;
   auto runtime = cairn::runtime::open(options).value();
-  const auto hosted = runtime.host<pile>().value();
-  std::vector<std::size_t> left(piles);
-  for (std::size_t i = 0; i < piles; ++i)
+  const auto hosted = runtime.host<backlog>().value();
+  std::vector<std::size_t> left(backlogs);
+  for (std::size_t i = 0; i < backlogs; ++i)
     left[i] = i;
   test::heap_watch heap;
   std::size_t most_resident = 0, refused = 0, rounds = 0;
@@ -156,16 +156,16 @@ TEST_CASE("many more aggregates than may be in memory, activated at once, take t
     std::this_thread::yield();
   }
   const auto seen = runtime.status();
-  std::cout << "  " << piles << " piles, at most " << most_resident << " in memory of "
+  std::cout << "  " << backlogs << " backlogs, at most " << most_resident << " in memory of "
             << options.max_resident << ", " << seen.passivations << " passivations, " << refused
             << " refusals" << std::endl;
-  CHECK(seen.journal.last_position == piles);
+  CHECK(seen.journal.last_position == backlogs);
   CHECK(seen.overloaded == refused);
   CHECK(most_resident <= options.max_resident + options.max_resident / 4 + 16);
   check_memory("many aggregates", heap,
                (options.max_resident + options.max_resident / 4) * 4 * kib
                    + options.max_outstanding * 2 * kib
-                   + 2 * journal_of(options).flush_interval_events * 512 + piles * 16 + 4 * mib);
+                   + 2 * journal_of(options).flush_interval_events * 512 + backlogs * 16 + 4 * mib);
   CHECK(runtime.close());
 }
 
@@ -179,27 +179,27 @@ TEST_CASE("while an aggregate of many events is rebuilt, the others go on") {
   const cairn::aggregate_options kept{.snapshot_every = 0, .max_outstanding = 64};
   {
     auto runtime = cairn::runtime::open(options).value();
-    const auto piles = runtime.host<pile>(kept).value();
+    const auto backlogs = runtime.host<backlog>(kept).value();
     put_items many;
     many.count = a_command;
     many.payload.resize(64);
     for (std::uint64_t i = 0; i < events; i += a_command)
-      REQUIRE(piles.ask("big", many).get());
+      REQUIRE(backlogs.ask("big", many).get());
     REQUIRE(runtime.close());
   }
   for (const std::size_t slots : {1, 2}) {
     options.max_concurrent_rehydrations = slots;
     auto runtime = cairn::runtime::open(options).value();
-    const auto piles = runtime.host<pile>(kept).value();
+    const auto backlogs = runtime.host<backlog>(kept).value();
     for (std::size_t i = 0; i < others; ++i) // so that they are in memory
-      REQUIRE(piles.query(pile_id(i), [](const pile_state& now) { return now.items; }).get());
-    burst waiting{piles};
+      REQUIRE(backlogs.query(pile_id(i), [](const pile_state& now) { return now.items; }).get());
+    burst waiting{backlogs};
     test::heap_watch heap;
     test::latch folding;
     std::uint64_t rounds = 0;
     const latch_at<in_evolve> held{folding};
     folding.shut();
-    auto answer = piles.query("big", [](const pile_state& now) { return now.items; });
+    auto answer = backlogs.query("big", [](const pile_state& now) { return now.items; });
     folding.wait_for_arrival();
     // It is being rebuilt. Its own requests wait, as many as may.
     for (int i = 0; i < 200; ++i)
@@ -208,7 +208,7 @@ TEST_CASE("while an aggregate of many events is rebuilt, the others go on") {
     // The others are answered; they are only asked, because folding is what is held up.
     for (; rounds < test::scaled(200, 20'000); ++rounds) {
       const auto id = slots == 1 ? pile_id(rounds % others) : "new-" + std::to_string(rounds);
-      REQUIRE(piles.query(id, [](const pile_state& now) { return now.items; }).get());
+      REQUIRE(backlogs.query(id, [](const pile_state& now) { return now.items; }).get());
     }
     heap.look();
     folding.open();

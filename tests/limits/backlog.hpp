@@ -15,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-namespace patience {
+namespace limits {
 
 /// A latch that handlers, or foldings, pass while it is in force. One of each for the program.
 template <class Place>
@@ -38,8 +38,8 @@ private:
 struct in_evolve;
 struct in_projection;
 
-struct pile {
-  static constexpr std::string_view type_name = "pile";
+struct backlog {
+  static constexpr std::string_view type_name = "backlog";
   using state = pile_state;
   using command = std::variant<put_items, take_poison>;
   using event = std::variant<item_put>;
@@ -56,14 +56,14 @@ struct pile {
   }
 };
 
-/// How many items there are on each pile. `Number` only makes another projection of it.
+/// How many items there are on each backlog. `Number` only makes another projection of it.
 template <int Number>
 struct pile_sheet {
-  static constexpr std::string_view name = Number == 0 ? "piles" : "piles-too";
+  static constexpr std::string_view name = Number == 0 ? "backlogs" : "backlogs-too";
   static constexpr std::uint32_t version = 1;
   using event = std::variant<item_put>;
-  static constexpr cairn::table<std::string, pile_row> piles{"piles"};
-  static constexpr auto tables = std::tie(piles);
+  static constexpr cairn::table<std::string, pile_row> backlogs{"backlogs"};
+  static constexpr auto tables = std::tie(backlogs);
 
   static void project(cairn::table_writer& to, const cairn::event_info& at, ItemPut::Reader e) {
     if (Number == 0) {
@@ -71,11 +71,11 @@ struct pile_sheet {
       if (e.getPoison())
         throw std::runtime_error{"it is poison"};
     }
-    to.update(piles, at.aggregate_id, [&](pile_row& row) {
+    to.update(backlogs, at.aggregate_id, [&](pile_row& row) {
       ++row.items;
       row.last_position = at.position;
     });
   }
 };
 
-} // namespace patience
+} // namespace limits

@@ -109,8 +109,8 @@ void wish(const cairn::aggregates<account>& accounts, std::mt19937_64& random, s
 
 cairn::projection_options by_threads(std::size_t threads) {
   cairn::projection_options options{.max_batch_events = 700};
-  options.folding_threads = threads;
-  options.attempts = 1;
+  options.threads = threads;
+  options.max_attempts = 1;
   options.tables.flush_rows = 200;
   options.tables.map_bytes = std::size_t{256} << 20;
   options.tables.free_space_watermark_bytes = 0;
@@ -142,7 +142,7 @@ cairn::projection_status compare(std::uint64_t seed, cairn::storage where, std::
     CHECK(one.parked().value().size() == several.parked().value().size());
     wish(accounts, random, 300, percent, notes);
   }
-  CHECK(one.status().events_in_lanes == 0);
+  CHECK(one.status().parallel_events == 0);
   return several.status();
 }
 
@@ -156,8 +156,8 @@ TEST_CASE("rows that streams do not share are folded by several threads, and are
     const auto where =
         on_disk ? cairn::storage{cairn::lmdb{directory / "data"}} : cairn::in_memory{};
     const auto status = compare(seed, where, 30, {"erase", "scan own"});
-    CHECK(status.events_in_lanes >= 1500);
-    CHECK(status.rounds_again == 0);
+    CHECK(status.parallel_events >= 1500);
+    CHECK(status.parallel_retries == 0);
   }
 }
 
@@ -172,17 +172,17 @@ TEST_CASE("rows that streams share, and scans over them, are those of one thread
     std::uint64_t percent;
     const std::vector<std::string>& notes;
   };
-  std::uint64_t in_lanes = 0;
+  std::uint64_t in_parallel = 0;
   for (const auto& [percent, wishes] :
        {way{1, notes}, way{20, notes}, way{100, notes}, way{10, readers}}) {
     CAPTURE(percent);
     const temporary_directory directory;
     const auto status = compare(seed + percent, cairn::lmdb{directory / "data"}, percent, wishes);
-    in_lanes += status.events_in_lanes;
-    CHECK(status.rounds_again > 0);
-    CHECK(status.rounds_again < 20); // it is not tried each time
+    in_parallel += status.parallel_events;
+    CHECK(status.parallel_retries > 0);
+    CHECK(status.parallel_retries < 20); // it is not tried each time
   }
-  MESSAGE(in_lanes << " events folded in lanes");
+  MESSAGE(in_parallel << " events folded in parallel");
 }
 
 TEST_CASE("events that cannot be applied stop several threads where they stop one") {
@@ -190,7 +190,7 @@ TEST_CASE("events that cannot be applied stop several threads where they stop on
   MESSAGE("CAIRN_TEST_SEED=" << seed);
   const temporary_directory directory;
   const auto status = compare(seed, cairn::lmdb{directory / "data"}, 1, {"poison"});
-  CHECK(status.rounds_again > 0);
+  CHECK(status.parallel_retries > 0);
   REQUIRE(status.last_error);
   CHECK(status.last_error->code() == errc::handler_failed);
 }
@@ -208,9 +208,9 @@ TEST_CASE("handlers of different streams run at the same time") {
     changed.notify_all();
     changed.wait(lock, [&] { return threads.size() >= 2; });
   }};
-  const auto laned = runtime.project<wishes<1>>(by_threads(2)).value();
-  REQUIRE(laned.wait_for(500));
-  CHECK(laned.status().events_in_lanes > 0);
+  const auto parallel = runtime.project<wishes<1>>(by_threads(2)).value();
+  REQUIRE(parallel.wait_for(500));
+  CHECK(parallel.status().parallel_events > 0);
 }
 
 TEST_CASE("a runtime is closed while several threads fold") {
@@ -223,10 +223,10 @@ TEST_CASE("a runtime is closed while several threads fold") {
     if (at.position > 64)
       entered.open();
   }};
-  const auto laned = runtime.project<wishes<1>>(by_threads(3)).value();
+  const auto parallel = runtime.project<wishes<1>>(by_threads(3)).value();
   entered.pass();
   REQUIRE(runtime.close());
-  CHECK(laned.status().state == cairn::projection_state::closed);
+  CHECK(parallel.status().state == cairn::projection_state::closed);
 }
 
 TEST_CASE("a number of threads that cannot be is refused") {
@@ -235,12 +235,12 @@ TEST_CASE("a number of threads that cannot be is refused") {
     const auto made = runtime.project<wishes<1>>(options);
     REQUIRE_FALSE(made);
     CHECK(made.error().code() == errc::invalid_argument);
-    CHECK(made.error().message().find("folding_threads") != std::string::npos);
+    CHECK(made.error().message().find("threads") != std::string::npos);
   };
   refused(by_threads(0));
   refused(by_threads(65));
   auto inlined = by_threads(2);
-  inlined.mode = projection_mode::inlined;
+  inlined.mode = projection_mode::before_reply;
   refused(inlined);
   auto few_readers = by_threads(8);
   few_readers.tables.max_readers = 8;

@@ -2,8 +2,8 @@
 
 #include <cairn/runtime.hpp>
 
+#include "backlog.hpp"
 #include "heap.hpp"
-#include "pile.hpp"
 
 #include <doctest/doctest.h>
 
@@ -15,10 +15,10 @@
 #include <string>
 #include <vector>
 
-namespace patience {
+namespace limits {
 
 inline std::string pile_id(std::size_t number) {
-  return "pile-" + std::to_string(number);
+  return "backlog-" + std::to_string(number);
 }
 
 inline cairn::runtime_options small_runtime(const std::filesystem::path& directory) {
@@ -38,7 +38,7 @@ inline cairn::lmdb& journal_of(cairn::runtime_options& options) {
 /// are answered.
 class burst {
 public:
-  explicit burst(cairn::aggregates<pile> to) : to_{std::move(to)} {}
+  explicit burst(cairn::aggregates<backlog> to) : to_{std::move(to)} {}
 
   void put(const std::string& id, std::size_t bytes, const cairn::ask_options& options = {}) {
     put_items wanted;
@@ -72,7 +72,7 @@ public:
   std::uint64_t overloaded() const noexcept { return failed(cairn::errc::overloaded); }
 
 private:
-  const cairn::aggregates<pile> to_;
+  const cairn::aggregates<backlog> to_;
   std::atomic<std::uint64_t> sent_{0}, answered_{0};
   std::array<std::atomic<std::uint64_t>, 256> told_{};
 };
@@ -85,4 +85,4 @@ inline void check_memory(const char* what, test::heap_watch& heap, std::size_t b
   CHECK(growth <= bound);
 }
 
-} // namespace patience
+} // namespace limits

@@ -1,4 +1,4 @@
-#include "aggregates/completer.hpp"
+#include "aggregates/reply_dispatcher.hpp"
 
 #include "aggregates/append_pool.hpp"
 #include "aggregates/commit_listener.hpp"
@@ -11,7 +11,7 @@ namespace {
 
 using operations = std::vector<std::unique_ptr<append_operation>>;
 
-/// Only aggregates name the completer as their target.
+/// Only aggregates name the reply_dispatcher as their target.
 std::unique_ptr<aggregate_append> as_append(std::unique_ptr<append_operation> operation) {
   return std::unique_ptr<aggregate_append>{static_cast<aggregate_append*>(operation.release())};
 }
@@ -34,7 +34,8 @@ void prefetch(const operations& finished, std::size_t current) noexcept {
 
 } // namespace
 
-void completer::completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept {
+void reply_dispatcher::on_completed(
+    std::vector<std::unique_ptr<append_operation>> operations) noexcept {
   bool wake = false;
   {
     const std::lock_guard lock{mutex_};
@@ -48,7 +49,7 @@ void completer::completed(std::vector<std::unique_ptr<append_operation>> operati
     self_->wake();
 }
 
-bool completer::run() noexcept {
+bool reply_dispatcher::run() noexcept {
   std::vector<std::unique_ptr<append_operation>> finished;
   bool stopped = false;
   {
@@ -75,7 +76,8 @@ bool completer::run() noexcept {
 }
 
 /// Answers leave after whoever has to know of their events first.
-void completer::tell(const std::vector<std::unique_ptr<append_operation>>& finished) noexcept {
+void reply_dispatcher::tell(
+    const std::vector<std::unique_ptr<append_operation>>& finished) noexcept {
   auto* const listener = engine_.listener();
   if (!listener)
     return;
@@ -89,7 +91,7 @@ void completer::tell(const std::vector<std::unique_ptr<append_operation>>& finis
   }
 }
 
-void completer::stop() noexcept {
+void reply_dispatcher::stop() noexcept {
   {
     const std::lock_guard lock{mutex_};
     stopped_ = true;

@@ -1,7 +1,7 @@
-#include "testimony.hpp"
+#include "expectations.hpp"
 
+#include "acknowledged_log.hpp"
 #include "commands.hpp"
-#include "witness.hpp"
 
 #include <cairn/lmdb_journal.hpp>
 #include <cairn/runtime.hpp>
@@ -41,7 +41,7 @@ constexpr cairn::aggregate_options cart_options{.snapshot_every = 4};
 
 class clients {
 public:
-  clients(const cairn::aggregates<cart>& all, std::uint32_t most_events, testimony& out)
+  clients(const cairn::aggregates<cart>& all, std::uint32_t most_events, expectations& out)
     : carts_{all}, most_events_{most_events}, out_{out} {}
 
   /// Sends some commands and waits for all of the answers; false: one of them failed.
@@ -79,7 +79,7 @@ private:
 
   const cairn::aggregates<cart>& carts_;
   const std::uint32_t most_events_;
-  testimony& out_;
+  expectations& out_;
 };
 
 std::string text_of(const cairn::error& failure) {
@@ -89,7 +89,7 @@ std::string text_of(const cairn::error& failure) {
 }
 
 /// Commands of unknown outcome, sent again, have their effect once.
-std::string send_again(const testimony& told, const witness& seen,
+std::string send_again(const expectations& told, const acknowledged_log& seen,
                        const cairn::aggregates<cart>& all) {
   for (std::size_t i = 0; i < told.told; ++i) {
     const auto& answer = told.answers[i];
@@ -110,11 +110,11 @@ std::string send_again(const testimony& told, const witness& seen,
 
 } // namespace
 
-void testimony::clear() noexcept {
+void expectations::clear() noexcept {
   std::memset(this, 0, sizeof(*this));
 }
 
-bool testimony::failed() const noexcept {
+bool expectations::failed() const noexcept {
   for (std::size_t i = 0; i < told; ++i)
     if (answers[i].what == report::kind::failed)
       return true;
@@ -122,7 +122,7 @@ bool testimony::failed() const noexcept {
 }
 
 void run_clients(const std::filesystem::path& directory, std::uint64_t rounds,
-                 std::uint32_t most_events, testimony& out) {
+                 std::uint32_t most_events, expectations& out) {
   auto runtime = cairn::runtime::open(options_for(directory));
   if (!runtime) {
     out.opening = static_cast<std::uint32_t>(runtime.error().code());
@@ -152,7 +152,7 @@ void run_clients(const std::filesystem::path& directory, std::uint64_t rounds,
   out.closing = closed ? 0 : static_cast<std::uint32_t>(closed.error().code());
 }
 
-std::string contradiction_to(const testimony& told, const std::filesystem::path& directory) {
+std::string contradiction_to(const expectations& told, const std::filesystem::path& directory) {
   if (std::filesystem::exists(directory / "journal.mdb")) {
     if (const auto sound = cairn::verify_lmdb_journal(journal_in(directory)); !sound)
       return text_of(sound.error());
@@ -161,7 +161,7 @@ std::string contradiction_to(const testimony& told, const std::filesystem::path&
   if (!runtime)
     return "it cannot be opened again: " + text_of(runtime.error());
   try {
-    witness seen;
+    acknowledged_log seen;
     seen.begin(run);
     for (std::size_t i = 0; i < told.sent; ++i)
       seen.hear(told.orders[i]);
@@ -196,12 +196,12 @@ bool in_child(const std::function<bool()>& body) {
          && WEXITSTATUS(status) == 0;
 }
 
-testimony& shared_testimony() {
-  void* const memory =
-      ::mmap(nullptr, sizeof(testimony), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+expectations& shared_expectations() {
+  void* const memory = ::mmap(nullptr, sizeof(expectations), PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
     throw std::bad_alloc{};
-  return *static_cast<testimony*>(memory); // all zero, as `clear` leaves it
+  return *static_cast<expectations*>(memory); // all zero, as `clear` leaves it
 }
 
 } // namespace crash

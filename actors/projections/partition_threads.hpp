@@ -13,12 +13,12 @@
 namespace cairn::detail {
 
 /// Threads that work on something together, and sleep until there is more.
-class lane_threads {
+class partition_threads {
 public:
-  lane_threads() = default;
-  ~lane_threads() { stop(); }
-  lane_threads(const lane_threads&) = delete;
-  lane_threads& operator=(const lane_threads&) = delete;
+  partition_threads() = default;
+  ~partition_threads() { stop(); }
+  partition_threads(const partition_threads&) = delete;
+  partition_threads& operator=(const partition_threads&) = delete;
 
   /// Beside the caller's, so many. Errors: as for `start_thread`; then there are none.
   result<void> start(std::size_t threads);

@@ -1,4 +1,4 @@
-#include "projections/lane_threads.hpp"
+#include "projections/partition_threads.hpp"
 
 #include "support/start_thread.hpp"
 
@@ -6,10 +6,10 @@
 
 namespace cairn::detail {
 
-result<void> lane_threads::start(std::size_t threads) {
+result<void> partition_threads::start(std::size_t threads) {
   while (threads_.size() < threads) {
     auto started =
-        start_thread("cairn-lane", [this, number = threads_.size() + 1] { serve(number); });
+        start_thread("cairn-partition", [this, number = threads_.size() + 1] { serve(number); });
     if (!started) {
       stop();
       return std::move(started).error();
@@ -19,7 +19,7 @@ result<void> lane_threads::start(std::size_t threads) {
   return {};
 }
 
-void lane_threads::stop() {
+void partition_threads::stop() {
   {
     const std::lock_guard lock{mutex_};
     closing_ = true;
@@ -30,7 +30,7 @@ void lane_threads::stop() {
   threads_.clear();
 }
 
-void lane_threads::run(function_ref<void(std::size_t)> work) {
+void partition_threads::run(function_ref<void(std::size_t)> work) {
   {
     const std::lock_guard lock{mutex_};
     work_ = &work;
@@ -43,7 +43,7 @@ void lane_threads::run(function_ref<void(std::size_t)> work) {
   ended_.wait(lock, [this] { return busy_ == 0; });
 }
 
-void lane_threads::serve(std::size_t number) {
+void partition_threads::serve(std::size_t number) {
   std::unique_lock lock{mutex_};
   for (std::uint64_t seen = 0;;) {
     begun_.wait(lock, [&] { return closing_ || round_ != seen; });

@@ -14,13 +14,13 @@ class engine;
 
 /// Hands out the answers of finished appends, so that the journal's writer goes on to the next
 /// commit meanwhile: one wake-up for each commit, however many answers it brings.
-class completer final : public runner, public append_target {
+class reply_dispatcher final : public runner, public append_listener {
 public:
-  explicit completer(engine& owner) noexcept : engine_{owner} {}
+  explicit reply_dispatcher(engine& owner) noexcept : engine_{owner} {}
 
   void start(std::unique_ptr<executor::waker> self) { self_ = std::move(self); }
 
-  void completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override;
+  void on_completed(std::vector<std::unique_ptr<append_operation>> operations) noexcept override;
 
   bool run() noexcept override;
 

@@ -4,7 +4,7 @@
 
 namespace cairn {
 
-std::uint64_t event_mark(const event_view& event) {
+std::uint64_t event_fingerprint(const event_view& event) {
   const auto stream = event.stream();
   const std::uint64_t parts[]{
       event.position(),

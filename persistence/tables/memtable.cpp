@@ -1,4 +1,4 @@
-#include "tables/row_layer.hpp"
+#include "tables/memtable.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -13,8 +13,8 @@ constexpr std::size_t word_align = alignof(std::uint64_t);
 
 } // namespace
 
-void row_layer::add(const row_batch& batch, std::uint64_t position,
-                    const positions_in_use& in_use) {
+void memtable::add(const write_batch& batch, std::uint64_t position,
+                   const positions_in_use& in_use) {
   const auto& changes = batch.changes();
   const std::unique_lock lock{mutex_};
   for (std::size_t i = 0; i < changes.size(); ++i) {
@@ -29,14 +29,14 @@ void row_layer::add(const row_batch& batch, std::uint64_t position,
   }
 }
 
-std::string_view row_layer::keep(std::string_view key) {
+std::string_view memtable::keep(std::string_view key) {
   bytes_ += key.size() + bytes_beside_key_and_row;
   auto* const to = static_cast<char*>(memory_.allocate(key.size(), 1));
   std::memcpy(to, key.data(), key.size());
   return {to, key.size()};
 }
 
-row_layer::version row_layer::keep(std::uint64_t position, row_words words) {
+memtable::version memtable::keep(std::uint64_t position, row_words words) {
   if (words.empty())
     return {position, {}};
   bytes_ += words.size_bytes();
@@ -45,7 +45,7 @@ row_layer::version row_layer::keep(std::uint64_t position, row_words words) {
   return {position, {to, words.size()}};
 }
 
-void row_layer::drop(const version& of) noexcept {
+void memtable::drop(const version& of) noexcept {
   if (of.words.empty())
     return;
   bytes_ -= of.words.size_bytes();
@@ -53,8 +53,8 @@ void row_layer::drop(const version& of) noexcept {
 }
 
 /// Keeps the versions that a snapshot can see: for each the last one that is not newer than it.
-void row_layer::replace(history& of, std::uint64_t position, row_words by,
-                        const positions_in_use& in_use) {
+void memtable::replace(history& of, std::uint64_t position, row_words by,
+                       const positions_in_use& in_use) {
   const auto is_seen = [&](const version& each, std::uint64_t until) {
     const auto reader = in_use.lower_bound(each.position);
     return reader != in_use.end() && *reader < until;
@@ -78,7 +78,7 @@ void row_layer::replace(history& of, std::uint64_t position, row_words by,
   }
 }
 
-const row_layer::version* row_layer::seen_by(const history& of, std::uint64_t position) noexcept {
+const memtable::version* memtable::seen_by(const history& of, std::uint64_t position) noexcept {
   if (of.newest.position <= position)
     return &of.newest;
   for (auto older = of.older.rbegin(); older != of.older.rend(); ++older)
@@ -87,7 +87,7 @@ const row_layer::version* row_layer::seen_by(const history& of, std::uint64_t po
   return nullptr;
 }
 
-std::optional<row_words> row_layer::find(key_view key, std::uint64_t position) const {
+std::optional<row_words> memtable::find(key_view key, std::uint64_t position) const {
   const auto hash = rows_by_key::hash_of(as_text(key));
   const std::shared_lock lock{mutex_};
   const auto* const found = rows_.find(as_text(key), hash);
@@ -97,17 +97,17 @@ std::optional<row_words> row_layer::find(key_view key, std::uint64_t position) c
   return seen ? std::optional<row_words>{seen->words} : std::nullopt;
 }
 
-std::size_t row_layer::rows() const {
+std::size_t memtable::rows() const {
   const std::shared_lock lock{mutex_};
   return rows_.size();
 }
 
-std::size_t row_layer::bytes() const {
+std::size_t memtable::bytes() const {
   const std::shared_lock lock{mutex_};
   return bytes_;
 }
 
-int row_layer::for_each(function_ref<int(key_view, std::span<std::uint64_t>)> use) {
+int memtable::for_each(function_ref<int(key_view, std::span<std::uint64_t>)> use) {
   for (auto* const each : rows_.in_order())
     if (const int rc = use(as_key(each->key), each->row.newest.words))
       return rc;
@@ -115,15 +115,15 @@ int row_layer::for_each(function_ref<int(key_view, std::span<std::uint64_t>)> us
 }
 
 /// Some of them, so that who adds rows need not wait long; with the lock held alone. True: all are.
-bool row_layer::put_in_order() const {
+bool memtable::put_in_order() const {
   const auto enough = std::min(rows_.size(), ordered_.size() + rows_ordered_at_a_time);
   for (std::size_t next = ordered_.size(); next < enough; ++next)
     ordered_.insert(&rows_[next]);
   return enough == rows_.size();
 }
 
-row_layer::walk::walk(const row_layer& layer, key_view from, key_view below,
-                      scan_direction direction, std::uint64_t position)
+memtable::walk::walk(const memtable& layer, key_view from, key_view below, scan_direction direction,
+                     std::uint64_t position)
   : layer_{layer}, direction_{direction}, position_{position} {
   std::unique_lock lock{layer_.mutex_};
   while (!layer_.put_in_order()) {
@@ -137,13 +137,13 @@ row_layer::walk::walk(const row_layer& layer, key_view from, key_view below,
     last_ = first_;
 }
 
-const override_row* row_layer::walk::next() {
+const override_row* memtable::walk::next() {
   if (used_ == chunk_.size())
     fill();
   return used_ < chunk_.size() ? &chunk_[used_++] : nullptr;
 }
 
-void row_layer::walk::fill() {
+void memtable::walk::fill() {
   chunk_.clear();
   used_ = 0;
   const std::shared_lock lock{layer_.mutex_};

@@ -8,7 +8,7 @@
 #include <memory>
 #include <thread>
 
-using namespace patience;
+using namespace limits;
 using cairn::errc;
 
 namespace {
@@ -22,8 +22,9 @@ cairn::projection_options projection_options_of(cairn::projection_mode mode) {
 }
 
 /// So many commands, not too many at a time. All are accepted.
-void write(const cairn::aggregates<pile>& piles, std::uint64_t commands, test::heap_watch& heap) {
-  burst all{piles};
+void write(const cairn::aggregates<backlog>& backlogs, std::uint64_t commands,
+           test::heap_watch& heap) {
+  burst all{backlogs};
   for (std::uint64_t i = 0; i < commands; ++i) {
     all.put(pile_id(i % 500), 64);
     if (i % 64 == 0)
@@ -49,13 +50,13 @@ growth file_growth(std::uint64_t commands,
   journal_of(options).max_commit_events = 64; // many commits
   journal_of(options).flush_interval_events = 512;
   auto runtime = cairn::runtime::open(options).value();
-  const auto piles = runtime.host<pile>({.snapshot_every = 20}).value();
+  const auto backlogs = runtime.host<backlog>({.snapshot_every = 20}).value();
   growth seen{};
-  write(piles, 2'000, seen.heap);
+  write(backlogs, 2'000, seen.heap);
   const auto before = size();
   const auto reader = begin_reading(runtime);
   growth grown{};
-  write(piles, commands, grown.heap);
+  write(backlogs, commands, grown.heap);
   grown.file = size() - before;
   return grown;
 }
@@ -67,21 +68,21 @@ TEST_CASE("a stuck projection holds up who waits for it, up to a bound, and nobo
   auto options = small_runtime(place / "data");
   options.max_outstanding = 1000;
   auto runtime = cairn::runtime::open(options).value();
-  const auto piles = runtime.host<pile>().value();
+  const auto backlogs = runtime.host<backlog>().value();
   const auto sheet =
       runtime.project<pile_sheet<0>>(projection_options_of(cairn::projection_mode::async)).value();
-  burst waiting{piles};
+  burst waiting{backlogs};
   test::heap_watch heap;
   test::latch handler;
   const latch_at<in_projection> held{handler};
   handler.shut();
-  REQUIRE(piles.ask("first", put_items{}).get());
+  REQUIRE(backlogs.ask("first", put_items{}).get());
   handler.wait_for_arrival();
 
-  write(piles, test::scaled(10'000, 300'000), heap);
+  write(backlogs, test::scaled(10'000, 300'000), heap);
   cairn::ask_options visible;
   visible.visible_in = {sheet};
-  for (int i = 0; i < 300 || !sheet.is_crowded(); ++i) {
+  for (int i = 0; i < 300 || !sheet.at_capacity(); ++i) {
     waiting.put("waits", 64, visible);
     heap.look();
   }
@@ -110,11 +111,11 @@ TEST_CASE("a projection that is stuck in the replies refuses what is beyond the 
   auto options = small_runtime(place / "data");
   options.max_outstanding = 500;
   auto runtime = cairn::runtime::open(options).value();
-  const auto piles = runtime.host<pile>().value();
+  const auto backlogs = runtime.host<backlog>().value();
   const auto sheet =
-      runtime.project<pile_sheet<0>>(projection_options_of(cairn::projection_mode::inlined))
+      runtime.project<pile_sheet<0>>(projection_options_of(cairn::projection_mode::before_reply))
           .value();
-  burst all{piles};
+  burst all{backlogs};
   test::heap_watch heap;
   test::latch handler;
   const latch_at<in_projection> held{handler};
@@ -151,7 +152,8 @@ TEST_CASE("a subscription that is stuck, and a feed nobody reads, do not let the
       ~readers() { held.open(); } // before the subscription waits for its handler
     };
     auto feed = runtime.follow(cairn::event_selection::all()).value();
-    REQUIRE(feed.next([](const cairn::event_view&) { return cairn::visit::stop; }).value() == 1);
+    REQUIRE(feed.next([](const cairn::event_view&) { return cairn::visit_result::stop; }).value()
+            == 1);
     auto handled = runtime
                        .subscribe(cairn::event_selection::all(),
                                   [&](const cairn::event_view&) { handler.pass(); })
@@ -169,19 +171,19 @@ TEST_CASE("a subscription that is stuck, and a feed nobody reads, do not let the
 TEST_CASE("a visitor that is stuck inside the journal is reported, and writing goes on") {
   const test::temporary_directory place{test::memory_directory()};
   auto runtime = cairn::runtime::open(small_runtime(place / "data")).value();
-  const auto piles = runtime.host<pile>().value();
+  const auto backlogs = runtime.host<backlog>().value();
   test::heap_watch heap;
-  write(piles, 1'000, heap);
+  write(backlogs, 1'000, heap);
   test::latch visitor;
   visitor.shut();
   std::thread reader{[&] {
     (void)runtime.journal().replay_all(1, [&](const cairn::event_view&) {
       visitor.pass();
-      return cairn::visit::stop;
+      return cairn::visit_result::stop;
     });
   }};
   visitor.wait_for_arrival();
-  write(piles, test::scaled(10'000, 300'000), heap);
+  write(backlogs, test::scaled(10'000, 300'000), heap);
   while (runtime.status().journal.oldest_reader.count() == 0)
     std::this_thread::yield();
   visitor.open();
@@ -194,13 +196,13 @@ TEST_CASE("a visitor that is stuck inside the journal is reported, and writing g
 TEST_CASE("a view that is held shows what it showed, and the projection goes on") {
   const test::temporary_directory place{test::memory_directory()};
   auto runtime = cairn::runtime::open(small_runtime(place / "data")).value();
-  const auto piles = runtime.host<pile>().value();
+  const auto backlogs = runtime.host<backlog>().value();
   auto options = projection_options_of(cairn::projection_mode::async);
   options.tables.flush_rows = 256;
   options.tables.flush_events = 1024;
   const auto sheet = runtime.project<pile_sheet<0>>(options).value();
   test::heap_watch heap;
-  write(piles, 1'000, heap);
+  write(backlogs, 1'000, heap);
   REQUIRE(sheet.wait_for(1'000));
   const auto tables = place / "data" / "projections";
   const auto size = [&] {
@@ -214,10 +216,10 @@ TEST_CASE("a view that is held shows what it showed, and the projection goes on"
     const auto before = size();
     const auto position = view.position();
     const auto commands = test::scaled(10'000, 300'000);
-    write(piles, commands, heap);
+    write(backlogs, commands, heap);
     REQUIRE(sheet.wait_for(1'000 + commands));
     CHECK(view.position() == position);
-    const auto row = view.get(pile_sheet<0>::piles, pile_id(0)).value();
+    const auto row = view.get(pile_sheet<0>::backlogs, pile_id(0)).value();
     REQUIRE(row);
     CHECK(row->items == 2);
     std::cout << "  the tables' files grew by " << (size() - before) / kib

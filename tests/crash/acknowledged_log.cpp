@@ -1,4 +1,4 @@
-#include "witness.hpp"
+#include "acknowledged_log.hpp"
 
 #include "cart.hpp"
 
@@ -46,14 +46,14 @@ bool was_refused(const report& told) {
 
 } // namespace
 
-void witness::begin(std::uint64_t run) {
+void acknowledged_log::begin(std::uint64_t run) {
   run_ = run;
   sent_.clear();
   told_.clear();
   copies_.clear();
 }
 
-void witness::hear(const report& told) {
+void acknowledged_log::hear(const report& told) {
   if (told.what == report::kind::sent) {
     sent_.push_back(told);
     ++copies_[told.id].sent;
@@ -63,7 +63,7 @@ void witness::hear(const report& told) {
   }
 }
 
-std::uint64_t witness::chain(std::uint64_t before, const cairn::event_view& event) {
+std::uint64_t acknowledged_log::chain(std::uint64_t before, const cairn::event_view& event) {
   auto mix = [&before](std::uint64_t value) {
     before = (before ^ value) * 0x9e3779b97f4a7c15U; // any mixing will do: nobody is deceiving us
     before ^= before >> 29;
@@ -78,7 +78,7 @@ std::uint64_t witness::chain(std::uint64_t before, const cairn::event_view& even
   return before;
 }
 
-void witness::take(const cairn::event_view& event) {
+void acknowledged_log::take(const cairn::event_view& event) {
   const auto number = cart_of(event.stream());
   auto& of = streams_[number];
   if (event.position() != last_position_ + 1)
@@ -112,11 +112,11 @@ void witness::take(const cairn::event_view& event) {
   ++figures_.events;
 }
 
-void witness::read(const cairn::journal& journal) {
+void acknowledged_log::read(const cairn::journal& journal) {
   const auto from = last_position_ + 1;
   const auto read_to = journal.replay_all(from, [&](const cairn::event_view& event) {
     take(event);
-    return cairn::visit::go_on;
+    return cairn::visit_result::proceed;
   });
   if (!read_to)
     contradict("the journal cannot be read: ", read_to.error());
@@ -128,7 +128,7 @@ void witness::read(const cairn::journal& journal) {
 }
 
 /// Compares what was told in the last run with what is there.
-void witness::close_run() {
+void acknowledged_log::close_run() {
   // What a client knows to be deleted: it was told so, by an answer or by a refusal.
   std::set<std::pair<std::uint32_t, std::uint32_t>> dead; // client, cart
   for (const auto& told : told_) {
@@ -156,7 +156,7 @@ void witness::close_run() {
   }
 }
 
-void witness::check_told(const report& told) {
+void acknowledged_log::check_told(const report& told) {
   const auto found = commands_.find({run_, told.id});
   const bool there = found != commands_.end();
   switch (told.what) {
@@ -184,13 +184,13 @@ void witness::check_told(const report& told) {
   }
 }
 
-void witness::read_again(const cairn::journal& journal) const {
+void acknowledged_log::read_again(const cairn::journal& journal) const {
   std::uint64_t again = 0;
   std::uint64_t last = 0;
   const auto read_to = journal.replay_all(1, [&](const cairn::event_view& event) {
     again = chain(again, event);
     last = event.position();
-    return cairn::visit::go_on;
+    return cairn::visit_result::proceed;
   });
   if (!read_to)
     contradict("the journal cannot be read: ", read_to.error());
@@ -198,7 +198,7 @@ void witness::read_again(const cairn::journal& journal) const {
     contradict("the history is not what it was");
 }
 
-std::vector<report> witness::unanswered() const {
+std::vector<report> acknowledged_log::unanswered() const {
   std::set<std::uint64_t> answered;
   for (const auto& told : told_)
     answered.insert(told.id);
@@ -210,12 +210,12 @@ std::vector<report> witness::unanswered() const {
   return open;
 }
 
-std::uint64_t witness::version_of(std::uint64_t run, std::uint64_t id) const {
+std::uint64_t acknowledged_log::version_of(std::uint64_t run, std::uint64_t id) const {
   const auto found = commands_.find({run, id});
   return found == commands_.end() ? 0 : found->second.version;
 }
 
-std::uint64_t witness::last_version(std::uint32_t cart) const {
+std::uint64_t acknowledged_log::last_version(std::uint32_t cart) const {
   const auto found = streams_.find(cart);
   return found == streams_.end() ? 0 : found->second.version;
 }

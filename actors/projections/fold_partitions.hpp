@@ -1,7 +1,7 @@
 #pragma once
 
 #include "consumers/consumer_environment.hpp"
-#include "projections/lane_threads.hpp"
+#include "projections/partition_threads.hpp"
 
 #include <cairn/event_buffer.hpp>
 #include <cairn/projection.hpp>
@@ -14,18 +14,19 @@
 
 namespace cairn::detail {
 
-/// Folds rounds of events in several lanes at the same time, the events of a stream all in one.
+/// Folds rounds of events in several partitions at the same time, the events of a stream all in
+/// one.
 ///
-/// It is a bet that events of different streams touch different rows. If lanes meet, the store
+/// It is a bet that events of different streams touch different rows. If partitions meet, the store
 /// refuses the round, and it is to be folded one event after another; so are then all events for a
-/// while, the longer, the more often lanes meet.
-class fold_lanes {
+/// while, the longer, the more often partitions meet.
+class fold_partitions {
 public:
   /// Applies an event; false: it cannot be applied. Throws nothing. Any thread.
   using handler = function_ref<bool(row_sink&, const event_view&)>;
 
   /// `options` pass `check`.
-  fold_lanes(const projection_options& options, const consumer_environment& environment);
+  fold_partitions(const projection_options& options, const consumer_environment& environment);
 
   /// Errors: `invalid_argument`: there can be no such number of threads.
   static result<void> check(const projection_options& options);
@@ -34,14 +35,14 @@ public:
   result<void> start();
   void stop() { threads_.stop(); }
 
-  /// Whether there is more than one lane.
-  bool several() const noexcept { return lanes_ > 1; }
+  /// Whether there is more than one partition.
+  bool several() const noexcept { return partitions_ > 1; }
 
-  /// How many events the next round is to have at most; 0: it is not to be folded in lanes.
+  /// How many events the next round is to have at most; 0: it is not to be folded in parallel.
   std::size_t next_round() const noexcept { return alone_left_ > 0 ? 0 : round_; }
 
   /// No event is in the store's batch.
-  void begin_batch() noexcept { batch_has_lanes_ = false; }
+  void begin_batch() noexcept { batch_has_partitions_ = false; }
   void begin_round() noexcept;
   /// The round's next event is of this stream.
   void add(std::string_view stream);
@@ -55,7 +56,7 @@ public:
 
   // Any thread.
   std::uint64_t events() const noexcept { return events_; }
-  std::uint64_t rounds_again() const noexcept { return rounds_again_; }
+  std::uint64_t parallel_retries() const noexcept { return parallel_retries_; }
 
 private:
   bool apply_all(const event_buffer& events, table_store& into, handler apply,
@@ -64,18 +65,18 @@ private:
   void note_refused();
 
   const consumer_environment& environment_;
-  const std::size_t lanes_;
+  const std::size_t partitions_;
   const std::size_t least_events_; // that are worth waking threads for
   const std::chrono::steady_clock::duration longest_;
-  lane_threads threads_;
-  std::vector<std::vector<std::uint32_t>> numbers_; // by lane: of the round's events
+  partition_threads threads_;
+  std::vector<std::vector<std::uint32_t>> numbers_; // by partition: of the round's events
   std::size_t round_;
   std::size_t added_ = 0;
-  bool batch_has_lanes_ = false;
-  std::size_t alone_ = 0; // for so many events, when lanes meet
+  bool batch_has_partitions_ = false;
+  std::size_t alone_ = 0; // for so many events, when partitions meet
   std::size_t alone_left_ = 0;
   std::atomic<std::uint64_t> events_ = 0;
-  std::atomic<std::uint64_t> rounds_again_ = 0;
+  std::atomic<std::uint64_t> parallel_retries_ = 0;
 };
 
 } // namespace cairn::detail

@@ -1,5 +1,5 @@
-// Events that are applied in lanes: the rows are those of applying them one after another, or the
-// round is refused.
+// Events that are applied in partitions: the rows are those of applying them one after another, or
+// the round is refused.
 
 #include <cairn/table_store.hpp>
 
@@ -77,7 +77,7 @@ handler look_for(std::string key) {
 handler scan_until(key_range<std::string> range, std::string last) {
   return [range, last = std::move(last)](table_writer& to) {
     to.scan(sales, range, [&](const std::string& key, const sale&) {
-      return key == last ? visit::stop : visit::go_on;
+      return key == last ? visit_result::stop : visit_result::proceed;
     });
   };
 }
@@ -86,12 +86,12 @@ handler fail() {
   return [](table_writer& to) { to.put(sales, std::string(2 * max_table_key_bytes, 'x'), {}); };
 }
 
-/// A round with these events, each in a lane of its own.
-bool round_of(table_store& store, const std::vector<handler>& lanes) {
-  must(store.begin_round(lanes.size()));
-  for (std::size_t i = 0; i < lanes.size(); ++i) {
-    table_writer to{store.lane(i)};
-    lanes[i](to);
+/// A round with these events, each in a partition of its own.
+bool round_of(table_store& store, const std::vector<handler>& partitions) {
+  must(store.begin_round(partitions.size()));
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    table_writer to{store.partition(i)};
+    partitions[i](to);
   }
   return store.end_round();
 }
@@ -110,7 +110,7 @@ bool apply_alone(table_store& store, const handler& event) {
 } // namespace
 
 TEST_CASE(
-    "rows of lanes that do not meet stay, over rounds and with events applied alone between") {
+    "rows of partitions that do not meet stay, over rounds and with events applied alone between") {
   for (int how = 0; how < keepings; ++how) {
     CAPTURE(how);
     const temporary_directory directory;
@@ -118,9 +118,9 @@ TEST_CASE(
     must(store->begin_batch());
     CHECK(apply_alone(*store, add_to("a", 10)));
     CHECK(round_of(*store, {add_to("a"), add_to("b")}));
-    CHECK(round_of(*store, {add_to("a"), add_to("b")})); // a lane goes on with its own rows
+    CHECK(round_of(*store, {add_to("a"), add_to("b")})); // a partition goes on with its own rows
     CHECK(store->pending_rows() > 0);
-    CHECK(apply_alone(*store, add_to("b", 100))); // sees those of the lanes
+    CHECK(apply_alone(*store, add_to("b", 100))); // sees those of the partitions
     CHECK(round_of(*store, {add_to("b"), add_to("a")}));
     CHECK(rows_of(*store).empty());
     publish_all(*store, 8);
@@ -133,7 +133,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("lanes meet where one has written what another writes, reads or would find in a scan") {
+TEST_CASE(
+    "partitions meet where one has written what another writes, reads or would find in a scan") {
   const key_range<std::string> all;
   const key_range<std::string> down{.order = scan_order::descending};
   struct pairing {
@@ -187,7 +188,8 @@ TEST_CASE("lanes meet where one has written what another writes, reads or would 
     }
 }
 
-TEST_CASE("a lane does not see what another one wrote in an earlier round: then they have met") {
+TEST_CASE(
+    "a partition does not see what another one wrote in an earlier round: then they have met") {
   const temporary_directory directory;
   for (int how = 0; how < keepings; ++how) {
     CAPTURE(how);
@@ -204,7 +206,8 @@ TEST_CASE("a lane does not see what another one wrote in an earlier round: then 
   }
 }
 
-TEST_CASE("a round in which a lane fails leaves nothing behind, and the rounds before it stay") {
+TEST_CASE(
+    "a round in which a partition fails leaves nothing behind, and the rounds before it stay") {
   for (int how = 0; how < keepings; ++how) {
     CAPTURE(how);
     const temporary_directory directory;
@@ -215,13 +218,14 @@ TEST_CASE("a round in which a lane fails leaves nothing behind, and the rounds b
     CHECK_FALSE(round_of(*store, {add_to("a", 7), fail()}));
     CHECK_FALSE(round_of(*store, {fail(), add_to("c", 7)}));
     CHECK(store->pending_rows() == rows);
-    CHECK(round_of(*store, {add_to("c"), add_to("b")})); // the lanes may go on
+    CHECK(round_of(*store, {add_to("c"), add_to("b")})); // the partitions may go on
     publish_all(*store, 4);
     CHECK(rows_of(*store) == listing{{"a", 1}, {"b", 2}, {"c", 1}, {"a", 1}, {"c", 1}, {"b", 2}});
   }
 }
 
-TEST_CASE("threads apply events in their lanes while others read the rows and write them to disk") {
+TEST_CASE(
+    "threads apply events in their partitions while others read the rows and write them to disk") {
   const temporary_directory directory;
   const auto store = open_kept(2, directory);
   std::atomic<bool> done = false;
@@ -238,15 +242,15 @@ TEST_CASE("threads apply events in their lanes while others read the rows and wr
     while (!done)
       must(store->flush_all());
   }};
-  constexpr std::size_t lanes = 3;
+  constexpr std::size_t partitions = 3;
   for (int batch = 0; batch < 40; ++batch) {
     must(store->begin_batch());
     for (int round = 0; round < 3; ++round) {
-      must(store->begin_round(lanes));
+      must(store->begin_round(partitions));
       std::vector<std::thread> threads;
-      for (std::size_t i = 0; i < lanes; ++i)
+      for (std::size_t i = 0; i < partitions; ++i)
         threads.emplace_back([&, i] {
-          table_writer to{store->lane(i)};
+          table_writer to{store->partition(i)};
           for (int event = 0; event < 20; ++event)
             add_to(std::to_string(i) + "/" + std::to_string((batch + event) % 37))(to);
         });
@@ -254,7 +258,7 @@ TEST_CASE("threads apply events in their lanes while others read the rows and wr
         thread.join();
       wrong += store->end_round() ? 0 : 1;
     }
-    publish_all(*store, 3 * lanes * 20);
+    publish_all(*store, 3 * partitions * 20);
   }
   done = true;
   reader.join();
@@ -287,7 +291,7 @@ handler handler_of(const happening& event) {
     std::uint64_t seen = 0;
     to.scan(sales, range, [&](const std::string&, const sale& row) {
       seen += row.quantity;
-      return seen > until ? visit::stop : visit::go_on;
+      return seen > until ? visit_result::stop : visit_result::proceed;
     });
     to.put(sales, own, {.quantity = seen, .note = {}});
   };
@@ -332,35 +336,35 @@ struct round_counts {
 void compare(const std::vector<happening>& events, std::uint8_t cut, int how,
              round_counts& rounds) {
   const temporary_directory directory;
-  const auto laned = open_kept(how, directory);
+  const auto partitiond = open_kept(how, directory);
   const auto plain = open_kept(0, directory);
-  const std::size_t lanes = 1 + cut % 4;
+  const std::size_t partitions = 1 + cut % 4;
   for (std::size_t first = 0; first < events.size();) {
-    must(laned->begin_batch());
+    must(partitiond->begin_batch());
     must(plain->begin_batch());
     const auto batch = std::min(events.size(), first + 1 + (first + cut) % 19);
     const auto applied = batch - first;
     while (first < batch) {
       const auto end = std::min(batch, first + 1 + (first + cut) % 5);
-      must(laned->begin_round(lanes));
-      for (std::size_t lane = lanes; lane-- > 0;)
+      must(partitiond->begin_round(partitions));
+      for (std::size_t partition = partitions; partition-- > 0;)
         for (auto i = first; i < end; ++i)
-          if (events[i].stream % 5 % lanes == lane) {
-            table_writer to{laned->lane(lane)};
+          if (events[i].stream % 5 % partitions == partition) {
+            table_writer to{partitiond->partition(partition)};
             handler_of(events[i])(to);
           }
-      const bool kept = laned->end_round();
+      const bool kept = partitiond->end_round();
       ++(kept ? rounds.kept : rounds.refused);
       for (; first < end; ++first) {
         const bool fits = apply_alone(*plain, handler_of(events[first]));
         RC_ASSERT(fits || !kept);
         if (!kept)
-          RC_ASSERT(apply_alone(*laned, handler_of(events[first])) == fits);
+          RC_ASSERT(apply_alone(*partitiond, handler_of(events[first])) == fits);
       }
     }
-    publish_all(*laned, applied);
+    publish_all(*partitiond, applied);
     publish_all(*plain, applied);
-    RC_ASSERT(rows_of(*laned) == rows_of(*plain));
+    RC_ASSERT(rows_of(*partitiond) == rows_of(*plain));
   }
 }
 
@@ -374,7 +378,8 @@ struct rc::Arbitrary<happening> {
   }
 };
 
-TEST_CASE("whatever handlers do, rows folded in lanes are those folded one event after another") {
+TEST_CASE(
+    "whatever handlers do, rows folded in partitions are those folded one event after another") {
   round_counts rounds;
   for (int how = 0; how < keepings; ++how)
     CHECK(rc::check("keeping " + std::to_string(how),

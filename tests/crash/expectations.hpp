@@ -11,7 +11,7 @@
 namespace crash {
 
 /// What a runtime told its clients, in memory that outlives the process that it ran in.
-struct testimony {
+struct expectations {
   bool opened;
   std::uint32_t opening; ///< errc of an opening that failed.
   std::uint32_t hosting; ///< errc of a hosting that failed: its schemas were not recorded.
@@ -32,17 +32,17 @@ struct testimony {
 /// Runs a runtime in `directory` and sends commands of up to `most_events`, several at a time, for
 /// so many rounds or until one fails, and a few after that.
 void run_clients(const std::filesystem::path& directory, std::uint64_t rounds,
-                 std::uint32_t most_events, testimony& out);
+                 std::uint32_t most_events, expectations& out);
 
-/// Opens what is left and compares it with the testimony: everything acknowledged is there, nothing
-/// that was refused is, no command in part or twice, and a command of unknown outcome, sent again,
-/// has its effect once. Returns what is wrong, if anything.
-std::string contradiction_to(const testimony& told, const std::filesystem::path& directory);
+/// Opens what is left and compares it with the expectations: everything acknowledged is there,
+/// nothing that was refused is, no command in part or twice, and a command of unknown outcome, sent
+/// again, has its effect once. Returns what is wrong, if anything.
+std::string contradiction_to(const expectations& told, const std::filesystem::path& directory);
 
 /// Runs `body` in a child and waits. False: it died, or said so.
 bool in_child(const std::function<bool()>& body);
 
 /// One in memory that children share, until the program ends.
-testimony& shared_testimony();
+expectations& shared_expectations();
 
 } // namespace crash

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tables/row_batch.hpp"
+#include "tables/write_batch.hpp"
 
 #include <memory_resource>
 #include <mutex>
@@ -20,10 +20,10 @@ using positions_in_use = std::multiset<std::uint64_t>;
 ///
 /// One thread adds while any number read. A version that is handed out stays where it is as long as
 /// a snapshot that can see it is in use.
-class row_layer {
+class memtable {
 public:
   /// Takes in the rows of a batch, as of `position`. `in_use`: stays unchanged meanwhile.
-  void add(const row_batch& batch, std::uint64_t position, const positions_in_use& in_use);
+  void add(const write_batch& batch, std::uint64_t position, const positions_in_use& in_use);
 
   /// The row that a reader at `position` sees (empty: erased); nothing: the layer does not know it.
   std::optional<row_words> find(key_view key, std::uint64_t position) const;
@@ -63,7 +63,7 @@ public:
   /// Walks through the rows that a reader at `position` sees.
   class walk {
   public:
-    walk(const row_layer& layer, key_view from, key_view below, scan_direction direction,
+    walk(const memtable& layer, key_view from, key_view below, scan_direction direction,
          std::uint64_t position);
     /// See `scan_over`.
     const override_row* next();
@@ -71,7 +71,7 @@ public:
   private:
     void fill();
 
-    const row_layer& layer_;
+    const memtable& layer_;
     const scan_direction direction_;
     const std::uint64_t position_;
     ordered_rows::const_iterator first_; // what is left: [first_, last_)

@@ -1,8 +1,8 @@
 @0xe7a1c35d8b240f96;
-# What patience is tested with: items that are put somewhere, some of them poison.
+# What limits are tested with: items that are put somewhere, some of them poison.
 
 using Cxx = import "/capnp/c++.capnp";
-$Cxx.namespace("patience");
+$Cxx.namespace("limits");
 
 struct PutItems { payload @0 :Data; count @1 :UInt32 = 1; poison @2 :Bool; }
 struct TakePoison {}   # deciding it fails, always
