@@ -90,10 +90,12 @@ void thread_executor::serve() {
   while (!stopped_) {
     wake_due();
     if (ready_.empty()) {
-      if (due_.empty())
+      if (due_.empty()) {
         changed_.wait(lock);
-      else
-        changed_.wait_until(lock, due_.begin()->first);
+      } else {
+        const auto next_due = due_.begin()->first; // the entry may be gone when the wait ends
+        changed_.wait_until(lock, next_due);
+      }
       continue;
     }
     auto work = std::move(ready_.front());
