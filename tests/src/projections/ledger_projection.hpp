@@ -157,24 +157,6 @@ void check_view(const cairn::journal& events, const cairn::table_view& view,
   CHECK(ranked == folded.size());
 }
 
-/// Until no tables are being built any more; a build that stops at an event fails the test.
-template <class Projection>
-void wait_until_built(const Projection& sheet) {
-  while (const auto build = sheet.status().build) {
-    if (build->state == cairn::projection_state::stopped)
-      FAIL("the build has stopped");
-    std::this_thread::yield();
-  }
-}
-
-/// Has tables built, whose building stops at an event.
-template <class Projection>
-void rebuild_until_stopped(const Projection& sheet) {
-  REQUIRE(sheet.rebuild());
-  while (sheet.status().build->state != cairn::projection_state::stopped)
-    std::this_thread::yield();
-}
-
 inline deposit put(std::uint64_t amount, std::string note = {}) {
   return {.amount = amount, .note = std::move(note)};
 }
