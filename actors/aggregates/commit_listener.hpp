@@ -1,6 +1,10 @@
 #pragma once
 
+#include <cairn/append.hpp>
+
 #include <cstdint>
+#include <memory>
+#include <span>
 
 namespace cairn::detail {
 
@@ -9,8 +13,12 @@ class commit_listener {
 public:
   virtual ~commit_listener() = default;
 
-  /// `position`: of the last of the events. One call at a time, in the order of positions.
-  virtual void before_replies(std::uint64_t position) = 0;
+  /// `position`: of the last of the events. `appends`: what brought them, in the order of
+  /// positions, and others that failed; events may be missing there that somebody else appended.
+  /// One call at a time, in the order of positions.
+  virtual void
+  before_replies(std::uint64_t position,
+                 std::span<const std::unique_ptr<append_operation>> appends) noexcept = 0;
 };
 
 } // namespace cairn::detail

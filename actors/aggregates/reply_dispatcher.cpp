@@ -84,10 +84,10 @@ void reply_dispatcher::tell(
   for (auto last = finished.rbegin(); last != finished.rend(); ++last) {
     const auto& outcome = (*last)->outcome;
     if (outcome && *outcome && (*outcome)->count > 0) // the last one: positions go up
-      return listener->before_replies((*outcome)->first_position + (*outcome)->count - 1);
+      return listener->before_replies((*outcome)->first_position + (*outcome)->count - 1, finished);
     // If it was written, a repetition or a query will be answered from it without another commit.
     if (outcome && !*outcome && outcome->error().code() == errc::outcome_unknown)
-      return listener->before_replies(engine_.events().last_position());
+      return listener->before_replies(engine_.events().last_position(), finished);
   }
 }
 

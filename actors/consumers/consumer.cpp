@@ -220,22 +220,22 @@ bool consumer::become_inline_locked() {
   return !inline_ || advance_locked(source().last_position());
 }
 
-void consumer::advance_inline(std::uint64_t position) {
+void consumer::advance_inline(std::uint64_t position, const appended_events* recent) {
   if (!inline_ || this->position() >= position)
     return;
   {
     const auto locked = lock();
     if (!inline_)
       return;
-    advance_locked(position);
+    advance_locked(position, recent);
   }
   report_progress();
 }
 
-bool consumer::advance_locked(std::uint64_t position) {
+bool consumer::advance_locked(std::uint64_t position, const appended_events* recent) {
   while (this->position() < position && !closing_) {
     const auto begin = environment_.time();
-    const auto outcome = batcher_.advance(position, closing_);
+    const auto outcome = batcher_.advance(position, closing_, recent);
     note(outcome, begin);
     if (!outcome.failed && !outcome.broken)
       continue;

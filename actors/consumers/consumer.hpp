@@ -81,12 +81,13 @@ public:
   [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock{advancing_}; }
   /// Takes in the events up to `position`. Returns false if that failed; the thread goes on with
   /// it.
-  bool advance_locked(std::uint64_t position);
+  bool advance_locked(std::uint64_t position, const appended_events* recent = nullptr);
   /// Every selected event up to here has been applied, though maybe not committed.
   std::uint64_t reached_locked() const noexcept { return batcher_.reached(); }
 
-  /// Takes in the events up to `position`, if `advance_inline` is what advances it.
-  void advance_inline(std::uint64_t position);
+  /// Takes in the events up to `position`, if `advance_inline` is what advances it. Those in
+  /// `recent`, which may be null, it does not read from the log.
+  void advance_inline(std::uint64_t position, const appended_events* recent = nullptr);
   /// From now on `advance_inline` advances it, if that is its mode and it neither has stopped nor
   /// is paused. At the log's end. Returns false if an event that has come meanwhile failed.
   bool become_inline_locked();

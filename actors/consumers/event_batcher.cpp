@@ -77,31 +77,37 @@ bool event_batcher::apply_in_parallel(batch& into, const std::atomic<bool>& inte
 
 /// False: the batch ends.
 template <class IsFull>
+bool event_batcher::apply_one(const event_view& event, batch& into, std::uint64_t last,
+                              const IsFull& is_full) {
+  if (event.position() > last) { // copied for a longer batch
+    into.position = last;
+    return false;
+  }
+  const bool is_wanted =
+      event.position() > into.position && !passed_over_.contains(event.position());
+  if (auto failure = is_wanted ? target_.apply(event) : std::nullopt) {
+    into.result.failed =
+        failed_event{event.position(), event.version(), event.type(), std::string{event.stream()},
+                     failure->with_position(event.position())};
+    return false;
+  }
+  into.position = std::max(into.position, event.position());
+  ++into.result.events;
+  const bool goes_on = !is_full(false);
+  if (!goes_on || event.position() == last)
+    into.end = table_checkpoint{event.position(), event_fingerprint(event)};
+  return goes_on;
+}
+
+/// False: the batch ends.
+template <class IsFull>
 bool event_batcher::apply_copies(batch& into, std::uint64_t last, const IsFull& is_full) {
   bool goes_on = true;
-  std::uint64_t applied = 0;
+  const auto applied_before = into.result.events;
   const auto shown = copies_.visit_from(next_copy_, [&](const event_view& event) {
-    if (event.position() > last) { // copied for a longer batch
-      into.position = last;
-      goes_on = false;
-      return visit_result::stop;
-    }
-    const bool is_wanted =
-        event.position() > into.position && !passed_over_.contains(event.position());
-    if (auto failure = is_wanted ? target_.apply(event) : std::nullopt) {
-      into.result.failed =
-          failed_event{event.position(), event.version(), event.type(), std::string{event.stream()},
-                       failure->with_position(event.position())};
-      goes_on = false;
-      return visit_result::stop;
-    }
-    into.position = std::max(into.position, event.position());
-    ++next_copy_;
-    ++applied;
-    ++into.result.events;
-    goes_on = !is_full(false);
-    if (!goes_on || event.position() == last)
-      into.end = table_checkpoint{event.position(), event_fingerprint(event)};
+    const auto before = into.result.events;
+    goes_on = apply_one(event, into, last, is_full);
+    next_copy_ += into.result.events - before;
     return goes_on ? visit_result::proceed : visit_result::stop;
   });
   if (!shown) {
@@ -111,11 +117,27 @@ bool event_batcher::apply_copies(batch& into, std::uint64_t last, const IsFull& 
   if (next_copy_ == copies_.size())
     into.position = std::max(into.position, source_->position());
   if (auto* const parallel = target_.parallel())
-    parallel->applied_alone(applied);
+    parallel->applied_alone(into.result.events - applied_before);
   return goes_on && !(copies_.empty() && is_full(true));
 }
 
-batch_outcome event_batcher::advance(std::uint64_t last, const std::atomic<bool>& interrupt) {
+/// False: the batch ends.
+template <class IsFull>
+bool event_batcher::apply_recent(batch& into, std::uint64_t last, const appended_events& recent,
+                                 const IsFull& is_full) {
+  bool goes_on = true;
+  const auto shown = recent.visit_from(into.position + 1, [&](const event_view& event) {
+    goes_on = apply_one(event, into, last, is_full);
+    return goes_on ? visit_result::proceed : visit_result::stop;
+  });
+  if (shown)
+    return goes_on;
+  into.result.failed = failed_event{shown.error().position(), 0, 0, {}, shown.error()};
+  return false;
+}
+
+batch_outcome event_batcher::advance(std::uint64_t last, const std::atomic<bool>& interrupt,
+                                     const appended_events* recent) {
   batch done{.position = reached(), .end = {}, .result = {}};
   if (uncommitted_) {
     done.end = uncommitted_;
@@ -136,9 +158,18 @@ batch_outcome event_batcher::advance(std::uint64_t last, const std::atomic<bool>
   };
   if (auto* const parallel = target_.parallel())
     parallel->begin_batch();
-  while (done.position < last && next_copies(done, last)
-         && (apply_in_parallel(done, interrupt) ? !is_full(true)
-                                                : apply_copies(done, last, is_full))) {
+  if (!source_->selects_all() || target_.parallel())
+    recent = nullptr;
+  bool goes_on = true;
+  while (goes_on && done.position < last) {
+    const bool any_copies = next_copy_ < copies_.size();
+    if (recent && !any_copies && recent->contains(done.position + 1))
+      goes_on = apply_recent(done, last, *recent, is_full);
+    else if (!next_copies(done, last))
+      break;
+    else
+      goes_on =
+          apply_in_parallel(done, interrupt) ? !is_full(true) : apply_copies(done, last, is_full);
   }
   if (done.position == begin) {
     target_.abort();

@@ -4,6 +4,7 @@
 #include "consumers/event_source.hpp"
 #include "consumers/event_target.hpp"
 
+#include <cairn/appended_events.hpp>
 #include <cairn/event_buffer.hpp>
 
 #include <atomic>
@@ -54,8 +55,10 @@ public:
     : source_{std::move(source)}, target_{target}, limits_{limits}, environment_{environment} {}
 
   /// Takes in the selected events after the target's position up to position `last`, as many as one
-  /// batch takes; ends early once `interrupt` is set.
-  batch_outcome advance(std::uint64_t last, const std::atomic<bool>& interrupt);
+  /// batch takes; ends early once `interrupt` is set. Those that are in `recent`, which may be
+  /// null, are not read from the log, if the source selects all events.
+  batch_outcome advance(std::uint64_t last, const std::atomic<bool>& interrupt,
+                        const appended_events* recent = nullptr);
 
   /// The event at `position` is not to be applied, because of a decision.
   void pass_over(std::uint64_t position) { passed_over_.insert(position); }
@@ -73,6 +76,11 @@ private:
   bool next_copies(batch& into, std::uint64_t last);
   bool fill(batch& into, std::uint64_t last);
   bool apply_in_parallel(batch& into, const std::atomic<bool>& interrupt);
+  template <class IsFull>
+  bool apply_recent(batch& into, std::uint64_t last, const appended_events& recent,
+                    const IsFull& is_full);
+  template <class IsFull>
+  bool apply_one(const event_view& event, batch& into, std::uint64_t last, const IsFull& is_full);
   template <class IsFull>
   bool apply_copies(batch& into, std::uint64_t last, const IsFull& is_full);
   batch_outcome finish(batch& done);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace cairn::detail {
@@ -31,6 +32,7 @@ public:
   log_source(const log_reader& log, gate* entrance, std::uint64_t after, Filter filter)
     : event_source{log, entrance, after}, filter_{std::move(filter)} {}
 
+  bool selects_all() const noexcept override { return std::is_same_v<Filter, every_event>; }
   void seek(std::uint64_t position) override { position_ = position; }
 
 private:

@@ -53,6 +53,9 @@ public:
   /// Every selected event up to here has been copied.
   std::uint64_t position() const noexcept { return position_; }
 
+  /// Whether every event of the log is selected.
+  virtual bool selects_all() const noexcept { return false; }
+
   /// Goes on after `position` instead.
   virtual void seek(std::uint64_t position) = 0;
 

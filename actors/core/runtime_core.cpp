@@ -96,7 +96,7 @@ result<void> runtime_core::take_reopening() {
         return opened;
       subscriptions_->resume();
       // A repetition or a query may be answered from what the file holds beyond what was known.
-      projections_.before_replies(journal_.last_position());
+      projections_.before_replies(journal_.last_position(), {});
       if (engine_)
         engine_->resume_requests();
       return opened;

@@ -276,12 +276,12 @@ result<std::vector<projection_decision>> hosted_projection::decisions() const {
   return found;
 }
 
-void hosted_projection::fold_until(std::uint64_t position) {
+void hosted_projection::fold_until(std::uint64_t position, const appended_events& recent) {
   for (;;) {
     const auto worker = serving();
     if (!worker)
       return;
-    worker->machine().advance_inline(position);
+    worker->machine().advance_inline(position, &recent);
     if (worker == serving()) // else others have taken its place meanwhile
       return;
   }

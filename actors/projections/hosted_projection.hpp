@@ -54,7 +54,7 @@ public:
   void wait_until_caught_up() const;
 
   /// Before replies that depend on events up to `position` leave.
-  void fold_until(std::uint64_t position);
+  void fold_until(std::uint64_t position, const appended_events& recent);
   /// Without threads: gives each of its tables that wants one a turn; false: none did.
   bool turn();
   time_point expire(time_point now) { return waiters_.expire(now); }

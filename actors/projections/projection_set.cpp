@@ -3,6 +3,7 @@
 #include "support/start_thread.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace cairn::detail {
@@ -50,7 +51,8 @@ projection_set::find_or_open(std::unique_ptr<projection_model> model, projection
   return opened;
 }
 
-void projection_set::before_replies(std::uint64_t position) {
+void projection_set::before_replies(
+    std::uint64_t position, std::span<const std::unique_ptr<append_operation>> appends) noexcept {
   if (!any_inline_)
     return;
   std::shared_ptr<const std::vector<hosted_ptr>> inlined;
@@ -58,9 +60,18 @@ void projection_set::before_replies(std::uint64_t position) {
     const std::lock_guard lock{mutex_};
     inlined = inline_;
   }
-  if (inlined)
-    for (const auto& each : *inlined)
-      each->fold_until(position);
+  if (!inlined)
+    return;
+  for (std::size_t i = 0; i < appends.size(); ++i) {
+    if (constexpr std::size_t ahead = 4; i + ahead < appends.size()) // another thread has made them
+      appends[i + ahead]->events.prefetch();
+    const auto& [events, outcome] = std::tie(appends[i]->events, appends[i]->outcome);
+    if (outcome && *outcome && (*outcome)->count > 0)
+      recent_.add(events, **outcome);
+  }
+  for (const auto& each : *inlined)
+    each->fold_until(position, recent_);
+  recent_.clear();
 }
 
 bool projection_set::turn() {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,7 +30,8 @@ public:
   result<std::shared_ptr<projection_host>> project(std::unique_ptr<projection_model> model,
                                                    projection_options options);
 
-  void before_replies(std::uint64_t position) override;
+  void before_replies(std::uint64_t position,
+                      std::span<const std::unique_ptr<append_operation>> appends) noexcept override;
 
   /// Without threads: gives each of them that wants one a turn; false: none did.
   bool turn();
@@ -56,6 +58,7 @@ private:
   std::map<std::string, hosted_ptr, std::less<>> projections_;
   std::shared_ptr<const std::vector<hosted_ptr>> inline_; // replaced, never changed
   std::atomic<bool> any_inline_ = false;
+  appended_events recent_; // within `before_replies`
   bool closed_ = false;
 
   // Deadlines of those who wait, for all projections; one may be stuck in its handler.

@@ -104,9 +104,9 @@ public:
 
   const event_view& view() const noexcept { return view_; }
 
-private:
   static event_view::header fixed_part(std::uint64_t position, const event_header& header) noexcept;
 
+private:
   message_in_place message_;
   event_view view_;
 };

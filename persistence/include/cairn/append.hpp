@@ -33,10 +33,10 @@ struct stream_head {
 
 class append_listener;
 
-/// One append on its way through the journal. Derive from it to carry what belongs to the append
-/// along.
+/// One append on its way through the journal. Derive from it to carry along what belongs to it.
 ///
-/// The journal owns it from `submit` until it hands it to `target`, with `outcome` set.
+/// The journal owns it from `submit` until it hands it to `target`, with `outcome` set. If it was
+/// appended, its records then are as the journal holds them.
 class append_operation {
 public:
   append_operation(const stream_id& of_stream, expected_version demand, append_listener& receiver,

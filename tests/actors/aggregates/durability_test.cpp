@@ -194,7 +194,11 @@ namespace {
 struct recorder final : cairn::detail::commit_listener {
   explicit recorder(test_engine& of) : engine{of} { engine.tell(this); }
   ~recorder() override { engine.tell(nullptr); }
-  void before_replies(std::uint64_t position) override { positions.push_back(position); }
+  void before_replies(
+      std::uint64_t position,
+      std::span<const std::unique_ptr<cairn::append_operation>> /*appends*/) noexcept override {
+    positions.push_back(position);
+  }
 
   test_engine& engine;
   std::vector<std::uint64_t> positions;

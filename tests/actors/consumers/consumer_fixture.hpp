@@ -31,6 +31,7 @@ public:
   std::vector<cairn::error> commit_failures;
   /// Called before each event is applied.
   std::function<void(std::uint64_t)> on_apply;
+  std::function<void(const cairn::event_view&)> on_event = {}; ///< The same.
 
   std::vector<std::uint64_t> applied;                     ///< Positions, in the order of applying.
   std::vector<cairn::table_checkpoint> commits;           ///< Checkpoints that were committed.
@@ -46,6 +47,8 @@ public:
     CHECK(in_batch_);
     if (on_apply)
       on_apply(event.position());
+    if (on_event)
+      on_event(event);
     if (const auto failing = failures.find(event.position());
         failing != failures.end() && failing->second-- > 0)
       return cairn::error{cairn::errc::handler_failed, "it does not want to"};
@@ -162,5 +165,31 @@ private:
 };
 
 using positions = std::vector<std::uint64_t>;
+
+/// An event of the stream `account/memory`, as it is handed back by the journal; `version` is also
+/// its number in the stream. Only its stream tells it from an event of the log.
+inline cairn::event_batch event_in_memory(std::uint64_t version) {
+  const auto stream = cairn::stream_id::make("account", "memory").value();
+  const auto log = cairn::make_memory_journal();
+  cairn::event_batch filler;
+  cairn::event_batch batch;
+  for (std::uint64_t before = 1; before < version; ++before)
+    REQUIRE(filler.add(stream, {}, deposited{.amount = 1}));
+  REQUIRE(batch.add(stream, {}, deposited{.amount = 1}));
+  if (!filler.empty())
+    REQUIRE(log->append(stream, cairn::expected_version::any(), std::move(filler)));
+  struct keeper final : cairn::append_listener {
+    void on_completed(
+        std::vector<std::unique_ptr<cairn::append_operation>> operations) noexcept override {
+      events = std::move(operations.front()->events);
+    }
+    cairn::event_batch events;
+  } target;
+  auto operation =
+      std::make_unique<cairn::append_operation>(stream, cairn::expected_version::any(), target);
+  operation->events = std::move(batch);
+  log->submit(std::move(operation));
+  return std::move(target.events);
+}
 
 } // namespace test

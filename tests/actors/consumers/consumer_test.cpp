@@ -2,6 +2,8 @@
 
 #include "consumer_fixture.hpp"
 
+#include <list>
+
 using namespace test;
 using cairn::consumer_state;
 using cairn::errc;
@@ -316,6 +318,84 @@ TEST_CASE("an event that fails inline is left to the consumer's turns, and repli
   at.append();
   at.machine.advance_inline(4); // and inline again
   CHECK(at.target.position() == 4);
+}
+
+TEST_CASE("what is in memory yet is not read from the log, and what is missing there is") {
+  stepped_consumer at{inlined()};
+  at.append();
+  at.run_once();
+  REQUIRE(at.state() == consumer_state::following);
+  std::list<cairn::event_batch> appends;
+  const auto kept = [&](std::initializer_list<std::uint64_t> told) {
+    cairn::appended_events recent;
+    for (const auto position : told)
+      recent.add(appends.emplace_back(event_in_memory(position)), {position, position, 1});
+    return recent;
+  };
+  for (std::uint64_t position = 2; position <= 9; ++position)
+    at.append();
+  std::vector<std::uint64_t> from_memory;
+  at.target.on_event = [&](const cairn::event_view& event) {
+    if (event.stream() == "account/memory")
+      from_memory.push_back(event.position());
+  };
+  SUBCASE("all") {
+    const auto recent = kept({2, 3, 4, 5, 6, 7, 8, 9});
+    at.machine.advance_inline(9, &recent);
+    CHECK(from_memory == positions{2, 3, 4, 5, 6, 7, 8, 9});
+  }
+  SUBCASE("older ones too") {
+    const auto recent = kept({1, 2, 3, 4, 5, 6, 7, 8, 9});
+    at.machine.advance_inline(9, &recent);
+    CHECK(from_memory == positions{2, 3, 4, 5, 6, 7, 8, 9});
+  }
+  SUBCASE("not the first") {
+    const auto recent = kept({5, 6, 7, 8, 9});
+    at.machine.advance_inline(9, &recent);
+    CHECK(from_memory.empty());
+  }
+  SUBCASE("not the last") {
+    const auto recent = kept({2, 3});
+    at.machine.advance_inline(9, &recent);
+    CHECK(from_memory == positions{2, 3});
+  }
+  SUBCASE("a gap: what lies behind it counts") {
+    const auto recent = kept({2, 3, 5, 6});
+    at.machine.advance_inline(4);
+    at.machine.advance_inline(9, &recent);
+    CHECK(from_memory == positions{5, 6});
+  }
+  SUBCASE("newer ones than are asked for") {
+    const auto recent = kept({2, 3, 4, 5, 6});
+    at.machine.advance_inline(4, &recent);
+    CHECK(at.target.position() == 4);
+    CHECK(from_memory == positions{2, 3, 4});
+  }
+  SUBCASE("one of which fails") {
+    at.target.failures[4] = 1;
+    const auto recent = kept({2, 3, 4, 5, 6, 7, 8, 9});
+    at.machine.advance_inline(9, &recent);
+    CHECK(at.target.position() == 3);
+    at.run_once(); // from the log
+    CHECK(from_memory == positions{2, 3, 4});
+  }
+  at.machine.advance_inline(9);
+  at.run_once();
+  CHECK(at.target.applied == positions{1, 2, 3, 4, 5, 6, 7, 8, 9});
+  CHECK(at.target.position() == 9);
+}
+
+TEST_CASE("events in memory are of all streams: a consumer of some reads the log") {
+  stepped_consumer at{inlined(),
+                      event_selection::of_stream(cairn::stream_id::make("account", "a").value())};
+  at.run_once();
+  at.append("b");
+  cairn::appended_events recent;
+  const auto append = event_in_memory(1);
+  recent.add(append, {1, 1, 1});
+  at.machine.advance_inline(1, &recent);
+  CHECK(at.target.applied.empty());
+  CHECK(at.target.position() == 1);
 }
 
 TEST_CASE("a paused or stopped consumer is not advanced inline") {

@@ -1,5 +1,8 @@
 #include "journal_fixture.hpp"
 
+#include <cairn/appended_events.hpp>
+
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <mutex>
@@ -113,6 +116,43 @@ TEST_CASE("queued appends take effect in order, each judged after the one before
     CHECK(target.done[2]->outcome->error().code() == errc::version_conflict);
     CHECK(target.done[2]->outcome->error().version() == 2);
     CHECK(target.done[3]->outcome->value() == commit{3, 3, 1});
+  }
+}
+
+TEST_CASE("an append is handed back with its records as a replay shows them") {
+  FOR_EACH_JOURNAL(journal) {
+    keeping_target target;
+    const std::array streams{stream("a"), stream("b"), stream("a"), stream("a")};
+    const std::array expected{expected_version::none(), expected_version::any(),
+                              expected_version::exact(7), expected_version::exact(2)};
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+      auto operation = std::make_unique<append_operation>(streams[i], expected[i], target);
+      operation->events = notes(streams[i], 10 * i, 1 + (i + 1) % 2);
+      journal.submit(std::move(operation));
+    }
+    barrier(journal, streams[0]);
+    const std::lock_guard lock{target.mutex};
+    REQUIRE(target.done.size() == streams.size());
+    appended_events handed_back;
+    for (const auto& operation : target.done)
+      if (*operation->outcome)
+        handed_back.add(operation->events, **operation->outcome);
+    std::size_t seen = 0;
+    must(journal.replay_all(1, [&](const event_view& shown) {
+      must(handed_back.visit_from(shown.position(), [&](const event_view& kept) {
+        CHECK(kept.position() == shown.position());
+        CHECK(kept.version() == shown.version());
+        CHECK(kept.previous() == shown.previous());
+        CHECK(kept.recorded_at() == shown.recorded_at());
+        CHECK(kept.epoch() == shown.epoch());
+        CHECK(std::ranges::equal(kept.message(), shown.message()));
+        return visit_result::stop;
+      }));
+      ++seen;
+      return visit_result::proceed;
+    }));
+    CHECK(seen == 4);
+    CHECK(handed_back.size() == seen);
   }
 }
 
