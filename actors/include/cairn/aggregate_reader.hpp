@@ -19,7 +19,7 @@
 
 namespace cairn {
 
-/// What goes along with a query.
+/// Options of a query.
 struct query_options {
   /// If the query has not been evaluated by then, it fails with `deadline_exceeded`.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
@@ -27,7 +27,7 @@ struct query_options {
 
 /// The aggregates of type `T`, for reading: their states, now and in the past, and their events. A
 /// `reading_runtime` gives this handle; `aggregates`, from a `runtime`, can do the same and take
-/// commands. Cheap to copy, usable from any thread. It may outlive the runtime; then everything
+/// commands. Cheap to copy, safe from any thread. It may outlive the runtime; then every call
 /// fails with `shut_down`.
 template <aggregate T>
 class aggregate_reader {
@@ -38,8 +38,8 @@ public:
   explicit aggregate_reader(std::shared_ptr<detail::aggregate_host> host) noexcept
     : host_{std::move(host)} {}
 
-  /// Evaluates `function(state)` or `function(state, version)` and brings what it returns, which
-  /// must be a value. If an aggregate has no events, its state is the empty one.
+  /// Evaluates `function(state)` or `function(state, version)`; the future holds what it returns,
+  /// which must be a value. If an aggregate has no events, its state is the empty one.
   ///
   /// In a `runtime` the aggregate evaluates it between commands: it sees every command sent before
   /// it, and the future is ready only when every event that it saw is durable. Errors of the
@@ -100,8 +100,8 @@ public:
     std::uint64_t version = 0; ///< 0 if there was no event yet.
   };
 
-  /// The state that `id` had at a time: that of its last event in front of the first one that was
-  /// recorded after `when`, by the clock of the machine that wrote. Errors: those of `history`;
+  /// The state that `id` had at the time `when`: the state before the first event recorded after
+  /// `when`, by the clock of the machine that wrote it. Errors: those of `history`;
   /// `evolve_failed` if evolve throws.
   result<past_state> state_at_time(std::string_view id,
                                    std::chrono::sys_time<std::chrono::nanoseconds> when) const {
@@ -114,8 +114,8 @@ public:
   ///
   /// `handler(const event_info&, event)`, where `event` is any of the structs in `T::event`, as a
   /// value or as its Cap'n Proto `Reader` (the value where it takes both), or a `const T::event&`
-  /// for all of them. Events that it has no overload for are passed over; `overloaded` makes one
-  /// handler of several functions. Errors: those of `runtime::subscribe`.
+  /// for all of them. Events without an overload are skipped; `overloaded` combines several
+  /// functions into one handler. Errors: those of `runtime::subscribe`.
   template <detail::event_handler_of<T> Handler>
   result<subscription> subscribe(Handler handler, const subscription_options& options = {}) const {
     return host_->subscribe(event_selection::of_type(std::string{T::type_name}), options,

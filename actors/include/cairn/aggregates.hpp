@@ -17,36 +17,37 @@
 
 namespace cairn {
 
-/// What goes along with a command.
+/// Options of a command.
 struct ask_options {
-  /// Refuse with `version_conflict`, which carries the actual version, unless the aggregate is at
-  /// this version.
+  /// If the aggregate is not at this version, the command fails with `version_conflict`, which
+  /// carries the actual version.
   expected_version expected = expected_version::any();
 
-  /// Names the command. Repeating a command with the same id is safe: it has its effect once and
-  /// gets the same reply (within `aggregate_options::deduplication_window`). Without an id a
-  /// command whose outcome is unknown cannot be repeated safely.
+  /// Identifies the command. If it is sent again with the same id, it has its effect once and gets
+  /// the same reply, within `aggregate_options::deduplication_window`. A command without an id
+  /// cannot safely be sent again if its outcome is unknown.
   message_id command_id{};
 
   message_id correlation_id{}; ///< Recorded with the events; see `event_view`.
   message_id causation_id{};   ///< Recorded with the events; see `event_view`.
 
-  /// A command that has not been decided by then fails with `deadline_exceeded`, and nothing is
-  /// written. Once it is decided, its reply is waited for: it can no longer be taken back.
+  /// If the command has not been decided by then, it fails with `deadline_exceeded`, and nothing is
+  /// written. A command that has been decided can no longer be withdrawn: its reply takes as long
+  /// as its commit takes.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 
-  /// The reply of an accepted command arrives when its events are in the rows of all of these, or
-  /// when the deadline has passed: then, and when one of them has stopped, with `not_visible`,
-  /// though the command is accepted and durable.
+  /// The reply to an accepted command waits until its events are in the rows of all these
+  /// projections. If the deadline passes first, or one of them has stopped, the future fails with
+  /// `not_visible`: the command is accepted and durable all the same.
   std::vector<projection_ref> visible_in = {};
 };
 
 namespace detail {
 
-/// For other ways to reach the aggregates of a handle.
+/// Gives other front ends, such as `<cairn/caf.hpp>`, the host behind a handle.
 struct aggregates_access;
 
-/// `overloaded` if too many wait already for the rows that `options` names.
+/// Returns `overloaded` if too many callers wait already for the rows that `options` names.
 std::optional<error> objection_to_waiting(const ask_options& options);
 
 /// The same reply, once its events are in the rows that `options` names.
@@ -55,8 +56,8 @@ future<reply> reply_when_visible(future<reply> answer, const ask_options& option
 } // namespace detail
 
 /// The aggregates of type `T` in a runtime: commands, and all that `aggregate_reader` has for
-/// reading. A handle, cheap to copy, usable from any thread. It may outlive the runtime; then
-/// everything fails with `shut_down`.
+/// reading. A handle: cheap to copy, safe from any thread. It may outlive the runtime; then every
+/// call fails with `shut_down`.
 template <aggregate T>
 class aggregates : public aggregate_reader<T> {
 public:
@@ -66,16 +67,18 @@ public:
 
   /// Sends a command to the aggregate `id`, which need not exist yet.
   ///
-  /// Commands and queries of one caller to one aggregate take effect in the order of their sending.
-  /// The reply leaves only when every event that it depends on is durable. Errors of the future:
-  /// - nothing was written, mend the call: `invalid_argument` (the id, or an event larger than the
+  /// Commands and queries of one caller to one aggregate take effect in the order in which they
+  /// were sent. The reply leaves only when every event that it depends on is durable. Errors of the
+  /// future:
+  /// - nothing was written, correct the call: `invalid_argument` (the id, or an event larger than
+  /// the
   ///   journal's limit), `version_conflict` (carries the actual version), `decide_failed`,
   ///   `evolve_failed`;
   /// - nothing was written, try again: `overloaded`, `deadline_exceeded`, `aborted`,
   ///   `storage_full`, `shut_down`;
-  /// - `not_owner`: nothing was written, another process owns the aggregate now: send it there;
-  /// - `outcome_unknown`: send it again with the same command id, once the journal has been
-  ///   reopened;
+  /// - nothing was written, another process owns the aggregate now, send it there: `not_owner`;
+  /// - it may have been written, send it again with the same command id once the journal has been
+  ///   reopened: `outcome_unknown`;
   /// - `not_visible`: accepted and durable; see `ask_options::visible_in`;
   /// - the aggregate could not be rebuilt, or the event of a repeated command was not found:
   ///   `corrupt_record`, `corrupt_journal`, `evolve_failed` (each with the event's position),
@@ -97,7 +100,7 @@ public:
     return std::move(answer);
   }
 
-  /// The same for a command whose kind is known only at run time.
+  /// The same for a command whose type is known only at run time.
   future<reply> ask(std::string_view id, typename T::command command,
                     const ask_options& options = {}) const {
     return std::visit([&](auto& kind) { return ask(id, std::move(kind), options); }, command);

@@ -15,28 +15,27 @@
 
 namespace cairn {
 
-/// The model's "no": an ordinary reply, not an error. Nothing was written.
+/// The model refuses the command: an ordinary reply, not an error. Nothing was written.
 struct rejection {
   std::string code;     ///< For programs: a fixed word of the model, such as `already_checked_out`.
   std::string message;  ///< For people; may be empty.
-  std::string key = {}; ///< Of a reservation that was refused: the key. Otherwise empty.
+  std::string key = {}; ///< The key, if a reservation was refused; otherwise empty.
 
   bool operator==(const rejection&) const = default;
 };
 
 std::ostream& operator<<(std::ostream& out, const rejection& no);
 
-/// What `decide` returns to refuse a command.
+/// Returned by `decide` to refuse a command.
 inline rejection reject(std::string code, std::string message = {}) {
   return {std::move(code), std::move(message), {}};
 }
 
-/// The code of the rejection of a command that wanted to reserve or release a key that another
-/// aggregate holds.
+/// The code of the rejection if a command reserves or releases a key that another aggregate holds.
 inline constexpr const char* key_held_code = "key_held";
 
-/// What `decide` returns to accept a command that changes nothing: no event, an ordinary
-/// acceptance.
+/// Returned by `decide` to accept a command that changes nothing: the reply accepts, and there is
+/// no event.
 struct no_events_t {};
 inline constexpr no_events_t no_events{};
 
@@ -53,23 +52,21 @@ struct is_alternative<T, std::variant<Ts...>> : std::disjunction<std::is_same<T,
 template <class T, class Variant>
 concept alternative_of = detail::is_alternative<std::remove_cvref_t<T>, Variant>::value;
 
-/// What `decide` makes of a command: a rejection, or the events that follow from it (often one,
-/// sometimes none or several, which are then appended as one atomic batch). `Event` is the
-/// aggregate's variant of events.
+/// The result of `decide`: a rejection, or the events that the command causes (often one, sometimes
+/// none; several are appended as one atomic batch). `Event` is the aggregate's variant of events.
 ///
 /// Return a rejection, one event, `no_events`, or a list: `return {item_added{...},
 /// cart_filled{}};`
 ///
-/// With its events it may reserve keys, so that something is unique across all aggregates, of
-/// whichever type:
+/// A decision with events may also reserve keys. A key is unique across all aggregates of all
+/// types:
 ///
 ///     return cairn::decision<event>{registered{.email = c.email}}.reserve("email:" + c.email);
 ///
-/// Whether a key is free is decided when the events are appended, of all aggregates by one writer:
-/// if another aggregate holds one of the keys, the command is answered with a rejection (`code` is
-/// `key_held_code`, `key` the key), and none of its events is written. Commands that were decided
-/// after it meanwhile had no effect either; they are executed again, and their callers do not
-/// notice.
+/// Keys are checked when the events are appended. If another aggregate holds one of them, the
+/// command is rejected (`code` is `key_held_code`, `key` the key), and none of its events is
+/// written. Commands of this aggregate that were decided after it are executed again; their callers
+/// do not notice.
 template <class Event>
 class decision {
 public:
@@ -82,32 +79,33 @@ public:
   template <alternative_of<Event> E>
   decision(E&& event) : content_{std::in_place_type<Event>, std::forward<E>(event)} {}
 
-  /// Demands that the key belongs to this aggregate from now on. It is no fault if it does already.
-  /// At most `max_reservations` a command; 1 to `max_key_bytes` bytes of UTF-8 without control
-  /// characters; against these limits the command fails with `invalid_argument`. Only of a decision
-  /// with events: they hold the reservation; else the command fails with `decide_failed`.
+  /// Reserves the key for this aggregate. Does nothing if it holds the key already. A command may
+  /// reserve and release at most `max_reservations` keys, each 1 to `max_key_bytes` bytes of UTF-8
+  /// without control characters; otherwise it fails with `invalid_argument`. A decision without
+  /// events cannot reserve, as the events hold the reservation: the command fails with
+  /// `decide_failed`.
   decision& reserve(std::string key) & {
     reservations_.push_back({std::move(key), false});
     return *this;
   }
   decision&& reserve(std::string key) && { return std::move(reserve(std::move(key))); }
 
-  /// Gives the key up. It is no fault if nobody holds it.
+  /// Releases the key. Does nothing if nobody holds it.
   decision& release(std::string key) & {
     reservations_.push_back({std::move(key), true});
     return *this;
   }
   decision&& release(std::string key) && { return std::move(release(std::move(key))); }
 
-  /// What was reserved and released, in this order.
+  /// The keys reserved and released, in the order of the calls.
   const std::vector<reservation>& reservations() const noexcept { return reservations_; }
 
   bool rejected() const noexcept { return std::holds_alternative<cairn::rejection>(content_); }
-  /// Only of a decision that is `rejected()`.
+  /// Requires `rejected()`.
   const cairn::rejection& rejection() const { return std::get<cairn::rejection>(content_); }
   cairn::rejection& rejection() { return std::get<cairn::rejection>(content_); }
 
-  /// How many events were decided; 0 for a rejection.
+  /// The number of events; 0 for a rejection.
   std::size_t size() const noexcept {
     if (const auto* several = std::get_if<std::vector<Event>>(&content_))
       return several->size();
@@ -126,8 +124,8 @@ private:
   std::vector<reservation> reservations_; // mostly none
 };
 
-/// The answer to a command: accepted, or rejected by the model. Either way it left only when every
-/// event it depends on was durable.
+/// The reply to a command: accepted, or rejected by the model. Either way it leaves only when every
+/// event that it depends on is durable.
 class reply {
 public:
   /// For the runtime and for tests.
@@ -146,15 +144,15 @@ public:
 
   bool accepted() const noexcept { return !rejection_; }
 
-  /// Only of a reply that is not `accepted()`: else it is a bug and stops the program. It lives as
-  /// long as any copy of the reply.
+  /// Requires that the reply is not `accepted()`; otherwise it is a bug and stops the program.
+  /// Valid as long as any copy of the reply.
   const cairn::rejection& rejection() const {
     detail::check(!accepted(), "reply::rejection() of a reply that accepts");
     return *rejection_;
   }
 
-  /// The version of the aggregate's last event after the command (0: it has none). For a rejection:
-  /// the version the command was judged at.
+  /// The version of the aggregate's last event after the command; 0 if it has none. For a
+  /// rejection, the version at which the command was decided.
   std::uint64_t version() const noexcept { return version_; }
 
   /// The position of that event in the journal: what to wait for to read one's own write from a

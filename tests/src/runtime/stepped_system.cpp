@@ -52,9 +52,7 @@ private:
 
 class stepped_scheduler final : public caf::scheduler {
 public:
-  void schedule(caf::resumable* woken) override {
-    woken_.push_back(woken);
-  }
+  void schedule(caf::resumable* woken) override { woken_.push_back(woken); }
   void delay(caf::resumable* woken) override { schedule(woken); }
   void start() override {}
   void stop() override { run(); }

@@ -15,34 +15,34 @@
 
 namespace cairn {
 
-/// How a runtime is opened. Every queue has a bound; each is set here or in `aggregate_options`.
+/// Options of a runtime. Every queue has a bound, set here or in `aggregate_options`.
 struct runtime_options {
-  /// Where the events are kept, and with them the tables of projections. There is no default.
+  /// The storage of events, and of the tables of projections. There is no default.
   cairn::storage storage;
 
-  /// Threads that run aggregates; 0: one for each processor, at least 2. The journal's writer has
-  /// one of its own.
+  /// Number of threads that run aggregates. If 0, one for each processor, at least 2. The journal's
+  /// writer has a thread of its own.
   std::size_t threads = 0;
 
-  /// Commands and queries accepted and not yet answered, of all aggregates together, in number and
-  /// in bytes. Beyond either the caller gets `overloaded` at once.
+  /// Maximum number, and bytes, of commands and queries that are accepted and not yet answered, of
+  /// all aggregates together. Beyond either, the caller gets `overloaded` at once.
   std::size_t max_outstanding = 262'144;
   std::size_t max_outstanding_bytes = std::size_t{256} << 20;
 
-  /// Aggregates in memory, in number and in bytes (an estimate: the states, and 768 bytes each).
-  /// Beyond either, those unused for longest are passivated; with a quarter and 16 more than the
-  /// number, new ones are refused with `overloaded`.
+  /// Maximum number, and bytes, of aggregates in memory (the bytes are an estimate: the states, and
+  /// 768 bytes each). Beyond either, the least recently used are passivated. Above
+  /// 1.25 x `max_resident` + 16, new ones are refused with `overloaded`.
   std::size_t max_resident = 1'000'000;
   std::size_t max_resident_bytes = std::size_t{2} << 30;
 
-  /// Aggregates that are rebuilt from the journal at the same time, each on a thread beside
-  /// `threads`, which is started when it is needed; 0: half of `threads`, at least 1. More than 256
-  /// count as 256. The others wait without holding a thread.
+  /// Maximum number of aggregates that are rebuilt from the journal at the same time, each on a
+  /// thread beside `threads`, which is started when it is first needed. If 0, half of `threads`, at
+  /// least 1; more than 256 count as 256. Others wait without holding a thread.
   std::size_t max_concurrent_rehydrations = 0;
 
-  /// The clock of requests' deadlines, of idleness, and of projections' batches, for tests; empty:
-  /// `steady_clock`. Waiting for rows (`wait_for`, `visible_in`) and for events
-  /// (`event_feed::next`) goes by `steady_clock` always.
+  /// The clock for deadlines of requests, idle times, and batches of projections; for tests. If it
+  /// is empty: `steady_clock`. Waiting for rows (`wait_for`, `visible_in`) and for events
+  /// (`event_feed::next`) always uses `steady_clock`.
   std::function<std::chrono::steady_clock::time_point()> clock = {};
 };
 
@@ -61,23 +61,22 @@ struct runtime_status {
       0; ///< Of another schema, or unwritable; damaged ones: see `journal`.
 };
 
-/// Aggregates on a journal: what an application opens, once, and closes at its end. A process that
-/// only reads, beside the one that writes, opens a `reading_runtime`.
+/// Aggregates on a journal: an application opens one at its start and closes it at its end. A
+/// process that only reads, beside the one that writes, opens a `reading_runtime`.
 ///
 /// It opens no port. All functions may be called from any thread.
 class runtime : public runtime_base {
 public:
-  /// Errors: `invalid_argument` naming the option (an empty `lmdb::directory`, too); `io_failed`
-  /// where the machine has no threads to give (CAF ends the program if they run out while it starts
-  /// its own); and those of `open_lmdb_journal`.
+  /// Errors: `invalid_argument`, which names the option (also for an empty `lmdb::directory`);
+  /// `io_failed` if no thread can be started (CAF itself ends the program if it cannot start its
+  /// threads); and those of `open_lmdb_journal`.
   static result<runtime> open(runtime_options options);
 
   runtime(runtime&&) noexcept = default;
   runtime& operator=(runtime&&) noexcept = default;
 
-  /// The aggregates of type `T`. Asking again gives the same aggregates, and the options of the
-  /// first time count. Two types with the same `type_name` in one runtime are a bug and stop the
-  /// program.
+  /// The aggregates of type `T`. A second call gives the same aggregates and ignores its options.
+  /// Two types with the same `type_name` in one runtime are a bug and stop the program.
   ///
   /// The schemas of its events and state are compared with those that the journal knows, and
   /// recorded where they are new. Errors, with nothing recorded: `incompatible_schema`, naming type
