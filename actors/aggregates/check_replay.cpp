@@ -43,7 +43,7 @@ public:
 
 private:
   result<void> list_streams(checked_types& types) {
-    const auto listed = events_.visit_streams({}, [&](std::string_view name, stream_head) {
+    auto listed = events_.visit_streams({}, [&](std::string_view name, stream_head) {
       const auto found = types.find(name.substr(0, name.find('/')));
       if (found != types.end())
         found->second.streams.emplace(name);
