@@ -196,10 +196,11 @@ check_format() {
 
 # check_lint [--all]: clang-tidy over the sources that changed, or include what changed, since they
 # were last found clean. The layers and programs are enough: their headers are checked with them.
-# Their headers that schemas generate are those of the preset dev, which must have been built.
+# Their headers that schemas generate are those of the presets, which must have been built: dev, and
+# the others for the few sources that dev does without.
 check_lint() {
   local layers=('schemas/*.cpp' 'persistence/*.cpp' 'actors/*.cpp' 'src/*.cpp' 'examples/*.cpp')
   cd "$root" && sources "${layers[@]}" |
     xargs -r -x -n 10000 python3 -B src/scripts/lint.py --jobs "$(parallel_jobs)" "$@" \
-      build/dev "$cache_dir/lint"
+      build/dev,build/tsan,build/release "$cache_dir/lint"
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Runs clang-tidy over those sources that it has not yet found clean as they are now.
 
-Usage: lint.py [--all] [--jobs N] BUILD CACHE SOURCE... in the root of the checkout. BUILD is
-configured and its headers are generated; CACHE is a folder that clones may share. If clang-tidy
-finds nothing in a source, that is recorded in CACHE with the hashes of all the files that the
-source includes, of .clang-tidy, of the command and of clang-tidy's version; findings are not
-recorded. --all lints every source, known or not. Prints the findings, and then how many sources
-there are and how many were linted. The status is 1 if anything was found.
+Usage: lint.py [--all] [--jobs N] BUILD,... CACHE SOURCE... in the root of the checkout. The builds
+are configured and their headers are generated; a source is linted with the command of the first of
+them that has it. CACHE is a folder that clones may share. If clang-tidy finds nothing in a source,
+that is recorded in CACHE with the hashes of all the files that the source includes, of .clang-tidy,
+of the command and of clang-tidy's version; findings are not recorded. --all lints every source,
+known or not. Prints the findings, and then how many sources there are and how many were linted. The
+status is 1 if anything was found.
 """
 
 import argparse
@@ -26,20 +27,21 @@ PRECOMPILED = re.compile(r" -Winvalid-pch -include \S+")  # clang cannot read wh
 
 
 class Linter:
-    def __init__(self, root, build, cache):
-        self.root, self.build, self.cache = root, build, cache
+    def __init__(self, root, builds, cache):
+        self.root, self.cache = root, cache
         self.hashes = {}
-        with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
-            entries = json.load(file)
-        for entry in entries:
-            entry["command"] = PRECOMPILED.sub("", entry["command"])
-        self.entries = {self.relative(entry["file"]): entry for entry in entries}
+        self.entries = {}
+        for folder in builds:
+            with open(os.path.join(folder, "compile_commands.json"), encoding="utf-8") as file:
+                for entry in json.load(file):
+                    entry["command"] = PRECOMPILED.sub("", entry["command"])
+                    self.entries.setdefault(self.relative(entry["file"]), entry)
         self.database = os.path.join(root, "build", "lint")
         for folder in (self.database, cache):
             os.makedirs(folder, exist_ok=True)
         with open(os.path.join(self.database, "compile_commands.json"), "w",
                   encoding="utf-8") as file:
-            json.dump(entries, file)
+            json.dump(list(self.entries.values()), file)
         self.tool = subprocess.run([TIDY, "--version"], stdout=subprocess.PIPE, check=True,
                                    encoding="utf-8").stdout
 
@@ -114,11 +116,12 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("build")
+    parser.add_argument("builds")
     parser.add_argument("cache")
     parser.add_argument("sources", nargs="+")
     given = parser.parse_args()
-    linter = Linter(os.getcwd(), os.path.abspath(given.build), given.cache)
+    builds = [os.path.abspath(build) for build in given.builds.split(",")]
+    linter = Linter(os.getcwd(), builds, given.cache)
     unknown, found = [], 0
     for source in given.sources:
         if source not in linter.entries:
