@@ -85,8 +85,9 @@ public:
   bool used_since_last_look() noexcept { return used_.exchange(false, std::memory_order_relaxed); }
 
 private:
-  /// Where its state is. From `fresh` whoever pushes the first request goes on, so that the loader
-  /// has it without a turn before; from `absent` and `loaded` only the actor.
+  /// Where its state is. The thread that pushes the first request moves it on from `fresh`, so that
+  /// the loader gets it without a turn before; only the actor moves it on from `absent` and
+  /// `loaded`.
   enum class loading : std::uint8_t { fresh, absent, under_way, loaded, resident };
 
   bool take_inbox();

@@ -10,7 +10,7 @@
 namespace cairn::detail {
 
 /// Appends to be used again: each command needs one, made by a thread of the scheduler and finished
-/// by the reply_dispatcher, and the buffers in it would be four allocations in one thread and four
+/// by the reply dispatcher, and the buffers in it would be four allocations in one thread and four
 /// frees in another.
 class append_pool {
 public:

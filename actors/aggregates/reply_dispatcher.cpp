@@ -11,7 +11,7 @@ namespace {
 
 using operations = std::vector<std::unique_ptr<append_operation>>;
 
-/// Only aggregates name the reply_dispatcher as their target.
+/// Only aggregates name the reply dispatcher as their listener.
 std::unique_ptr<aggregate_append> as_append(std::unique_ptr<append_operation> operation) {
   return std::unique_ptr<aggregate_append>{static_cast<aggregate_append*>(operation.release())};
 }
@@ -75,7 +75,7 @@ bool reply_dispatcher::run() noexcept {
   return !stopped;
 }
 
-/// Answers leave after whoever has to know of their events first.
+/// The listener is told of the events before the replies leave.
 void reply_dispatcher::tell(
     const std::vector<std::unique_ptr<append_operation>>& finished) noexcept {
   auto* const listener = engine_.listener();

@@ -48,7 +48,7 @@ void type_host::post(std::string_view id, request_ptr work) {
     }
     if ((*found)->post(work) != inbox::pushed::closed)
       return;
-    // It passivated between the look-up and the push. Whoever notices first takes it out.
+    // It passivated between the look-up and the push. The first thread to notice takes it out.
     remove(**found);
   }
 }

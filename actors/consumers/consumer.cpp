@@ -216,7 +216,7 @@ bool consumer::become_inline_locked() {
     const std::lock_guard lock{mutex_};
     inline_ = options_.is_inline && !paused_ && !stopped_;
   }
-  // Whoever advanced inline just before has not brought these events.
+  // A call of `advance_inline` just before did nothing: these events have to be applied here.
   return !inline_ || advance_locked(source().last_position());
 }
 

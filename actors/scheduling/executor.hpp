@@ -25,8 +25,8 @@ public:
     virtual void wake() noexcept = 0;
   };
 
-  /// Whether one thread gives all turns and decides in which order: then whoever uses the executor
-  /// starts no thread of its own for what a turn can do.
+  /// True if one thread gives all turns and decides their order. The parts that use this executor
+  /// then start no threads of their own for work that a turn can do.
   virtual bool is_one_thread() const noexcept { return false; }
 
   /// How many calls of `schedule`d work may be running at a time, at least 1.

@@ -41,7 +41,8 @@ public:
   /// For the runtime that they are opened in; this outlives it.
   projection_environment environment();
 
-  /// Those that are inline take in what there is. Before the functions below.
+  /// Opens all of them; inline ones apply the events that there are. Call it before the functions
+  /// below.
   void open_all(runtime_core& in);
 
   const std::vector<std::shared_ptr<projection_host>>& hosted() const noexcept { return hosted_; }

@@ -4,8 +4,8 @@
 
 namespace cairn::detail {
 
-/// Marks the thread that is within a handler of a subscription. Two handlers that wait for each
-/// other's end would wait for ever, so whoever closes a subscription from within one does not wait.
+/// Marks a thread that runs the handler of a subscription. Two handlers that wait for each other's
+/// end would wait for ever, so closing a subscription from within a handler does not wait.
 class handler_scope {
 public:
   enum class of : std::uint8_t { subscription, durable_subscription };

@@ -17,7 +17,7 @@
 namespace cairn::detail {
 
 /// All that follows one journal, and the gate through which it is read: once the hub is closed,
-/// nobody who follows touches the journal again, whoever may still hold a feed or a subscription.
+/// no feed or subscription touches the journal again, though handles to them may still exist.
 /// Any thread.
 class subscription_hub final : public std::enable_shared_from_this<subscription_hub> {
 public:
@@ -35,8 +35,8 @@ public:
   /// running too, unless it is called from within one.
   void close() noexcept;
 
-  /// The journal is about to be opened again, or is again what it was. Who follows it waits in
-  /// between.
+  /// The journal is about to be opened again, or is again what it was. Feeds and subscriptions wait
+  /// in between.
   void suspend() noexcept;
   void resume() noexcept;
 
@@ -51,7 +51,7 @@ public:
                            std::chrono::steady_clock::time_point deadline,
                            const std::stop_token& interrupt);
 
-  /// Whoever reads the journal goes through it.
+  /// Every read of the journal passes it.
   detail::gate& gate() noexcept { return gate_; }
 
   // By feeds about themselves.

@@ -12,11 +12,11 @@
 
 namespace cairn::detail {
 
-/// Read transactions for whoever needs one, reused.
+/// A pool of reusable read transactions.
 ///
 /// A read transaction keeps every page that it could see from being reused: one that stays open
-/// lets the file grow without bound. So whoever holds one for long asks `due` between steps and
-/// renews it.
+/// lets the file grow without bound. So a caller that holds one for long asks `due` between steps,
+/// and renews it.
 class reader_pool {
   struct slot {
     MDB_txn* txn = nullptr;

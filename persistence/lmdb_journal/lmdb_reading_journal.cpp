@@ -67,7 +67,7 @@ public:
     }
   }
 
-  /// Whoever only reads never stops.
+  /// A journal open for reading never stops.
   result<void> reopen() override { return check_usable(); }
 
 private:

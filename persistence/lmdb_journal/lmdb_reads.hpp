@@ -22,7 +22,7 @@ namespace cairn::detail {
 /// in how they know what the rows on disk lack, which the `locate` functions say.
 ///
 /// The file may be let go of and another opening of it taken in, as long as the journal is not
-/// closed; in between, whoever wants to read is told why there is nothing to be read.
+/// closed; in between, reads fail with the error given.
 ///
 /// The destructor of a class that derives from it closes the journal, unless it is inherited.
 class lmdb_reads : public journal {
@@ -82,7 +82,7 @@ protected:
   // For who changes the file. One thread at a time, which holds `life_mutex_`.
 
   /// Waits until nobody uses the file any more, and closes it, if it is open. Before that, `end`
-  /// is called while nobody new can come to use it. From now on whoever wants to is told `why`.
+  /// is called while nobody new can come to use it. From now on reads fail with `why`.
   void let_go_of_file(error why, function_ref<void()> end);
   /// Takes the file in; it is not used yet.
   void take_in_file(lmdb_store opened);

@@ -24,7 +24,7 @@ public:
     auto now = state_.load(std::memory_order_relaxed);
     while ((now & closed) == 0)
       if (state_.compare_exchange_weak(now, now - 1))
-        return; // it was open: whoever closes it does not count this caller
+        return; // it was open: `wait_until_empty` does not count this caller
     // Under the lock: who waits for it to be empty may destroy it then.
     const std::lock_guard lock{mutex_};
     if (state_.fetch_sub(1) == closed + 1)

@@ -70,6 +70,7 @@ SYSTEM = re.compile(
     r"termios|time|unistd)\.h$")
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
 GENERATED = re.compile(r"(?!capnp/)(.+)\.(capnp\.h|cairn\.hpp)")
+STUMBLING = re.compile(r"\b(whoever|in vain)\b", re.IGNORECASE)
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bnot implemented\b|\bfor now\b", re.IGNORECASE)
 MACHINE_PATH = re.compile(r"(?<![\w.}*/-])/(home|tmp|work|root|farm|Users)/")
 
@@ -302,6 +303,16 @@ def rule_leftovers(tree):
         for number, line in enumerate(lines, 1):
             if match := LEFTOVER.search(line):
                 yield path, number, f'left over: "{match[0]}"'
+
+
+def rule_plain_words(tree):
+    """In the layers and their documents a subject is a noun, and what fails just fails."""
+    for path, lines in tree.prose_and_code().items():
+        if top_of(path) not in LAYERS + ["examples", "README.md"]:
+            continue
+        for number, line in enumerate(lines, 1):
+            if match := STUMBLING.search(line):
+                yield path, number, f'not plain English: "{match[0]}"; name who or what it is'
 
 
 def rule_machine_paths(tree):

@@ -91,6 +91,8 @@ PLANTED = [
     ("text_columns", "src/README.md", ["word " * 25]),
     ("file_length", "src/x.cpp", ["//"] * 451),
     ("file_length", "persistence/lmdb_journal/lmdb_writer.cpp", ["//"] * 600),
+    ("plain_words", "src/x.hpp", HEADER + ["// Whoever asks is told."]),
+    ("plain_words", "README.md", ["# X", "That was in vain."]),
     ("leftovers", "src/x.cpp", ["// TODO: more"]),
     ("leftovers", "src/x.hpp", ["// a fixme"]),
     ("leftovers", "src/x.md", ["This is not implemented."]),

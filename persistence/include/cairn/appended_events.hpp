@@ -10,8 +10,8 @@
 
 namespace cairn {
 
-/// The events of appends that have succeeded, where they lie: in the appends. Whoever needs events
-/// right after their commit need not read them back from the journal.
+/// The events of appends that have succeeded, read in place in the appends. Code that needs events
+/// right after their commit uses this instead of reading them back from the journal.
 ///
 /// They are those of positions that follow one another without a gap. Nothing is copied, so the
 /// appends must outlive it, or the next `clear`, and must not be changed. One thread at a time.

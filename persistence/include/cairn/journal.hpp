@@ -50,8 +50,8 @@ public:
   /// Opens a journal that has stopped writing (`journal_status::stopped_by`) again, in place, and
   /// goes on with what is durable: that may include appends whose outcome was unknown. Everything
   /// that opening checks is checked again, and also that what is found continues what this journal
-  /// has shown: so positions that anybody has kept stay true. Whoever holds this journal goes on
-  /// with it. Counts begin anew, and the epoch is a new one.
+  /// has shown: so positions that a caller has kept stay true. References to this journal stay
+  /// valid. Counts begin anew, and the epoch is a new one.
   ///
   /// If it has not stopped, does nothing. Waits for replays that are running. Not from within a
   /// visitor or an `append_listener`. While it is opened again, and after that has failed, appends

@@ -6,7 +6,7 @@
 
 namespace cairn::detail {
 
-/// Base of objects that count their owners. The count starts at one, owned by whoever made the
+/// Base of objects that count their owners. The count starts at one, owned by the maker of the
 /// object.
 class ref_counted {
 public:

@@ -48,7 +48,7 @@
 /// - streams have versions, the journal positions without gaps;
 /// - no command had its effect twice, and none that was said to have had no effect has one;
 /// - commands and queries of an aggregate are linearizable: each reply is what `decide`, or the
-///   state, gives at the version it names, and whoever asks after a reply sees what that one saw;
+///   state, gives at the version it names, and a request sent after a reply sees what that saw;
 /// - each projection's rows are the fold of the journal up to their position, less what decisions
 ///   on record have parked or skipped; inline rows are there when the reply is;
 /// - what the operator has decided stays on record, and nothing else does;

@@ -29,7 +29,7 @@
 /// For applications that are CAF programs themselves; no other header of Cairn mentions CAF. It is
 /// the same for CAF 0.17.6 and 1.x; Cairn and the application must be built with the same one.
 ///
-/// An aggregate is an actor of the application here, and so is who follows the log:
+/// Here an aggregate is an actor of the application, and an actor can follow the log:
 ///
 ///     auto runtime = cairn::open_in(system, {.storage = cairn::lmdb{"shop"}}).value();
 ///     auto carts = runtime.host<cart>().value();
