@@ -1,10 +1,10 @@
 #include <cairn/lmdb_journal.hpp>
 
 #include "journal/append_outcomes.hpp"
-#include "lmdb_journal/head_rows.hpp"
 #include "lmdb_journal/lmdb_reads.hpp"
 #include "lmdb_journal/lmdb_writer.hpp"
-#include "lmdb_journal/stream_walk.hpp"
+#include "lmdb_rows/head_rows.hpp"
+#include "lmdb_rows/stream_walk.hpp"
 #include "schema_history/schema_history.hpp"
 
 #include <cairn/table_store.hpp>

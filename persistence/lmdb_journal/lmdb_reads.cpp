@@ -1,11 +1,11 @@
 #include "lmdb_journal/lmdb_reads.hpp"
 
 #include "journal/append_outcomes.hpp"
-#include "lmdb_journal/head_rows.hpp"
-#include "lmdb_journal/schema_rows.hpp"
-#include "lmdb_journal/snapshot_rows.hpp"
-#include "lmdb_journal/stream_walk.hpp"
-#include "lmdb_journal/tag_rows.hpp"
+#include "lmdb_rows/head_rows.hpp"
+#include "lmdb_rows/schema_rows.hpp"
+#include "lmdb_rows/snapshot_rows.hpp"
+#include "lmdb_rows/stream_walk.hpp"
+#include "lmdb_rows/tag_rows.hpp"
 #include "records/text_check.hpp"
 #include "support/process_identity.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "lmdb_journal/lmdb_store.hpp"
-#include "lmdb_journal/located.hpp"
+#include "lmdb_rows/located.hpp"
 #include "support/gate.hpp"
 
 #include <cairn/lmdb_journal.hpp>

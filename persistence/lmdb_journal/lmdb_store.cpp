@@ -1,6 +1,6 @@
 #include "lmdb_journal/lmdb_store.hpp"
 
-#include "lmdb_journal/journal_meta.hpp"
+#include "lmdb_rows/journal_meta.hpp"
 
 #include <string>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "lmdb/lmdb_file.hpp"
-#include "lmdb_journal/databases.hpp"
+#include "lmdb_rows/databases.hpp"
 
 #include <cairn/ids.hpp>
 #include <cairn/lmdb_journal.hpp>

@@ -1,12 +1,12 @@
 #include <cairn/lmdb_journal.hpp>
 
-#include "lmdb_journal/head_rows.hpp"
-#include "lmdb_journal/journal_meta.hpp"
-#include "lmdb_journal/journal_reader.hpp"
 #include "lmdb_journal/lmdb_store.hpp"
-#include "lmdb_journal/schema_rows.hpp"
-#include "lmdb_journal/stream_walk.hpp"
-#include "lmdb_journal/tag_rows.hpp"
+#include "lmdb_rows/head_rows.hpp"
+#include "lmdb_rows/journal_meta.hpp"
+#include "lmdb_rows/journal_reader.hpp"
+#include "lmdb_rows/schema_rows.hpp"
+#include "lmdb_rows/stream_walk.hpp"
+#include "lmdb_rows/tag_rows.hpp"
 #include "records/text_check.hpp"
 #include "schema_history/schema_history.hpp"
 

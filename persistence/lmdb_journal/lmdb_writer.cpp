@@ -1,10 +1,10 @@
 #include "lmdb_journal/lmdb_writer.hpp"
 
 #include "journal/append_outcomes.hpp"
-#include "lmdb_journal/journal_meta.hpp"
 #include "lmdb_journal/log_append.hpp"
-#include "lmdb_journal/schema_rows.hpp"
-#include "lmdb_journal/snapshot_rows.hpp"
+#include "lmdb_rows/journal_meta.hpp"
+#include "lmdb_rows/schema_rows.hpp"
+#include "lmdb_rows/snapshot_rows.hpp"
 #include "support/start_thread.hpp"
 
 #include <string>

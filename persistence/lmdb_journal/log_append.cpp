@@ -1,6 +1,6 @@
 #include "lmdb_journal/log_append.hpp"
 
-#include "lmdb_journal/head_rows.hpp"
+#include "lmdb_rows/head_rows.hpp"
 
 #include <cstring>
 

@@ -1,7 +1,7 @@
 #include "lmdb_journal/tail_index.hpp"
 
-#include "lmdb_journal/head_rows.hpp"
-#include "lmdb_journal/journal_meta.hpp"
+#include "lmdb_rows/head_rows.hpp"
+#include "lmdb_rows/journal_meta.hpp"
 
 #include <xxhash.h>
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "lmdb_journal/log_tail.hpp"
-#include "lmdb_journal/stream_list.hpp"
 #include "lmdb_journal/trailing_heads.hpp"
 #include "lmdb_journal/trailing_tags.hpp"
+#include "lmdb_rows/log_tail.hpp"
+#include "lmdb_rows/stream_list.hpp"
 
 #include <cairn/ids.hpp>
 

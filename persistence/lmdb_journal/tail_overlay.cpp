@@ -1,8 +1,8 @@
 #include "lmdb_journal/tail_overlay.hpp"
 
-#include "lmdb_journal/head_rows.hpp"
-#include "lmdb_journal/journal_meta.hpp"
-#include "lmdb_journal/log_tail.hpp"
+#include "lmdb_rows/head_rows.hpp"
+#include "lmdb_rows/journal_meta.hpp"
+#include "lmdb_rows/log_tail.hpp"
 
 #include <algorithm>
 

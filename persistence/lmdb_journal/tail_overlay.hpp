@@ -1,7 +1,7 @@
 #pragma once
 
-#include "lmdb_journal/located.hpp"
-#include "lmdb_journal/log_tail.hpp"
+#include "lmdb_rows/located.hpp"
+#include "lmdb_rows/log_tail.hpp"
 
 #include <cairn/ids.hpp>
 

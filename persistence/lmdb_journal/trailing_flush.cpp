@@ -1,6 +1,6 @@
 #include "lmdb_journal/trailing_flush.hpp"
 
-#include "lmdb_journal/journal_meta.hpp"
+#include "lmdb_rows/journal_meta.hpp"
 #include "support/start_thread.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "lmdb_journal/head_table.hpp"
 #include "lmdb_journal/trailing_flush.hpp"
+#include "lmdb_rows/head_table.hpp"
 
 #include <cstdint>
 #include <deque>

@@ -1,6 +1,6 @@
 #include "lmdb_journal/trailing_tags.hpp"
 
-#include "lmdb_journal/tag_rows.hpp"
+#include "lmdb_rows/tag_rows.hpp"
 
 #include <algorithm>
 #include <iterator>

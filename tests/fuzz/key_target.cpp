@@ -1,6 +1,6 @@
 // Keys of rows: of tables, whose components a scan takes apart, and of the index of tags.
 
-#include "lmdb_journal/tag_rows.hpp"
+#include "lmdb_rows/tag_rows.hpp"
 #include "target.hpp"
 
 #include <cairn/detail/table_key.hpp>

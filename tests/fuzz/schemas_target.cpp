@@ -1,7 +1,7 @@
 // Schemas as a journal keeps them: any two generations are refused, or can be used to judge a
 // program's, and to show what an event holds.
 
-#include "lmdb_journal/schema_rows.hpp"
+#include "lmdb_rows/schema_rows.hpp"
 #include "schema_history/schema_history.hpp"
 #include "target.hpp"
 

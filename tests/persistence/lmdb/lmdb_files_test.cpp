@@ -4,7 +4,7 @@
 #include "journal/journal_fixture.hpp"
 #include "lmdb/directory_guard.hpp"
 #include "lmdb/reader_pool.hpp"
-#include "lmdb_journal/journal_meta.hpp"
+#include "lmdb_rows/journal_meta.hpp"
 
 #include <condition_variable>
 #include <cstring>

@@ -2,8 +2,8 @@
 
 #include "child_process.hpp"
 #include "journal/journal_fixture.hpp"
-#include "lmdb_journal/journal_reader.hpp"
 #include "lmdb_journal/lmdb_store.hpp"
+#include "lmdb_rows/journal_reader.hpp"
 
 #include <array>
 #include <atomic>

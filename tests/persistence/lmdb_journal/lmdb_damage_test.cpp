@@ -3,9 +3,9 @@
 #include "child_process.hpp"
 #include "journal/journal_fixture.hpp"
 #include "lmdb/page_format.hpp"
-#include "lmdb_journal/head_table.hpp"
-#include "lmdb_journal/journal_meta.hpp"
-#include "lmdb_journal/tag_rows.hpp"
+#include "lmdb_rows/head_table.hpp"
+#include "lmdb_rows/journal_meta.hpp"
+#include "lmdb_rows/tag_rows.hpp"
 #include "stored_values.hpp"
 
 #include <array>

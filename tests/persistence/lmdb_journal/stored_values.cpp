@@ -1,7 +1,7 @@
 #include "stored_values.hpp"
 
 #include "journal/journal_fixture.hpp"
-#include "lmdb_journal/databases.hpp"
+#include "lmdb_rows/databases.hpp"
 
 #include <array>
 

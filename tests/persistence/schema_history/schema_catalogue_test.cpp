@@ -2,7 +2,7 @@
 
 #include "journal/journal_fixture.hpp"
 #include "lmdb_journal/lmdb_store.hpp"
-#include "lmdb_journal/schema_rows.hpp"
+#include "lmdb_rows/schema_rows.hpp"
 #include "schema_history/schema_history.hpp"
 #include "schema_text.hpp"
 

@@ -1,4 +1,4 @@
-#include "lmdb_journal/journal_meta.hpp"
+#include "lmdb_rows/journal_meta.hpp"
 
 #include "lmdb/meta_record.hpp"
 

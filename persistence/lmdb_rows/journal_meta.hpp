@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lmdb_journal/databases.hpp"
+#include "lmdb_rows/databases.hpp"
 
 #include <cairn/ids.hpp>
 

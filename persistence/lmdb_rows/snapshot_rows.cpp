@@ -1,6 +1,6 @@
-#include "lmdb_journal/snapshot_rows.hpp"
+#include "lmdb_rows/snapshot_rows.hpp"
 
-#include "lmdb_journal/head_table.hpp"
+#include "lmdb_rows/head_table.hpp"
 
 #include <cstring>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "lmdb_journal/journal_reader.hpp"
-#include "lmdb_journal/stream_list.hpp"
+#include "lmdb_rows/journal_reader.hpp"
+#include "lmdb_rows/stream_list.hpp"
 
 #include <cairn/append.hpp>
 

@@ -1,6 +1,6 @@
-#include "lmdb_journal/tag_rows.hpp"
+#include "lmdb_rows/tag_rows.hpp"
 
-#include "lmdb_journal/stream_walk.hpp"
+#include "lmdb_rows/stream_walk.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,7 +1,7 @@
-#include "lmdb_journal/stream_list.hpp"
+#include "lmdb_rows/stream_list.hpp"
 
-#include "lmdb_journal/head_rows.hpp"
-#include "lmdb_journal/head_table.hpp"
+#include "lmdb_rows/head_rows.hpp"
+#include "lmdb_rows/head_table.hpp"
 
 #include <algorithm>
 #include <optional>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "lmdb/reader_pool.hpp"
-#include "lmdb_journal/databases.hpp"
+#include "lmdb_rows/databases.hpp"
 
 #include <chrono>
 #include <cstddef>

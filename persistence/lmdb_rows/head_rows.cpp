@@ -1,7 +1,7 @@
-#include "lmdb_journal/head_rows.hpp"
+#include "lmdb_rows/head_rows.hpp"
 
-#include "lmdb_journal/head_table.hpp"
-#include "lmdb_journal/log_tail.hpp"
+#include "lmdb_rows/head_table.hpp"
+#include "lmdb_rows/log_tail.hpp"
 
 #include <cstring>
 #include <string>

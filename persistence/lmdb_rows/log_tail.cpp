@@ -1,4 +1,4 @@
-#include "lmdb_journal/log_tail.hpp"
+#include "lmdb_rows/log_tail.hpp"
 
 #include "records/text_check.hpp"
 

@@ -1,4 +1,4 @@
-#include "lmdb_journal/stream_walk.hpp"
+#include "lmdb_rows/stream_walk.hpp"
 
 #include <algorithm>
 #include <string>

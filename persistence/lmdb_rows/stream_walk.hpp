@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lmdb_journal/journal_reader.hpp"
+#include "lmdb_rows/journal_reader.hpp"
 
 #include <cairn/append.hpp>
 #include <cairn/event_view.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "lmdb_journal/databases.hpp"
-#include "lmdb_journal/journal_meta.hpp"
+#include "lmdb_rows/databases.hpp"
+#include "lmdb_rows/journal_meta.hpp"
 
 #include <cairn/append.hpp>
 #include <cairn/event_view.hpp>

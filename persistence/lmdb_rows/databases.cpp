@@ -1,4 +1,4 @@
-#include "lmdb_journal/databases.hpp"
+#include "lmdb_rows/databases.hpp"
 
 #include <array>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "lmdb_journal/head_table.hpp"
+#include "lmdb_rows/head_table.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "lmdb_journal/schema_rows.hpp"
+#include "lmdb_rows/schema_rows.hpp"
 
 #include <cstring>
 #include <string>
