@@ -163,7 +163,7 @@ void activation::drop_state() noexcept {
   flight_.reset({});
   state_.reset();
   window_.clear();
-  version_ = 0;
+  version_ = cairn::version{};
   loading_.store(loading::absent);
 }
 
@@ -179,8 +179,7 @@ std::optional<error> activation::adopt_loaded() {
   snapshot_version_ = rebuilt.snapshot_version;
   flight_.reset(rebuilt.at);
   version_ = rebuilt.at.version;
-  accounted_version_ = 0;
-  account_bytes();
+  measure_bytes();
   return std::nullopt;
 }
 
@@ -261,7 +260,7 @@ void activation::execute_pending() {
 void activation::execute(request_ptr work, aggregate_append& append) {
   auto& asked = *work;
   auto what = aggregate_append::kind::answer;
-  stream_head at{version_, 0};
+  stream_head at{version_, {}};
   if (const auto* const known =
           asked.command_id.empty() ? nullptr : window_.find(asked.command_id)) {
     what = aggregate_append::kind::repeated;
@@ -277,7 +276,7 @@ void activation::execute(request_ptr work, aggregate_append& append) {
       case effect::appended:
         version_ += append.events.size() - before;
         at.version = version_;
-        window_.remember(asked.command_id, version_, 0);
+        window_.remember(asked.command_id, version_, {});
         append.remembered = append.remembered || !asked.command_id.empty();
         break;
     }
@@ -302,7 +301,7 @@ void activation::take_snapshot_if_due(aggregate_append& append) {
     if (!(every != 0 && version_ - snapshot_version_ >= every) && !state_->wants_snapshot(version_))
       return;
     append.snapshot = std::make_unique<snapshot_draft>(snapshot_draft::encode(
-        stream_, {version_, 0}, host_.model().fingerprint, window_.entries(),
+        stream_, {version_, {}}, host_.model().fingerprint, window_.entries(),
         [&](capnp::AnyPointer::Builder into) { state_->write_snapshot(into); }));
   } catch (...) {
     // A state that cannot be written (larger than a message may be), or whose predicate throws, is
@@ -319,13 +318,15 @@ void activation::account_bytes() {
     return;
   const auto interval = std::max<std::uint64_t>(16, accounted_bytes_ / 1024);
   const auto tolerated = std::max<std::size_t>(4096, accounted_bytes_ / 4);
-  if (accounted_version_ != 0 && version_ - accounted_version_ < interval
-      && unmeasured_bytes_ < tolerated)
-    return;
+  if (version_ - accounted_version_ >= interval || unmeasured_bytes_ >= tolerated)
+    measure_bytes();
+}
+
+void activation::measure_bytes() {
   const auto bytes = activation_overhead_bytes + state_->bytes() + window_.heap_bytes();
   engine_.counts().resident_bytes.fetch_add(bytes - accounted_bytes_, std::memory_order_relaxed);
   accounted_bytes_ = bytes;
-  accounted_version_ = version_ + 1;
+  accounted_version_ = version_;
   unmeasured_bytes_ = 0;
 }
 

@@ -105,6 +105,7 @@ private:
   void refuse(request_ptr work, error failure);
   void take_snapshot_if_due(aggregate_append& append);
   void account_bytes();
+  void measure_bytes();
 
   void wake() noexcept;
 
@@ -124,12 +125,12 @@ private:
   request_list pending_; // taken from the inbox, not yet executed
   std::unique_ptr<result<rehydrated>> loaded_;
   std::unique_ptr<aggregate_state> state_;
-  std::uint64_t version_ = 0; // of the state, what is in flight included
+  cairn::version version_{}; // of the state, what is in flight included
   deduplication_window window_;
-  std::uint64_t snapshot_version_ = 0; // of the last one taken
+  cairn::version snapshot_version_{}; // of the last one taken
   std::size_t accounted_bytes_ = 0;
-  std::uint64_t accounted_version_ = 0;
-  std::size_t unmeasured_bytes_ = 0; // of the events since then
+  cairn::version accounted_version_{}; // of the state when it was measured last
+  std::size_t unmeasured_bytes_ = 0;   // of the events since then
   bool closed_ = false;
 };
 

@@ -14,7 +14,7 @@ constexpr std::size_t most_answers_kept = 16;
 
 } // namespace
 
-void aggregate_append::begin(intrusive_ptr<activation> by, std::uint64_t version) {
+void aggregate_append::begin(intrusive_ptr<activation> by, cairn::version version) {
   stream = &by->stream();
   expected = expected_version::exact(version);
   owner = std::move(by);
@@ -102,7 +102,7 @@ error aggregate_append::failure(in_flight::ending how) const {
   switch (how) {
     case in_flight::ending::conflicted:
       return {errc::aborted, "another writer has extended the stream " + stream->name()
-                                 + " to version " + std::to_string(outcome->error().version())
+                                 + " to version " + to_string(outcome->error().version())
                                  + "; nothing was written"};
     case in_flight::ending::aborted:
       return {errc::aborted, earlier(events.empty() ? " failed, and this answer depended on it"
@@ -123,17 +123,17 @@ void aggregate_append::fail_all(const error& why) noexcept {
 /// Everything submitted before this append is durable by now, and nothing after it has landed.
 result<stream_head> aggregate_append::head_of(const pending_answer& waiting) const {
   const auto version = waiting.at.version;
-  if (version == 0 || waiting.at.position != 0)
+  if (version.is_none() || !waiting.at.position.is_start())
     return waiting.at;
   if (version > version_before)
     return stream_head{version, (*outcome)->first_position + (version - version_before - 1)};
-  if (const auto position = owner->flight().position_of(version))
+  if (const auto position = owner->flight().position_of(version); !position.is_start())
     return stream_head{version, position};
   // The repetition of a command that a snapshot remembers, but whose event could not be read.
   // Without its position nobody could wait until the reply's events are visible.
   return error{errc::corrupt_journal, "the command was accepted before, at version "
-                                          + std::to_string(version) + " of aggregate "
-                                          + stream->name() + ", which could not be looked up"}
+                                          + to_string(version) + " of aggregate " + stream->name()
+                                          + ", which could not be looked up"}
       .with_version(version);
 }
 
@@ -142,7 +142,7 @@ void aggregate_append::deliver(pending_answer& waiting) const {
     const auto actual = waiting.at.version;
     return waiting.work->fail(
         error{errc::version_conflict,
-              "aggregate " + stream->name() + " is at version " + std::to_string(actual)}
+              "aggregate " + stream->name() + " is at version " + to_string(actual)}
             .with_version(actual));
   }
   const auto at = head_of(waiting);
@@ -163,7 +163,7 @@ void aggregate_append::deliver_all(journal& log) noexcept {
   flight.set_durable_head(**outcome, remembered);
   if (snapshot) {
     snapshot->at.position = flight.durable_head().position;
-    snapshot->locate([&](std::uint64_t version) { return flight.position_of(version); });
+    snapshot->locate([&](cairn::version version) { return flight.position_of(version); });
     log.submit_snapshot(std::move(*snapshot));
   }
 }

@@ -29,7 +29,7 @@ public:
   };
 
   aggregate_append(intrusive_ptr<activation> by, append_listener& reply_dispatcher,
-                   std::uint64_t version, std::size_t max_event_bytes)
+                   cairn::version version, std::size_t max_event_bytes)
     : append_operation{by->stream(), expected_version::exact(version), reply_dispatcher,
                        max_event_bytes},
       owner{std::move(by)}, version_before{version} {}
@@ -43,7 +43,7 @@ public:
   }
 
   /// Starts it anew, for `by`, whose state has `version`.
-  void begin(intrusive_ptr<activation> by, std::uint64_t version);
+  void begin(intrusive_ptr<activation> by, cairn::version version);
 
   /// Lets go of everything but its buffers; false: they have grown too large to be kept.
   bool make_reusable() noexcept;
@@ -61,7 +61,7 @@ public:
   void finish(journal& log, admission& bounds) noexcept;
 
   intrusive_ptr<activation> owner;
-  std::uint64_t version_before;
+  cairn::version version_before;
   std::uint64_t ticket = 0; ///< Its place among the owner's appends, from 1; 0: not submitted.
   bool remembered = false;  ///< Among its commands are some that the owner's window remembers.
   std::vector<pending_answer> answers;

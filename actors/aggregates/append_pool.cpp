@@ -14,7 +14,7 @@ constexpr std::size_t most_kept = 16'384;
 } // namespace
 
 std::unique_ptr<aggregate_append> append_pool::take(intrusive_ptr<activation> by,
-                                                    std::uint64_t version) {
+                                                    cairn::version version) {
   std::unique_ptr<aggregate_append> append;
   {
     const std::lock_guard lock{mutex_};

@@ -17,7 +17,7 @@ public:
   explicit append_pool(append_listener& reply_dispatcher, std::size_t max_event_bytes)
     : dispatcher_{reply_dispatcher}, max_event_bytes_{max_event_bytes} {}
 
-  std::unique_ptr<aggregate_append> take(intrusive_ptr<activation> by, std::uint64_t version);
+  std::unique_ptr<aggregate_append> take(intrusive_ptr<activation> by, cairn::version version);
 
   /// Takes one back that is finished or was not needed.
   void recycle(std::unique_ptr<aggregate_append> finished);

@@ -5,7 +5,6 @@
 #include <capnp/message.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <set>
 #include <utility>
@@ -57,7 +56,7 @@ private:
   void check(const aggregate_model& model, const std::string& name, std::uint64_t all) {
     const auto stream = stream_id::parse(name);
     if (!stream) {
-      note({replay_finding::kind::damaged, name, 0, 0, stream.error().message()});
+      note({replay_finding::kind::damaged, name, {}, {}, stream.error().message()});
       return;
     }
     const auto begin = clock::now();
@@ -105,9 +104,9 @@ private:
             folded.error().message()});
   }
 
-  result<std::uint64_t> replay(const stream_id& stream, stream_head& at,
-                               function_ref<visit_result(const event_view&)> each) {
-    return events_.replay(stream, 1, std::numeric_limits<std::uint64_t>::max(),
+  result<cairn::version> replay(const stream_id& stream, stream_head& at,
+                                function_ref<visit_result(const event_view&)> each) {
+    return events_.replay(stream, cairn::version{1}, cairn::version::max(),
                           [&](const event_view& event) {
                             at = {event.version(), event.position()};
                             return each(event);
@@ -115,18 +114,18 @@ private:
   }
 
   /// The version of the stream's snapshot, if its state can be compared with the fold's; else 0.
-  std::uint64_t find_snapshot(const aggregate_model& model, const stream_id& stream) {
-    std::uint64_t version = 0;
+  cairn::version find_snapshot(const aggregate_model& model, const stream_id& stream) {
+    cairn::version version{};
     bool another_schema = false;
     const auto loaded = events_.load_snapshot(stream, [&](const snapshot_view& kept) {
       another_schema = kept.record.getFingerprint() != model.fingerprint;
-      version = another_schema ? 0 : kept.at.version;
+      version = another_schema ? cairn::version{} : kept.at.version;
     });
     const auto damaged = events_.status().damaged_snapshots;
     if (another_schema || damaged != damaged_snapshots_)
       ++found_.incomparable_snapshots;
     damaged_snapshots_ = damaged;
-    return loaded ? version : 0;
+    return loaded ? version : cairn::version{};
   }
 
   void compare(const aggregate_state& state, const stream_id& stream, stream_head at) {
@@ -143,7 +142,7 @@ private:
     ++found_.compared_snapshots;
     if (!same)
       note({replay_finding::kind::different_state, stream.name(), at.version, at.position,
-            "the events up to version " + std::to_string(at.version)
+            "the events up to version " + to_string(at.version)
                 + " fold to another state than that of the snapshot"});
   }
 

@@ -17,7 +17,7 @@ public:
   /// positions, and others that failed; events may be missing there that somebody else appended.
   /// One call at a time, in the order of positions.
   virtual void
-  before_replies(std::uint64_t position,
+  before_replies(cairn::position position,
                  std::span<const std::unique_ptr<append_operation>> appends) noexcept = 0;
 };
 

@@ -6,7 +6,8 @@ recent_command& deduplication_window::at_age(std::size_t age) noexcept {
   return ring_[(oldest_ + ring_.size() - 1 - age) % ring_.size()];
 }
 
-void deduplication_window::remember(message_id id, std::uint64_t version, std::uint64_t position) {
+void deduplication_window::remember(message_id id, cairn::version version,
+                                    cairn::position position) {
   if (id.empty() || capacity_ == 0)
     return;
   if (!ring_.empty() && at_age(0).id == id) {
@@ -24,8 +25,8 @@ void deduplication_window::remember(message_id id, std::uint64_t version, std::u
 }
 
 void deduplication_window::locate(
-    function_ref<std::uint64_t(std::uint64_t version)> position_of) noexcept {
-  for (std::size_t age = 0; age < ring_.size() && at_age(age).position == 0; ++age)
+    function_ref<cairn::position(cairn::version version)> position_of) noexcept {
+  for (std::size_t age = 0; age < ring_.size() && at_age(age).position.is_start(); ++age)
     at_age(age).position = position_of(at_age(age).version);
 }
 

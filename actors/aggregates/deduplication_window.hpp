@@ -22,11 +22,11 @@ public:
   /// Remembers that the command's last event is `version` at `position` (0: not known, because it
   /// was in flight then). A further event of the command added last moves that entry forward.
   /// Ignores the empty id.
-  void remember(message_id id, std::uint64_t version, std::uint64_t position);
+  void remember(message_id id, cairn::version version, cairn::position position);
 
   /// Sets the positions of the newest commands, whose events have become durable: from the newest
   /// back to the first one that has a position already.
-  void locate(function_ref<std::uint64_t(std::uint64_t version)> position_of) noexcept;
+  void locate(function_ref<cairn::position(cairn::version version)> position_of) noexcept;
 
   const recent_command* find(message_id id) const noexcept;
 

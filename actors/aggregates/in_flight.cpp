@@ -32,7 +32,7 @@ void in_flight::reset(stream_head durable) noexcept {
   fenced_ = false;
   failed_from_.store(no_ticket, std::memory_order_relaxed);
   durable_ = durable;
-  run_begin_ = std::max<std::uint64_t>(1, durable.version);
+  run_begin_ = std::max(cairn::version{1}, durable.version);
   run_remembered_ = false;
   earlier_runs_.clear();
 }
@@ -40,7 +40,7 @@ void in_flight::reset(stream_head durable) noexcept {
 void in_flight::locate(deduplication_window& window) noexcept {
   if (!none() || (!run_remembered_ && earlier_runs_.empty()))
     return;
-  window.locate([this](std::uint64_t version) { return position_of(version); });
+  window.locate([this](cairn::version version) { return position_of(version); });
   run_remembered_ = false;
   earlier_runs_.clear();
   constexpr std::size_t kept = 16; // enough for one that is busy now and then
@@ -66,19 +66,19 @@ void in_flight::set_durable_head(const commit& landed, bool remembered) {
   durable_ = last;
 }
 
-std::uint64_t in_flight::position_of(std::uint64_t version) const noexcept {
+cairn::position in_flight::position_of(cairn::version version) const noexcept {
   if (version > durable_.version)
-    return 0;
+    return {};
   if (version >= run_begin_)
     return durable_.position - (durable_.version - version);
   const auto behind = std::upper_bound(
       earlier_runs_.begin(), earlier_runs_.end(), version,
-      [](std::uint64_t wanted, const commit& run) { return wanted < run.first_version; });
+      [](cairn::version wanted, const commit& run) { return wanted < run.first_version; });
   if (behind == earlier_runs_.begin())
-    return 0;
+    return {};
   const auto& run = *std::prev(behind);
   const auto offset = version - run.first_version;
-  return offset < run.count ? run.first_position + offset : 0;
+  return offset < run.count ? run.first_position + offset : cairn::position{};
 }
 
 void in_flight::fail_from(std::uint64_t ticket) noexcept {

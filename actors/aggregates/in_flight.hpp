@@ -131,7 +131,7 @@ public:
 
   /// Where an event has landed; 0: not known. Known are the durable head, and the events of all
   /// commands that the window has and was not told of. Also by the aggregate if there is `none`.
-  std::uint64_t position_of(std::uint64_t version) const noexcept;
+  cairn::position position_of(cairn::version version) const noexcept;
 
   /// The append is done with. True: the caller must wake the aggregate, which waits for the last
   /// one, has requests to execute again, or must leave memory.
@@ -153,7 +153,7 @@ private:
   std::uint64_t tickets_ = 0;                         // given so far; the aggregate's
   stream_head durable_;
   // The durable head and those before it whose positions have no gap; the first one's version.
-  std::uint64_t run_begin_ = 1;
+  cairn::version run_begin_{1};
   std::vector<commit> earlier_runs_; // with remembered commands; positions within have no gap
   const std::size_t window_;
   request_list requeued_;

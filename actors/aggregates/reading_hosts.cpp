@@ -32,8 +32,8 @@ public:
 
   const aggregate_model& model() const noexcept override { return *model_; }
 
-  result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
-                               std::uint64_t to_version, event_visitor visitor) const override {
+  result<cairn::version> replay(std::string_view id, cairn::version from_version,
+                                cairn::version to_version, event_visitor visitor) const override {
     const auto stream = stream_id::make(model_->type_name, id);
     if (!stream)
       return stream.error();

@@ -3,7 +3,6 @@
 #include "models/describe.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -16,9 +15,9 @@ namespace {
 /// such a command is not answered.
 void locate(std::vector<recent_command>& recent, stream_head at, const stream_reader& events,
             const stream_id& stream) {
-  if (!recent.empty() && recent.back().position == 0 && recent.back().version == at.version)
+  if (!recent.empty() && recent.back().position.is_start() && recent.back().version == at.version)
     recent.back().position = at.position;
-  const auto unknown = [](const recent_command& command) { return command.position == 0; };
+  const auto unknown = [](const recent_command& command) { return command.position.is_start(); };
   auto next = std::find_if(recent.begin(), recent.end(), unknown);
   if (next == recent.end())
     return;
@@ -43,8 +42,9 @@ result<void> load_snapshot(const stream_reader& events, const snapshot_store& sn
     into.state->read_snapshot(kept.record.getState());
     recent.clear();
     for (const auto& entry : kept.record.getRecentCommands()) {
-      recent.push_back({message_id{entry.getIdHigh(), entry.getIdLow()}, entry.getVersion(),
-                        entry.getPosition()});
+      recent.push_back({message_id{entry.getIdHigh(), entry.getIdLow()},
+                        cairn::version{entry.getVersion()},
+                        cairn::position::from_bits(entry.getPosition())});
     }
     into.at = kept.at;
   });
@@ -80,8 +80,8 @@ result<rehydrated> rehydrate(const stream_reader& events, const snapshot_store& 
       window.remember(event.command_id(), event.version(), event.position());
       return visit_result::proceed;
     };
-    const auto replayed = events.replay(stream, rebuilt.at.version + 1,
-                                        std::numeric_limits<std::uint64_t>::max(), fold);
+    const auto replayed =
+        events.replay(stream, rebuilt.at.version + 1, cairn::version::max(), fold);
     if (!replayed)
       failure = replayed.error();
   } catch (const unknown_event_type& unknown) {

@@ -12,8 +12,8 @@ namespace cairn::detail {
 struct rehydrated {
   std::unique_ptr<aggregate_state> state;
   stream_head at;
-  std::uint64_t snapshot_version = 0; ///< 0: it was folded from its first event.
-  bool ignored_snapshot = false;      ///< There is one, of another schema than the program's.
+  cairn::version snapshot_version{}; ///< 0: it was folded from its first event.
+  bool ignored_snapshot = false;     ///< There is one, of another schema than the program's.
 };
 
 /// Rebuilds an aggregate from its snapshot and the events after it, and fills `window` with its

@@ -95,8 +95,8 @@ void type_host::remove(const activation& over) {
   }
 }
 
-result<std::uint64_t> type_host::replay(std::string_view id, std::uint64_t from_version,
-                                        std::uint64_t to_version, event_visitor visitor) const {
+result<cairn::version> type_host::replay(std::string_view id, cairn::version from_version,
+                                         cairn::version to_version, event_visitor visitor) const {
   const auto stream = stream_id::make(model_->type_name, id);
   if (!stream)
     return stream.error();

@@ -25,8 +25,8 @@ public:
 
   void post(std::string_view id, request_ptr work) override;
   const aggregate_model& model() const noexcept override { return *model_; }
-  result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
-                               std::uint64_t to_version, event_visitor visitor) const override;
+  result<cairn::version> replay(std::string_view id, cairn::version from_version,
+                                cairn::version to_version, event_visitor visitor) const override;
   result<subscription> subscribe(const event_selection& selection,
                                  const subscription_options& options,
                                  std::function<void(const event_view&)> handler) const override;

@@ -220,7 +220,7 @@ bool consumer::become_inline_locked() {
   return !inline_ || advance_locked(source().last_position());
 }
 
-void consumer::advance_inline(std::uint64_t position, const appended_events* recent) {
+void consumer::advance_inline(cairn::position position, const appended_events* recent) {
   if (!inline_ || this->position() >= position)
     return;
   {
@@ -232,7 +232,7 @@ void consumer::advance_inline(std::uint64_t position, const appended_events* rec
   report_progress();
 }
 
-bool consumer::advance_locked(std::uint64_t position, const appended_events* recent) {
+bool consumer::advance_locked(cairn::position position, const appended_events* recent) {
   while (this->position() < position && !closing_) {
     const auto begin = environment_.time();
     const auto outcome = batcher_.advance(position, closing_, recent);
@@ -336,7 +336,8 @@ std::optional<consumer::stop_reason> consumer::stopped() const {
   const std::lock_guard lock{mutex_};
   if (!stopped_)
     return std::nullopt;
-  return stop_reason{stopped_->why, stopped_->event ? stopped_->event->position : 0};
+  return stop_reason{stopped_->why,
+                     stopped_->event ? stopped_->event->position : cairn::position{}};
 }
 
 consumer::report consumer::status() const {

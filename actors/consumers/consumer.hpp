@@ -75,19 +75,19 @@ public:
   const std::atomic<bool>& closing() const noexcept { return closing_; }
 
   const event_source& source() const noexcept { return batcher_.source(); }
-  std::uint64_t position() const noexcept { return target_.position(); }
+  cairn::position position() const noexcept { return target_.position(); }
 
   /// While this is held, nobody else advances it.
   [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock{advancing_}; }
   /// Takes in the events up to `position`. Returns false if that failed; the thread goes on with
   /// it.
-  bool advance_locked(std::uint64_t position, const appended_events* recent = nullptr);
+  bool advance_locked(cairn::position position, const appended_events* recent = nullptr);
   /// Every selected event up to here has been applied, though maybe not committed.
-  std::uint64_t reached_locked() const noexcept { return batcher_.reached(); }
+  cairn::position reached_locked() const noexcept { return batcher_.reached(); }
 
   /// Takes in the events up to `position`, if `advance_inline` is what advances it. Those in
   /// `recent`, which may be null, it does not read from the log.
-  void advance_inline(std::uint64_t position, const appended_events* recent = nullptr);
+  void advance_inline(cairn::position position, const appended_events* recent = nullptr);
   /// From now on `advance_inline` advances it, if that is its mode and it neither has stopped nor
   /// is paused. At the log's end. Returns false if an event that has come meanwhile failed.
   bool become_inline_locked();
@@ -117,7 +117,7 @@ public:
   /// What has stopped it.
   struct stop_reason {
     error why;
-    std::uint64_t position = 0; ///< Of the event; 0: it has not stopped at an event.
+    cairn::position position{}; ///< Of the event; 0: it has not stopped at an event.
   };
   std::optional<stop_reason> stopped() const;
   /// It has reached the end of the log since it was opened, or last paused or stopped.
@@ -129,7 +129,7 @@ public:
   /// What it reports about itself.
   struct report {
     consumer_state state = consumer_state::catching_up;
-    std::uint64_t position = 0;
+    cairn::position position{};
     double rate_per_s = 0;
     std::optional<error> last_error;
     std::uint32_t attempts = 0;

@@ -14,13 +14,13 @@ constexpr std::size_t bytes_of_a_round = std::size_t{1} << 20; // for several th
 } // namespace
 
 struct event_batcher::batch {
-  std::uint64_t position; // every selected event up to here has been applied
+  cairn::position position; // every selected event up to here has been applied
   std::optional<table_checkpoint> end;
   batch_outcome result;
 };
 
 /// Makes sure that there are copies to be applied. Returns false if the batch ends here.
-bool event_batcher::next_copies(batch& into, std::uint64_t last) {
+bool event_batcher::next_copies(batch& into, cairn::position last) {
   if (next_copy_ < copies_.size()) { // an earlier batch ended before them
     copies_are_fresh_ = false;
     return true;
@@ -28,7 +28,7 @@ bool event_batcher::next_copies(batch& into, std::uint64_t last) {
   return fill(into, last);
 }
 
-bool event_batcher::fill(batch& into, std::uint64_t last) {
+bool event_batcher::fill(batch& into, cairn::position last) {
   copies_.clear();
   next_copy_ = 0;
   copies_are_fresh_ = true;
@@ -51,7 +51,7 @@ bool event_batcher::fill(batch& into, std::uint64_t last) {
   const bool moved_on = source_->position() > into.position;
   into.position = source_->position();
   if (!filled && filled.error().position() > into.position) {
-    into.result.failed = failed_event{filled.error().position(), 0, 0, {}, filled.error()};
+    into.result.failed = failed_event{filled.error().position(), {}, 0, {}, filled.error()};
   } else if (!filled) {
     into.result.broken = filled.error();
     into.result.source_is_broken = true;
@@ -77,7 +77,7 @@ bool event_batcher::apply_in_parallel(batch& into, const std::atomic<bool>& inte
 
 /// False: the batch ends.
 template <class IsFull>
-bool event_batcher::apply_one(const event_view& event, batch& into, std::uint64_t last,
+bool event_batcher::apply_one(const event_view& event, batch& into, cairn::position last,
                               const IsFull& is_full) {
   if (event.position() > last) { // copied for a longer batch
     into.position = last;
@@ -101,7 +101,7 @@ bool event_batcher::apply_one(const event_view& event, batch& into, std::uint64_
 
 /// False: the batch ends.
 template <class IsFull>
-bool event_batcher::apply_copies(batch& into, std::uint64_t last, const IsFull& is_full) {
+bool event_batcher::apply_copies(batch& into, cairn::position last, const IsFull& is_full) {
   bool goes_on = true;
   const auto applied_before = into.result.events;
   const auto shown = copies_.visit_from(next_copy_, [&](const event_view& event) {
@@ -111,7 +111,7 @@ bool event_batcher::apply_copies(batch& into, std::uint64_t last, const IsFull& 
     return goes_on ? visit_result::proceed : visit_result::stop;
   });
   if (!shown) {
-    into.result.failed = failed_event{shown.error().position(), 0, 0, {}, shown.error()};
+    into.result.failed = failed_event{shown.error().position(), {}, 0, {}, shown.error()};
     return false;
   }
   if (next_copy_ == copies_.size())
@@ -123,7 +123,7 @@ bool event_batcher::apply_copies(batch& into, std::uint64_t last, const IsFull& 
 
 /// False: the batch ends.
 template <class IsFull>
-bool event_batcher::apply_recent(batch& into, std::uint64_t last, const appended_events& recent,
+bool event_batcher::apply_recent(batch& into, cairn::position last, const appended_events& recent,
                                  const IsFull& is_full) {
   bool goes_on = true;
   const auto shown = recent.visit_from(into.position + 1, [&](const event_view& event) {
@@ -132,11 +132,11 @@ bool event_batcher::apply_recent(batch& into, std::uint64_t last, const appended
   });
   if (shown)
     return goes_on;
-  into.result.failed = failed_event{shown.error().position(), 0, 0, {}, shown.error()};
+  into.result.failed = failed_event{shown.error().position(), {}, 0, {}, shown.error()};
   return false;
 }
 
-batch_outcome event_batcher::advance(std::uint64_t last, const std::atomic<bool>& interrupt,
+batch_outcome event_batcher::advance(cairn::position last, const std::atomic<bool>& interrupt,
                                      const appended_events* recent) {
   batch done{.position = reached(), .end = {}, .result = {}};
   if (uncommitted_) {

@@ -20,8 +20,8 @@ namespace cairn::detail {
 
 /// The event that could not be applied. Of one that could not be read, only the position is known.
 struct failed_event {
-  std::uint64_t position = 0;
-  std::uint64_t version = 0;
+  cairn::position position{};
+  cairn::version version{};
   std::uint64_t type = 0;
   std::string stream;
   error why;
@@ -57,14 +57,14 @@ public:
   /// Takes in the selected events after the target's position up to position `last`, as many as one
   /// batch takes; ends early once `interrupt` is set. Those that are in `recent`, which may be
   /// null, are not read from the log, if the source selects all events.
-  batch_outcome advance(std::uint64_t last, const std::atomic<bool>& interrupt,
+  batch_outcome advance(cairn::position last, const std::atomic<bool>& interrupt,
                         const appended_events* recent = nullptr);
 
   /// The event at `position` is not to be applied, because of a decision.
-  void pass_over(std::uint64_t position) { passed_over_.insert(position); }
+  void pass_over(cairn::position position) { passed_over_.insert(position); }
 
   /// Every selected event up to here has been applied; the target may not have committed yet.
-  std::uint64_t reached() const noexcept {
+  cairn::position reached() const noexcept {
     return uncommitted_ ? uncommitted_->position : target_.position();
   }
 
@@ -73,23 +73,23 @@ public:
 private:
   struct batch;
 
-  bool next_copies(batch& into, std::uint64_t last);
-  bool fill(batch& into, std::uint64_t last);
+  bool next_copies(batch& into, cairn::position last);
+  bool fill(batch& into, cairn::position last);
   bool apply_in_parallel(batch& into, const std::atomic<bool>& interrupt);
   template <class IsFull>
-  bool apply_recent(batch& into, std::uint64_t last, const appended_events& recent,
+  bool apply_recent(batch& into, cairn::position last, const appended_events& recent,
                     const IsFull& is_full);
   template <class IsFull>
-  bool apply_one(const event_view& event, batch& into, std::uint64_t last, const IsFull& is_full);
+  bool apply_one(const event_view& event, batch& into, cairn::position last, const IsFull& is_full);
   template <class IsFull>
-  bool apply_copies(batch& into, std::uint64_t last, const IsFull& is_full);
+  bool apply_copies(batch& into, cairn::position last, const IsFull& is_full);
   batch_outcome finish(batch& done);
 
   std::unique_ptr<event_source> source_;
   event_target& target_;
   const batch_limits limits_;
   const consumer_environment& environment_;
-  std::set<std::uint64_t> passed_over_;
+  std::set<cairn::position, position_order> passed_over_;
   event_buffer copies_;
   std::size_t next_copy_ = 0;
   bool copies_are_fresh_ = false; // none has been applied, and the target's round has all of them

@@ -29,11 +29,11 @@ struct of_aggregate_type {
 template <class Filter>
 class log_source final : public event_source {
 public:
-  log_source(const log_reader& log, gate* entrance, std::uint64_t after, Filter filter)
+  log_source(const log_reader& log, gate* entrance, cairn::position after, Filter filter)
     : event_source{log, entrance, after}, filter_{std::move(filter)} {}
 
   bool selects_all() const noexcept override { return std::is_same_v<Filter, every_event>; }
-  void seek(std::uint64_t position) override { position_ = position; }
+  void seek(cairn::position position) override { position_ = position; }
 
 private:
   result<void> copy(event_buffer& into, const fill_limits& limits, const std::stop_token& interrupt,
@@ -61,11 +61,11 @@ private:
 /// Asks the index of tags.
 class tag_source final : public event_source {
 public:
-  tag_source(const log_reader& log, const event_index& index, gate* entrance, std::uint64_t after,
+  tag_source(const log_reader& log, const event_index& index, gate* entrance, cairn::position after,
              std::string tag)
     : event_source{log, entrance, after}, index_{index}, tag_{std::move(tag)} {}
 
-  void seek(std::uint64_t position) override { position_ = position; }
+  void seek(cairn::position position) override { position_ = position; }
 
 private:
   result<void> copy(event_buffer& into, const fill_limits& limits, const std::stop_token& interrupt,
@@ -96,13 +96,13 @@ private:
 class stream_source final : public event_source {
 public:
   stream_source(const log_reader& log, const stream_reader& events, gate* entrance,
-                std::uint64_t after, stream_id stream, std::uint64_t next_version)
+                cairn::position after, stream_id stream, cairn::version next_version)
     : event_source{log, entrance, after}, events_{events}, stream_{std::move(stream)},
       next_version_{next_version} {}
 
-  void seek(std::uint64_t position) override {
+  void seek(cairn::position position) override {
     if (position < position_) {
-      next_version_ = 1;
+      next_version_ = cairn::version{1};
       forget();
     }
     while (next_remembered_ < remembered_.size() && remembered_[next_remembered_] <= position)
@@ -121,7 +121,7 @@ private:
 
   result<void> walk(event_buffer& into, const fill_limits& limits, const std::stop_token& interrupt,
                     observer copied) {
-    const std::uint64_t durable = log_.last_position(); // before the head: it may only be newer
+    const auto durable = log_.last_position(); // before the head: it may only be newer
     const auto head = events_.head(stream_);
     if (!head)
       return head.error();
@@ -153,7 +153,7 @@ private:
   }
 
   /// Nothing of the stream lies between the copied events and `position`, but what is remembered.
-  void pass_to(std::uint64_t position) {
+  void pass_to(cairn::position position) {
     if (next_remembered_ < remembered_.size())
       position = std::min(position, remembered_[next_remembered_] - 1);
     position_ = std::max(position_, position);
@@ -186,8 +186,8 @@ private:
 
   const stream_reader& events_;
   const stream_id stream_;
-  std::uint64_t next_version_;
-  std::vector<std::uint64_t> remembered_;
+  cairn::version next_version_;
+  std::vector<cairn::position> remembered_;
   std::size_t next_remembered_ = 0;
 };
 
@@ -197,7 +197,7 @@ using made_source = result<std::unique_ptr<event_source>>;
 struct source_maker {
   const journal& events;
   gate* entrance;
-  std::uint64_t after;
+  cairn::position after;
 
   template <class Filter>
   made_source look_through_log(Filter filter) const {
@@ -232,8 +232,9 @@ struct source_maker {
     // What the head tells spares the walk if all of the stream lies before the start. What was
     // appended since `after` was read is new also to one who starts now.
     const bool all_before = head->position <= after;
-    return std::unique_ptr<event_source>{std::make_unique<stream_source>(
-        events, events, entrance, after, one.id, all_before ? head->version + 1 : 1)};
+    return std::unique_ptr<event_source>{
+        std::make_unique<stream_source>(events, events, entrance, after, one.id,
+                                        all_before ? head->version + 1 : cairn::version{1})};
   }
 };
 
@@ -262,7 +263,7 @@ result<void> event_source::fill(event_buffer& into, const fill_limits& limits,
   return visitor.may_read() ? copy(into, limits, interrupt, copied) : result<void>{is_closed()};
 }
 
-result<void> event_source::wait_beyond(std::uint64_t position,
+result<void> event_source::wait_beyond(cairn::position position,
                                        std::chrono::steady_clock::time_point deadline,
                                        const std::stop_token& interrupt) const {
   const visitor_of_journal visitor{entrance_};
@@ -273,13 +274,13 @@ result<void> event_source::wait_beyond(std::uint64_t position,
   return {};
 }
 
-std::uint64_t event_source::last_position() const noexcept {
+cairn::position event_source::last_position() const noexcept {
   const visitor_of_journal visitor{entrance_};
-  return visitor.may_read() ? log_.last_position() : 0;
+  return visitor.may_read() ? log_.last_position() : cairn::position{};
 }
 
 std::optional<std::chrono::sys_time<std::chrono::nanoseconds>>
-event_source::recorded_after(std::uint64_t position) const {
+event_source::recorded_after(cairn::position position) const {
   std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> found;
   const visitor_of_journal visitor{entrance_};
   if (visitor.may_read())
@@ -290,10 +291,10 @@ event_source::recorded_after(std::uint64_t position) const {
   return found;
 }
 
-table_checkpoint event_source::checkpoint_at(std::uint64_t position) const {
+table_checkpoint event_source::checkpoint_at(cairn::position position) const {
   table_checkpoint at{position, 0};
   const visitor_of_journal visitor{entrance_};
-  if (position != 0 && visitor.may_read())
+  if (!position.is_start() && visitor.may_read())
     (void)log_.replay_all(position, [&](const event_view& event) {
       at.event_fingerprint = event_fingerprint(event);
       return visit_result::stop;
@@ -306,16 +307,20 @@ made_source make_event_source(const journal& events, gate* entrance,
   const visitor_of_journal visitor{entrance};
   if (!visitor.may_read())
     return is_closed();
-  const std::uint64_t last = events.last_position();
-  const std::uint64_t after = start.is_now() ? last : start.position();
+  const auto last = events.last_position();
+  const auto after = start.is_now() ? last : start.position();
+  if (after.shard() != last.shard())
+    return error{errc::invalid_argument,
+                 "position " + to_string(after) + " is in shard " + to_string(after.shard())
+                     + "; this journal has shard " + to_string(last.shard()) + " only"};
   if (after > last)
-    return error{errc::invalid_argument, "position " + std::to_string(after)
+    return error{errc::invalid_argument, "position " + to_string(after)
                                              + " is beyond the journal's end, position "
-                                             + std::to_string(last)};
+                                             + to_string(last)};
   return std::visit(source_maker{events, entrance, after}, selection.what());
 }
 
-std::unique_ptr<event_source> make_log_source(const log_reader& log, std::uint64_t position) {
+std::unique_ptr<event_source> make_log_source(const log_reader& log, cairn::position position) {
   return std::make_unique<log_source<every_event>>(log, nullptr, position, every_event{});
 }
 
@@ -327,7 +332,7 @@ result<void> check_same_history(const event_source& events, const table_checkpoi
       && (at.event_fingerprint == 0 || expected.event_fingerprint == at.event_fingerprint))
     return {};
   return error{errc::corrupt_journal,
-               what + " up to position " + std::to_string(at.position)
+               what + " up to position " + to_string(at.position)
                    + " of another history than this journal's; remove their directory to have them "
                      "built anew"};
 }

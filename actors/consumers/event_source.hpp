@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -21,8 +20,8 @@ namespace cairn::detail {
 /// How much `event_source::fill` copies at most.
 struct fill_limits {
   std::size_t events;
-  std::size_t bytes; ///< But for one event that is larger alone.
-  std::uint64_t last_position = std::numeric_limits<std::uint64_t>::max();
+  std::size_t bytes;             ///< But for one event that is larger alone.
+  cairn::position last_position; ///< Beyond it nothing is copied. Of the shard that is read.
 
   bool reached(const event_buffer& copies) const noexcept {
     return copies.size() >= events || copies.bytes() >= bytes;
@@ -51,33 +50,33 @@ public:
       observer copied = [](const event_view&) {});
 
   /// Every selected event up to here has been copied.
-  std::uint64_t position() const noexcept { return position_; }
+  cairn::position position() const noexcept { return position_; }
 
   /// Whether every event of the log is selected.
   virtual bool selects_all() const noexcept { return false; }
 
   /// Goes on after `position` instead.
-  virtual void seek(std::uint64_t position) = 0;
+  virtual void seek(cairn::position position) = 0;
 
   /// Waits until the journal has events beyond `position`, or until `deadline` or `interrupt`.
   /// Errors: those of `journal::wait_beyond`.
-  result<void> wait_beyond(std::uint64_t position, std::chrono::steady_clock::time_point deadline,
+  result<void> wait_beyond(cairn::position position, std::chrono::steady_clock::time_point deadline,
                            const std::stop_token& interrupt) const;
 
-  /// Of the last durable event; 0 once the gate is closed.
-  std::uint64_t last_position() const noexcept;
+  /// Of the last durable event; the start of shard 0 once the gate is closed.
+  cairn::position last_position() const noexcept;
 
   /// When the first event after `position`, selected or not, was recorded; empty: there is none, or
   /// it cannot be read.
   std::optional<std::chrono::sys_time<std::chrono::nanoseconds>>
-  recorded_after(std::uint64_t position) const;
+  recorded_after(cairn::position position) const;
 
   /// The checkpoint after the event at `position`, selected or not. An event that cannot be read
   /// leaves no mark.
-  table_checkpoint checkpoint_at(std::uint64_t position) const;
+  table_checkpoint checkpoint_at(cairn::position position) const;
 
 protected:
-  event_source(const log_reader& log, gate* entrance, std::uint64_t after) noexcept
+  event_source(const log_reader& log, gate* entrance, cairn::position after) noexcept
     : log_{log}, entrance_{entrance}, position_{after} {}
 
   virtual result<void> copy(event_buffer& into, const fill_limits& limits,
@@ -85,18 +84,18 @@ protected:
 
   const log_reader& log_;
   gate* const entrance_; // null: the journal outlives this
-  std::uint64_t position_;
+  cairn::position position_;
 };
 
 /// The one place that decides how a selection is found. `entrance`, which may be null, must outlive
 /// the source. Errors: `invalid_argument` (a type or a tag that cannot be one, a start beyond the
-/// journal's end), those of `journal::head`.
+/// journal's end or in another shard than its own), those of `journal::head`.
 result<std::unique_ptr<event_source>> make_event_source(const journal& events, gate* entrance,
                                                         const event_selection& selection,
                                                         subscription_start start);
 
 /// The source of all events after `position`.
-std::unique_ptr<event_source> make_log_source(const log_reader& log, std::uint64_t position);
+std::unique_ptr<event_source> make_log_source(const log_reader& log, cairn::position position);
 
 /// Whether what has come to `at` was made from this journal. `what` begins the message. Errors:
 /// `corrupt_journal` if not.

@@ -49,7 +49,7 @@ public:
   virtual ~event_target() = default;
 
   /// Every selected event up to here has been committed. Any thread.
-  virtual std::uint64_t position() const noexcept = 0;
+  virtual cairn::position position() const noexcept = 0;
 
   /// Errors: those of the storage; then no batch has begun.
   virtual result<void> begin() = 0;

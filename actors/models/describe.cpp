@@ -20,23 +20,24 @@ std::string describe_current_exception() {
   }
 }
 
-error describe(const unknown_event_type& unknown, std::string_view stream, std::uint64_t position) {
+error describe(const unknown_event_type& unknown, std::string_view stream,
+               cairn::position position) {
   std::ostringstream text;
   text << "stream " << stream << " holds an event of the type 0x" << std::hex << std::setw(16)
        << std::setfill('0') << unknown.type << ", which its aggregate does not list";
   return error{errc::evolve_failed, text.str()}.with_position(position);
 }
 
-error describe(const upcast_failure& failure, std::string_view stream, std::uint64_t position) {
+error describe(const upcast_failure& failure, std::string_view stream, cairn::position position) {
   return error{errc::evolve_failed,
                std::string{failure.what()} + " (aggregate " + std::string{stream} + ")"}
       .with_position(position);
 }
 
-result<std::uint64_t> replay_known(const stream_reader& events, const stream_id& stream,
-                                   std::uint64_t from_version, std::uint64_t to_version,
-                                   event_visitor visitor) {
-  std::uint64_t position = 0;
+result<cairn::version> replay_known(const stream_reader& events, const stream_id& stream,
+                                    cairn::version from_version, cairn::version to_version,
+                                    event_visitor visitor) {
+  cairn::position position{};
   try {
     return events.replay(stream, from_version, to_version, [&](const event_view& event) {
       position = event.position();

@@ -165,9 +165,9 @@ result<table_view> hosted_projection::read() const {
   return worker->store().read();
 }
 
-std::uint64_t hosted_projection::position() const noexcept {
+cairn::position hosted_projection::position() const noexcept {
   const auto worker = serving();
-  return worker ? worker->position() : 0;
+  return worker ? worker->position() : cairn::position{};
 }
 
 bool hosted_projection::is_closed() const {
@@ -179,10 +179,11 @@ bool hosted_projection::at_capacity() const {
   return waiters_.waiting() >= options_.max_waiting;
 }
 
-future<std::uint64_t> hosted_projection::when_visible(std::uint64_t position, time_point deadline) {
+future<cairn::position> hosted_projection::when_visible(cairn::position position,
+                                                        time_point deadline) {
   const gate::holder inside{gate_}; // `arm_` may be gone, too
   if (!inside)
-    return future<std::uint64_t>::settled(shut_down());
+    return future<cairn::position>::settled(shut_down());
   auto reached = waiters_.add(position, deadline);
   if (deadline != time_point::max() && !reached.ready())
     arm_(deadline);
@@ -249,7 +250,7 @@ result<void> hosted_projection::decide(projection_decision::kind what, std::stri
     const auto build_locked = build ? build->machine().lock() : std::unique_lock<std::mutex>{};
     const auto stopped = worker->machine().stopped();
     // The tables being built may have got past the event, and are going to take the place of these.
-    const bool at_an_event = stopped && stopped->position != 0;
+    const bool at_an_event = stopped && !stopped->position.is_start();
     const bool is_overtaken =
         build && (!at_an_event || build->machine().reached_locked() >= stopped->position);
     about = is_overtaken ? build : worker;
@@ -276,7 +277,7 @@ result<std::vector<projection_decision>> hosted_projection::decisions() const {
   return found;
 }
 
-void hosted_projection::fold_until(std::uint64_t position, const appended_events& recent) {
+void hosted_projection::fold_until(cairn::position position, const appended_events& recent) {
   for (;;) {
     const auto worker = serving();
     if (!worker)

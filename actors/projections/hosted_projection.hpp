@@ -34,8 +34,8 @@ public:
 
   std::string_view name() const noexcept override { return model_->name; }
   result<table_view> read() const override;
-  std::uint64_t position() const noexcept override;
-  future<std::uint64_t> when_visible(std::uint64_t position, time_point deadline) override;
+  cairn::position position() const noexcept override;
+  future<cairn::position> when_visible(cairn::position position, time_point deadline) override;
   projection_status status() const override;
   void pause() override;
   void resume() override;
@@ -54,7 +54,7 @@ public:
   void wait_until_caught_up() const;
 
   /// Before replies that depend on events up to `position` leave.
-  void fold_until(std::uint64_t position, const appended_events& recent);
+  void fold_until(cairn::position position, const appended_events& recent);
   /// Without threads: gives each of its tables that wants one a turn; false: none did.
   bool turn();
   time_point expire(time_point now) { return waiters_.expire(now); }

@@ -6,17 +6,23 @@
 
 namespace cairn::detail {
 
-future<std::uint64_t> position_waiters::add(std::uint64_t position, time_point deadline) {
+position_waiters::shard& position_waiters::shard_of(cairn::position position) {
+  const auto id = position.shard();
+  return shards_.try_emplace(id, shard{cairn::position::start_of(id), {}}).first->second;
+}
+
+future<cairn::position> position_waiters::add(cairn::position position, time_point deadline) {
   const std::lock_guard lock{mutex_};
-  if (reached_ >= position)
-    return future<std::uint64_t>::settled(reached_);
+  auto& home = shard_of(position);
+  if (home.reached >= position)
+    return future<cairn::position>::settled(home.reached);
   if (stopped_)
-    return future<std::uint64_t>::settled(*stopped_);
-  auto state = make_intrusive<future_state<std::uint64_t>>();
-  const auto at = waiting_.emplace(position, waiter{state, std::nullopt});
+    return future<cairn::position>::settled(*stopped_);
+  auto state = make_intrusive<future_state<cairn::position>>();
+  const auto at = home.waiting.emplace(position, waiter{state, std::nullopt});
   if (deadline != time_point::max())
     at->second.deadline = deadlines_.emplace(deadline, at);
-  return future<std::uint64_t>{std::move(state)};
+  return future<cairn::position>{std::move(state)};
 }
 
 void position_waiters::forget_deadline(const waiter& of) {
@@ -24,70 +30,84 @@ void position_waiters::forget_deadline(const waiter& of) {
     deadlines_.erase(*of.deadline);
 }
 
-void position_waiters::update(std::uint64_t position,
+/// Under the lock: those who wait in any shard, and do not any more.
+std::vector<position_waiters::state_ptr> position_waiters::take_all() {
+  std::vector<state_ptr> taken;
+  for (auto& [id, each] : shards_) {
+    for (auto& [position, waiting] : each.waiting)
+      taken.push_back(std::move(waiting.state));
+    each.waiting.clear();
+  }
+  deadlines_.clear();
+  return taken;
+}
+
+void position_waiters::update(cairn::position position,
                               function_ref<std::optional<error>()> stopped) {
   std::vector<state_ptr> done;
-  by_position failed;
+  std::vector<state_ptr> failed;
   std::optional<error> why;
-  std::uint64_t reached = 0;
+  cairn::position reached;
   {
     const std::lock_guard lock{mutex_};
-    reached = reached_ = std::max(reached_, position);
-    const auto end = waiting_.upper_bound(reached);
-    for (auto at = waiting_.begin(); at != end; ++at) {
+    auto& [now, waiting] = shard_of(position);
+    reached = now = std::max(now, position);
+    const auto end = waiting.upper_bound(reached);
+    for (auto at = waiting.begin(); at != end; ++at) {
       forget_deadline(at->second);
       done.push_back(std::move(at->second.state));
     }
-    waiting_.erase(waiting_.begin(), end);
+    waiting.erase(waiting.begin(), end);
     if (!closed_)
       stopped_ = stopped();
     why = stopped_;
-    if (why) {
-      failed.swap(waiting_);
-      deadlines_.clear();
-    }
+    if (why)
+      failed = take_all();
   }
   for (const auto& state : done)
     state->settle(reached);
-  for (const auto& [wanted, waiting] : failed)
-    waiting.state->settle(*why);
+  for (const auto& state : failed)
+    state->settle(*why);
 }
 
 void position_waiters::close(const error& why) {
-  by_position failed;
+  std::vector<state_ptr> failed;
   {
     const std::lock_guard lock{mutex_};
     if (std::exchange(closed_, true))
       return;
     stopped_ = why;
-    failed.swap(waiting_);
-    deadlines_.clear();
+    failed = take_all();
   }
-  for (const auto& [position, waiting] : failed)
-    waiting.state->settle(why);
+  for (const auto& state : failed)
+    state->settle(why);
 }
 
 std::size_t position_waiters::waiting() const {
   const std::lock_guard lock{mutex_};
-  return waiting_.size();
+  std::size_t all = 0;
+  for (const auto& [id, each] : shards_)
+    all += each.waiting.size();
+  return all;
 }
 
 position_waiters::time_point position_waiters::expire(time_point now) {
-  std::vector<std::pair<std::uint64_t, state_ptr>> late;
+  std::vector<std::pair<cairn::position, state_ptr>> late;
   auto next = time_point::max();
   {
     const std::lock_guard lock{mutex_};
     const auto end = deadlines_.upper_bound(now);
     for (auto at = deadlines_.begin(); at != end; at = deadlines_.erase(at)) {
-      late.emplace_back(at->second->first, std::move(at->second->second.state));
-      waiting_.erase(at->second);
+      const auto position = at->second->first;
+      late.emplace_back(position, std::move(at->second->second.state));
+      shard_of(position).waiting.erase(at->second);
     }
     if (end != deadlines_.end())
       next = end->first;
   }
   for (const auto& [position, state] : late)
     state->settle(error{errc::deadline_exceeded, "the projection did not reach position "
-                                                     + std::to_string(position) + " in time"});
+                                                     + to_string(position) + " in time"});
   return next;
 }
 

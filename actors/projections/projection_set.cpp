@@ -52,7 +52,7 @@ projection_set::find_or_open(std::unique_ptr<projection_model> model, projection
 }
 
 void projection_set::before_replies(
-    std::uint64_t position, std::span<const std::unique_ptr<append_operation>> appends) noexcept {
+    cairn::position position, std::span<const std::unique_ptr<append_operation>> appends) noexcept {
   if (!any_inline_)
     return;
   std::shared_ptr<const std::vector<hosted_ptr>> inlined;

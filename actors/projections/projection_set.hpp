@@ -30,7 +30,7 @@ public:
   result<std::shared_ptr<projection_host>> project(std::unique_ptr<projection_model> model,
                                                    projection_options options);
 
-  void before_replies(std::uint64_t position,
+  void before_replies(cairn::position position,
                       std::span<const std::unique_ptr<append_operation>> appends) noexcept override;
 
   /// Without threads: gives each of them that wants one a turn; false: none did.

@@ -14,7 +14,7 @@ std::optional<error> projection_target::project(row_sink& into, const event_view
     return into.failure();
   } catch (...) {
     return error{errc::handler_failed, "projection " + model_.name + " threw at position "
-                                           + std::to_string(event.position()) + ": "
+                                           + to_string(event.position()) + ": "
                                            + describe_current_exception()};
   }
 }

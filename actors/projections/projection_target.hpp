@@ -14,12 +14,14 @@ namespace cairn::detail {
 /// handlers into rows, which are committed together with the checkpoint.
 class projection_target final : public event_target, private parallel_applier {
 public:
-  /// `on_commit` is called after each commit. `model` and `environment` must outlive this.
+  /// `shard`: whose log it takes events from. `on_commit` is called after each commit. `model` and
+  /// `environment` must outlive this.
   projection_target(const projection_model& model, std::shared_ptr<table_store> store,
-                    const projection_options& options, const consumer_environment& environment,
-                    std::function<void()> on_commit)
-    : model_{model}, store_{std::move(store)}, max_batch_bytes_{options.max_batch_bytes},
-      partitions_{options, environment}, on_commit_{std::move(on_commit)} {}
+                    shard_id shard, const projection_options& options,
+                    const consumer_environment& environment, std::function<void()> on_commit)
+    : model_{model}, store_{std::move(store)}, shard_{shard},
+      max_batch_bytes_{options.max_batch_bytes}, partitions_{options, environment},
+      on_commit_{std::move(on_commit)} {}
 
   /// The threads that fold beside the caller's, if the options want any. Errors: `io_failed`.
   result<void> start_threads() { return partitions_.start(); }
@@ -29,7 +31,7 @@ public:
   table_store& store() const noexcept { return *store_; }
   const fold_partitions& partitions() const noexcept { return partitions_; }
 
-  std::uint64_t position() const noexcept override { return store_->position(); }
+  cairn::position position() const noexcept override { return store_->position(shard_); }
   result<void> begin() override { return store_->begin_batch(); }
   std::optional<error> apply(const event_view& event) override;
   bool is_full() const noexcept override { return store_->pending_bytes() >= max_batch_bytes_; }
@@ -53,6 +55,7 @@ private:
 
   const projection_model& model_;
   const std::shared_ptr<table_store> store_;
+  const shard_id shard_;
   const std::size_t max_batch_bytes_;
   fold_partitions partitions_;
   const std::function<void()> on_commit_;

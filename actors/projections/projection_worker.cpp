@@ -23,10 +23,9 @@ projection_worker::projection_worker(const projection_model& model, const log_re
                                      const projection_options& options, bool follows,
                                      const projection_environment& environment,
                                      listener on_progress)
-  : model_{model}, version_{version},
-    environment_{environment}, follows_{follows}, target_{model, std::move(store), options,
-                                                          environment.turns,
-                                                          [this] { flusher_.rows_changed(); }},
+  : model_{model}, version_{version}, environment_{environment}, follows_{follows},
+    target_{model,   std::move(store),  log.last_position().shard(),
+            options, environment.turns, [this] { flusher_.rows_changed(); }},
     flusher_{target_.store(), options.flush_interval,
              [this](const error& why) {
                consumer_.back_off(why);
@@ -37,7 +36,7 @@ projection_worker::projection_worker(const projection_model& model, const log_re
               [this, on_progress = std::move(on_progress)] { on_progress(*this); }} {}
 
 result<void> projection_worker::check_history() const {
-  const auto at = store().checkpoint();
+  const auto at = store().checkpoint(consumer_.source().position().shard());
   if (!at)
     return at.error();
   return check_same_history(consumer_.source(), *at,

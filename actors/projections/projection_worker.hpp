@@ -47,7 +47,7 @@ public:
   const consumer& machine() const noexcept { return consumer_; }
   table_store& store() const noexcept { return target_.store(); }
   std::uint32_t version() const noexcept { return version_; }
-  std::uint64_t position() const noexcept { return target_.position(); }
+  cairn::position position() const noexcept { return target_.position(); }
 
   /// What those who wait for its rows are told: `projection_stopped`, with the event's position.
   std::optional<error> stopped() const;

@@ -25,22 +25,24 @@ void go_on(std::unique_ptr<waiting_reply> waiting) {
   const auto next = std::move(waiting->projections.back());
   waiting->projections.pop_back();
   auto visible = await_rows_of_reply(next, waiting->answer.position(), waiting->deadline);
-  std::move(visible).then([waiting = std::move(waiting)](result<std::uint64_t>&& reached) mutable {
-    if (reached)
-      return go_on(std::move(waiting));
-    const auto& answer = waiting->answer;
-    waiting->waiter->settle(
-        error{errc::not_visible, "the command was accepted, but its events are not to be seen: "
-                                     + reached.error().message()}
-            .with_version(answer.version())
-            .with_position(answer.position()));
-  });
+  std::move(visible).then(
+      [waiting = std::move(waiting)](result<cairn::position>&& reached) mutable {
+        if (reached)
+          return go_on(std::move(waiting));
+        const auto& answer = waiting->answer;
+        waiting->waiter->settle(
+            error{errc::not_visible, "the command was accepted, but its events are not to be seen: "
+                                         + reached.error().message()}
+                .with_version(answer.version())
+                .with_position(answer.position()));
+      });
 }
 
 } // namespace
 
-future<std::uint64_t> await_rows_of_reply(const projection_ref& projection, std::uint64_t position,
-                                          std::chrono::steady_clock::time_point deadline) {
+future<cairn::position> await_rows_of_reply(const projection_ref& projection,
+                                            cairn::position position,
+                                            std::chrono::steady_clock::time_point deadline) {
   return projection.host_->when_visible(position, deadline);
 }
 

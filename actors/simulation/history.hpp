@@ -35,17 +35,17 @@ struct attempt {
   std::uint32_t incarnation = 0; ///< Of the process.
   /// The greatest version of the aggregate that any reply had named before it was sent: what was
   /// seen then must be seen now.
-  std::uint64_t floor = 0;
+  cairn::version floor{};
   bool expects_floor = false; ///< It was sent with that as the expected version.
   attempt_outcome outcome = attempt_outcome::under_way;
-  std::uint64_t version = 0;
-  std::uint64_t position = 0;
+  cairn::version version{};
+  cairn::position position{};
   std::uint64_t events = 0;
   std::string rejection = {};            ///< Its code.
   std::vector<std::uint64_t> state = {}; ///< What a query has seen.
 
-  std::uint64_t written_at = 0; ///< Found by the checker: the version of its last event; 0: none.
-  std::uint64_t written_position = 0;
+  cairn::version written_at{}; ///< Found by the checker: the version of its last event; 0: none.
+  cairn::position written_position{};
 };
 
 /// What a client wants done: sent once, and again as long as it is not clear whether it was.

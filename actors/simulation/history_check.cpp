@@ -17,10 +17,10 @@ struct contradiction {
 /// One aggregate of the model.
 struct modelled_stream {
   std::unique_ptr<aggregate_state> state;
-  std::uint64_t version = 0;
-  std::uint64_t position = 0;                      // of the last event
-  std::deque<message_id> recent;                   // commands that had an effect, newest last
-  std::multimap<std::uint64_t, std::size_t> reads; // attempts that changed nothing, by version
+  cairn::version version{};
+  cairn::position position{};                       // of the last event
+  std::deque<message_id> recent;                    // commands that had an effect, newest last
+  std::multimap<cairn::version, std::size_t> reads; // attempts that changed nothing, by version
 };
 
 class checker {
@@ -33,7 +33,7 @@ public:
     sort_reads();
     for (std::size_t i = 0; i < streams_.size(); ++i)
       check_reads(i);
-    const auto replayed = log_.replay_all(1, [&](const event_view& event) {
+    const auto replayed = log_.replay_all(cairn::position{1}, [&](const event_view& event) {
       take_in(event);
       return visit_result::proceed;
     });
@@ -56,7 +56,7 @@ private:
     throw contradiction{(asked.command ? "command " : "query ") + std::to_string(number) + " to "
                         + seen_.streams[asked.stream].name + " ("
                         + std::string{to_string(of.outcome)} + " at version "
-                        + std::to_string(of.version) + "): " + what};
+                        + to_string(of.version) + "): " + what};
   }
 
   void sort_reads() {
@@ -77,17 +77,16 @@ private:
 
   void take_in(const event_view& event) {
     if (event.position() != ++position_)
-      throw contradiction{"position " + std::to_string(position_) + " is missing"};
+      throw contradiction{"position " + to_string(position_) + " is missing"};
     const auto number = event.correlation_id().low() - 1;
     if (number >= seen_.attempts.size())
-      throw contradiction{"nobody has asked for the event at position "
-                          + std::to_string(position_)};
+      throw contradiction{"nobody has asked for the event at position " + to_string(position_)};
     const auto which = seen_.operations[seen_.attempts[number].operation].stream;
     auto& stream = streams_[which];
     if (event.stream() != seen_.streams[which].name)
       wrong(number, "its events are in the stream of another aggregate");
     if (event.version() != stream.version + 1 || event.previous() != stream.position)
-      throw contradiction{"the event at position " + std::to_string(position_)
+      throw contradiction{"the event at position " + to_string(position_)
                           + " does not continue its stream"};
     if (!decided_)
       begin_command(number, stream);
@@ -105,7 +104,7 @@ private:
   void begin_command(std::size_t number, modelled_stream& stream) {
     auto& of = seen_.attempts[number];
     const auto& asked = seen_.operations[of.operation];
-    if (of.written_at != 0)
+    if (!of.written_at.is_none())
       wrong(number, "it has had its effect twice");
     if (!asked.id.empty() && is_recent(stream, asked.id))
       wrong(number, "the command was repeated, and has had its effect twice");
@@ -117,8 +116,8 @@ private:
     writing_ = number;
     index_ = 0;
     if (decided_->threw || decided_->rejection || decided_->events == 0)
-      wrong(number, "it has an effect, though decide gives none at version "
-                        + std::to_string(stream.version));
+      wrong(number,
+            "it has an effect, though decide gives none at version " + to_string(stream.version));
   }
 
   void end_command(std::size_t which) {
@@ -161,7 +160,7 @@ private:
   void check_read(std::size_t number, const modelled_stream& stream) const {
     const auto& of = seen_.attempts[number];
     const auto& asked = seen_.operations[of.operation];
-    if (of.position != 0 && of.position != stream.position)
+    if (!of.position.is_start() && of.position != stream.position)
       wrong(number, "its position is not that of its version");
     if (of.outcome == attempt_outcome::seen) {
       if (of.state
@@ -198,25 +197,25 @@ private:
         if (of.events != 0
             && std::tie(of.written_at, of.written_position) != std::tie(of.version, of.position))
           wrong(number, "what was acknowledged is not in the journal where the reply says");
-        if (of.events != 0 && of.expects_floor && of.version - of.events != of.floor)
+        if (of.events != 0 && of.expects_floor && of.version != of.floor + of.events)
           wrong(number, "it was accepted at another version than it expected");
-        if (of.events != 0 || of.written_at == 0)
+        if (of.events != 0 || of.written_at.is_none())
           return;
         break;
       case attempt_outcome::not_visible:
-        if (of.written_at != 0 && of.written_at != of.version)
+        if (!of.written_at.is_none() && of.written_at != of.version)
           wrong(number, "what was acknowledged is not in the journal where the reply says");
         return;
       case attempt_outcome::repeated: return check_repeated(number);
       default: break;
     }
-    if (of.written_at != 0)
+    if (!of.written_at.is_none())
       wrong(number, "it has an effect, though the reply said that it had none");
   }
 
   void check_repeated(std::size_t number) const {
     const auto& of = seen_.attempts[number];
-    if (of.written_at != 0)
+    if (!of.written_at.is_none())
       wrong(number, "it has an effect, though the reply said that it had one before");
     for (const auto& other : seen_.attempts)
       if (other.operation == of.operation
@@ -228,7 +227,7 @@ private:
 
   /// One caller's requests to one aggregate take effect in the order of their sending.
   void check_order_of_sending() const {
-    std::map<std::tuple<std::uint32_t, std::size_t, std::size_t>, std::uint64_t> last;
+    std::map<std::tuple<std::uint32_t, std::size_t, std::size_t>, cairn::version> last;
     for (std::size_t i = 0; i < seen_.attempts.size(); ++i) {
       const auto& of = seen_.attempts[i];
       const auto& asked = seen_.operations[of.operation];
@@ -247,7 +246,7 @@ private:
   const aggregate_options& hosting_;
   const journal& log_;
   std::vector<modelled_stream> streams_;
-  std::uint64_t position_ = 0;
+  cairn::position position_{};
 
   // The command whose events are being read.
   std::size_t writing_ = 0;

@@ -217,7 +217,7 @@ void simulated_clients::answered(std::size_t number, const result<Answer>& answe
 void simulated_clients::end_reply(std::size_t number) {
   const auto& of = seen_.attempts[number];
   const auto& what = seen_.operations[of.operation];
-  run_.note("reply", number, static_cast<std::uint64_t>(of.outcome), of.version);
+  run_.note("reply", number, static_cast<std::uint64_t>(of.outcome), of.version.number());
   run_.happened.say(to_string(of.outcome));
   --under_way_;
   --clients_[what.client].under_way;
@@ -281,8 +281,8 @@ void simulated_clients::failed(attempt& of, const error& why) {
 
 void simulated_clients::check_read(const attempt& of) {
   if (of.version < of.floor)
-    broken(of, "it was judged at version " + std::to_string(of.version)
-                   + ", though an earlier reply had told of version " + std::to_string(of.floor));
+    broken(of, "it was judged at version " + to_string(of.version)
+                   + ", though an earlier reply had told of version " + to_string(of.floor));
 }
 
 void simulated_clients::check_durable(const attempt& of) {
@@ -290,9 +290,8 @@ void simulated_clients::check_durable(const attempt& of) {
   const auto id = stream_id::parse(seen_.streams[stream].name).value();
   const auto durable = service_.durable->head(id).value();
   if (of.version > durable.version || of.position > service_.durable->last_position())
-    broken(of, "the reply left before its events were durable: version "
-                   + std::to_string(of.version) + ", durable is "
-                   + std::to_string(durable.version));
+    broken(of, "the reply left before its events were durable: version " + to_string(of.version)
+                   + ", durable is " + to_string(durable.version));
   floors_[stream] = std::max(floors_[stream], of.version);
 }
 

@@ -85,7 +85,7 @@ private:
   const simulation_options& options_;
   simulated_service service_;
   history seen_;
-  std::vector<std::uint64_t> floors_; // by stream
+  std::vector<cairn::version> floors_; // by stream
   std::vector<client> clients_;
   std::vector<repetition> waiting_;
   std::size_t left_; // operations to be begun

@@ -39,7 +39,7 @@ void simulated_journal::turn() {
   else if (!queue_.empty() && (drafts_.empty() || run_.random.chance(0.5)))
     begin_commit();
   else {
-    run_.note("snapshot", drafts_.front().at.version);
+    run_.note("snapshot", drafts_.front().at.version.number());
     durable_.submit_snapshot(std::move(drafts_.front()));
     drafts_.erase(drafts_.begin());
   }
@@ -73,7 +73,7 @@ void simulated_journal::land() {
 void simulated_journal::commit_all() {
   for (auto& operation : committing_)
     apply(operation);
-  run_.note("commit lands", durable_.last_position());
+  run_.note("commit lands", durable_.last_position().bits());
 }
 
 /// The journal in memory completes it within the call.
@@ -193,7 +193,7 @@ result<void> simulated_journal::reopen() {
   finish_all();
   bring_to_light();
   stopped_ = false;
-  run_.note("journal opened again", durable_.last_position());
+  run_.note("journal opened again", durable_.last_position().bits());
   return {};
 }
 
@@ -227,24 +227,25 @@ result<stream_head> simulated_journal::head(const stream_id& stream) const {
   return closed_ ? result<stream_head>{gone()} : durable_.head(stream);
 }
 
-result<std::uint64_t> simulated_journal::replay(const stream_id& stream, std::uint64_t from_version,
-                                                std::uint64_t to_version,
-                                                event_visitor visitor) const {
+result<cairn::version> simulated_journal::replay(const stream_id& stream,
+                                                 cairn::version from_version,
+                                                 cairn::version to_version,
+                                                 event_visitor visitor) const {
   if (closed_)
     return gone();
   return durable_.replay(stream, from_version, to_version, visitor);
 }
 
-result<std::uint64_t> simulated_journal::replay_all(std::uint64_t from_position,
-                                                    event_visitor visitor) const {
+result<cairn::position> simulated_journal::replay_all(cairn::position from_position,
+                                                      event_visitor visitor) const {
   if (closed_)
     return gone();
   return durable_.replay_all(from_position, visitor);
 }
 
-result<std::uint64_t> simulated_journal::replay_tag(std::string_view tag,
-                                                    std::uint64_t from_position,
-                                                    event_visitor visitor) const {
+result<cairn::position> simulated_journal::replay_tag(std::string_view tag,
+                                                      cairn::position from_position,
+                                                      event_visitor visitor) const {
   if (closed_)
     return gone();
   return durable_.replay_tag(tag, from_position, visitor);

@@ -39,12 +39,12 @@ public:
   // The journal.
   void submit(std::unique_ptr<append_operation> operation) override;
   result<stream_head> head(const stream_id& stream) const override;
-  result<std::uint64_t> replay(const stream_id& stream, std::uint64_t from_version,
-                               std::uint64_t to_version, event_visitor visitor) const override;
-  result<std::uint64_t> replay_all(std::uint64_t from_position,
-                                   event_visitor visitor) const override;
-  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
-                                   event_visitor visitor) const override;
+  result<cairn::version> replay(const stream_id& stream, cairn::version from_version,
+                                cairn::version to_version, event_visitor visitor) const override;
+  result<cairn::position> replay_all(cairn::position from_position,
+                                     event_visitor visitor) const override;
+  result<cairn::position> replay_tag(std::string_view tag, cairn::position from_position,
+                                     event_visitor visitor) const override;
   result<std::optional<stream_id>> holder_of(std::string_view key) const override;
   result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override;
   void submit_snapshot(snapshot_draft snapshot) override;
@@ -52,9 +52,9 @@ public:
                              function_ref<void(const snapshot_view&)> visitor) const override;
   result<void> declare_schemas(const schema_declaration& used) override;
   result<void> visit_schemas(function_ref<void(const schema_generation&)> visitor) const override;
-  std::uint64_t last_position() const noexcept override { return durable_.last_position(); }
-  result<std::uint64_t> wait_beyond(std::uint64_t, std::chrono::steady_clock::time_point,
-                                    const std::stop_token&) const override {
+  cairn::position last_position() const noexcept override { return durable_.last_position(); }
+  result<cairn::position> wait_beyond(cairn::position, std::chrono::steady_clock::time_point,
+                                      const std::stop_token&) const override {
     return last_position(); // nobody can be waited for
   }
   journal_status status() const override;

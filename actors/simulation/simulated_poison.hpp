@@ -15,7 +15,7 @@ public:
   enum class effect : std::uint8_t { none, before_rows, after_rows };
 
   /// What comes of handling the event there now.
-  effect meet(simulation_context& run, std::uint64_t position) {
+  effect meet(simulation_context& run, cairn::position position) {
     const auto [at, first] = spells_.try_emplace(position);
     auto& found = at->second;
     if (first && run.random.chance(run.faults.poison_events))
@@ -24,7 +24,7 @@ public:
       return effect::none;
     if (found.attempts > 0)
       --found.attempts;
-    run.note("poison", position, found.attempts);
+    run.note("poison", position.bits(), found.attempts);
     return found.after_rows ? effect::after_rows : effect::before_rows;
   }
 
@@ -46,7 +46,7 @@ private:
     return made;
   }
 
-  std::map<std::uint64_t, spell> spells_; // by position
+  std::map<cairn::position, spell, position_order> spells_;
 };
 
 } // namespace cairn::detail

@@ -140,7 +140,7 @@ void simulated_process::follow(std::size_t which) {
         return ++seen < most ? visit_result::proceed : visit_result::stop;
       },
       std::chrono::steady_clock::time_point::min());
-  run_.note("follower", which, seen, by.position);
+  run_.note("follower", which, seen, by.position.bits());
   if (!shown)
     run_.fail("a subscription failed: " + shown.error().message());
 }
@@ -149,8 +149,8 @@ void simulated_process::take_in(simulated_follower& by, const event_view& event)
   const bool next = by.of_one_stream ? event.version() == by.version + 1
                                      : by.skips || event.position() == by.position + 1;
   if (!next || event.position() <= by.position)
-    run_.fail("a subscription has seen position " + std::to_string(event.position()) + " after "
-              + std::to_string(by.position));
+    run_.fail("a subscription has seen position " + to_string(event.position()) + " after "
+              + to_string(by.position));
   by.position = event.position();
   by.version = event.version();
 }

@@ -21,8 +21,8 @@ struct simulated_disk {
 /// One that follows the log, and remembers across openings how far it has come.
 struct simulated_follower {
   event_selection selection;
-  std::uint64_t position = 0; ///< Of the last event seen.
-  std::uint64_t version = 0;  ///< For those of one stream: of the last event seen.
+  cairn::position position{}; ///< Of the last event seen.
+  cairn::version version{};   ///< For those of one stream: of the last event seen.
   bool of_one_stream = false;
   bool skips = false; ///< Positions of what is not selected.
 };

@@ -11,7 +11,7 @@ namespace cairn::detail {
 class simulated_projections::model final : public projection_model {
 public:
   model(std::unique_ptr<projection_model> inner,
-        std::function<simulated_poison::effect(std::uint64_t)> meet)
+        std::function<simulated_poison::effect(cairn::position)> meet)
     : projection_model{inner->name, inner->version, inner->identity, inner->shape, inner->rows},
       inner_{std::move(inner)}, meet_{std::move(meet)} {}
 
@@ -25,7 +25,7 @@ public:
 
 private:
   const std::unique_ptr<projection_model> inner_;
-  const std::function<simulated_poison::effect(std::uint64_t)> meet_;
+  const std::function<simulated_poison::effect(cairn::position)> meet_;
 };
 
 simulated_projections::simulated_projections(simulation_context& run,
@@ -57,7 +57,7 @@ std::size_t simulated_projections::index_of(const projection_model& of) const {
 
 std::unique_ptr<projection_model> simulated_projections::make_model(std::size_t which) {
   return std::make_unique<model>(domain_.projections[which]->model(kept_[which].raised_by),
-                                 [this, which](std::uint64_t at) {
+                                 [this, which](cairn::position at) {
                                    const auto effect = kept_[which].poison.meet(run_, at);
                                    if (effect != simulated_poison::effect::none)
                                      disturb(which);
@@ -79,7 +79,7 @@ void simulated_projections::open_all(runtime_core& in) {
     const auto status = hosted_.back()->status();
     prompt_[which] = kept_[which].mode == projection_mode::before_reply
                      && status.state == projection_state::following;
-    run_.note("projection", which, status.version, status.position);
+    run_.note("projection", which, status.version, status.position.bits());
   }
 }
 
@@ -103,7 +103,7 @@ void simulated_projections::turn() {
       prompt_[i] = true;
 }
 
-bool simulated_projections::caught_up(std::uint64_t last) const {
+bool simulated_projections::caught_up(cairn::position last) const {
   return std::all_of(hosted_.begin(), hosted_.end(), [&](const auto& each) {
     const auto status = each->status();
     return status.position == last && !status.build && status.state == projection_state::following;
@@ -190,15 +190,15 @@ void simulated_projections::check_rows_of(std::size_t which, const journal& dura
   const auto rows = hosted_[which]->read().value();
   const auto decisions = hosted_[which]->decisions().value();
   check_decisions_of(which, decisions);
-  std::set<std::uint64_t> passed_over;
+  std::set<cairn::position, position_order> passed_over;
   for (const auto& each : decisions)
     if (each.what != projection_decision::kind::retry)
       passed_over.insert(each.position);
   const auto folded = table_store::open({}).value();
-  if (rows.position() > 0) {
+  if (!rows.position().is_start()) {
     CAIRN_ASSERT(folded->begin_batch());
     table_writer to{folded->rows()};
-    const auto replayed = durable.replay_all(1, [&](const event_view& event) {
+    const auto replayed = durable.replay_all(cairn::position{1}, [&](const event_view& event) {
       folded->begin_event();
       if (!passed_over.contains(event.position()))
         plain->project(to, event);
@@ -211,12 +211,12 @@ void simulated_projections::check_rows_of(std::size_t which, const journal& dura
   const auto same = domain_.projections[which]->same(rows, folded->read().value());
   if (!same || !*same)
     run_.fail("the rows of projection " + plain->name + " are not the fold of the journal up to "
-              + std::to_string(rows.position()));
+              + to_string(rows.position()));
   for (const auto& type : domain_.types)
     if (const auto problem = type->wrong_with(plain->name, rows))
       run_.fail("an invariant of the rows of projection " + plain->name
                 + " does not hold: " + *problem);
-  run_.note("rows checked", which, rows.position());
+  run_.note("rows checked", which, rows.position().bits());
 }
 
 /// What the operator was told to be on record is, as far as it is about the tables that serve.

@@ -59,7 +59,7 @@ public:
   void intervene();
 
   /// All events up to `last` are in the tables, and nothing is to be looked after.
-  bool caught_up(std::uint64_t last) const;
+  bool caught_up(cairn::position last) const;
 
   /// Compares the rows and decisions with the journal `durable` and what the operator was told.
   void check_rows(const journal& durable);

@@ -78,7 +78,7 @@ void simulated_run::run() {
     break_down();
   run_.figures.runs = 1;
   run_.figures.simulated_time = run_.clock.now - virtual_clock{}.now;
-  run_.figures.events = disk_.log->last_position();
+  run_.figures.events = disk_.log->last_position().number();
   run_.figures.digest = run_.happened.digest();
 }
 

@@ -45,7 +45,7 @@ std::optional<error> simulated_tables::disk_failure() {
     return error{errc::shut_down, "simulated: the process has crashed"};
   if (!run_.random.chance(run_.faults.failed_rows))
     return std::nullopt;
-  run_.note("rows not written", position());
+  run_.note("rows not written", position().bits());
   return error{run_.random.chance(0.5) ? errc::storage_full : errc::io_failed,
                "simulated: the rows cannot be written"};
 }
@@ -64,7 +64,7 @@ result<void> simulated_tables::keep() {
   durable_->rows.emplace(*std::move(rows));
   durable_->at = *at;
   durable_->decisions = *std::move(decisions);
-  run_.note("rows written", at->position, durable_->decisions.size());
+  run_.note("rows written", at->position.bits(), durable_->decisions.size());
   return {};
 }
 
@@ -120,7 +120,7 @@ result<std::shared_ptr<table_store>> simulated_folders::open(const table_generat
   auto& durable = durable_[of];
   if (!durable)
     durable = std::make_shared<durable_tables>();
-  run_.note("tables", of.version, of.generation, durable->at.position);
+  run_.note("tables", of.version, of.generation, durable->at.position.bits());
   return simulated_tables::open(run_, of_, durable, mode_, crashed_);
 }
 

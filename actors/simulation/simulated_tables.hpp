@@ -41,8 +41,14 @@ public:
                                                                                    inner)} {}
 
   result<table_view> read() const override { return inner_->read(); }
-  result<table_checkpoint> checkpoint() const override { return inner_->checkpoint(); }
-  std::uint64_t position() const noexcept override { return inner_->position(); }
+  using table_store::checkpoint;
+  result<table_checkpoint> checkpoint(shard_id shard) const override {
+    return inner_->checkpoint(shard);
+  }
+  using table_store::position;
+  cairn::position position(shard_id shard) const noexcept override {
+    return inner_->position(shard);
+  }
   result<std::vector<projection_decision>> decisions() const override {
     return inner_->decisions();
   }

@@ -73,12 +73,12 @@ result<void> begin_or_go_on(table_store& store, event_source& source, const std:
   if (!begun)
     return begun.error();
   if (!*begun) {
-    if (source.position() > 0)
+    if (!source.position().is_start())
       if (auto placed = store.publish(source.checkpoint_at(source.position())); !placed)
         return placed;
     return store.mark_live();
   }
-  const auto at = store.checkpoint();
+  const auto at = store.checkpoint(source.position().shard());
   if (!at)
     return at.error();
   if (auto same = check_same_history(
@@ -99,7 +99,9 @@ durable_task::durable_task(std::string name, std::unique_ptr<event_source> sourc
                            std::shared_ptr<table_store> store, durable_handler handle,
                            const durable_subscription_options& options,
                            const consumer_environment& environment)
-  : name_{std::move(name)}, environment_{environment}, target_{std::move(store), std::move(handle),
+  : name_{std::move(name)}, environment_{environment}, target_{std::move(store),
+                                                               source->position().shard(),
+                                                               std::move(handle),
                                                                [this] { flusher_.rows_changed(); }},
     flusher_{target_.store(), options.flush_interval,
              [this](const error& why) {
@@ -182,7 +184,7 @@ durable_subscription_status durable_task::status() const {
   status.last_error = report.last_error;
   status.attempts = report.attempts;
   const auto& source = consumer_.source();
-  status.head = std::max(status.position, inside ? source.last_position() : 0);
+  status.head = std::max(status.position, inside ? source.last_position() : cairn::position{});
   status.lag_events = status.head - status.position;
   if (inside && status.lag_events > 0)
     if (const auto since = source.recorded_after(status.position))
@@ -236,7 +238,7 @@ durable_subscription_status durable_subscription::status() const {
   return task_->status();
 }
 
-std::uint64_t durable_subscription::position() const noexcept {
+cairn::position durable_subscription::position() const noexcept {
   return task_->position();
 }
 

@@ -45,7 +45,7 @@ public:
 
   const std::string& name() const noexcept { return name_; }
   consumer& machine() noexcept { return consumer_; }
-  std::uint64_t position() const noexcept { return target_.position(); }
+  cairn::position position() const noexcept { return target_.position(); }
   durable_subscription_status status() const;
   result<void> decide(projection_decision::kind what, std::string reason);
   result<std::vector<projection_decision>> decisions() const { return target_.store().decisions(); }

@@ -78,7 +78,7 @@ result<std::size_t> event_feed::next(event_visitor visitor,
   return feed_->next(visitor, deadline);
 }
 
-std::uint64_t event_feed::position() const noexcept {
+cairn::position event_feed::position() const noexcept {
   return feed_->position();
 }
 

@@ -23,7 +23,7 @@ public:
   result<std::size_t> next(event_visitor visitor, std::chrono::steady_clock::time_point deadline);
 
   // Any thread.
-  std::uint64_t position() const noexcept { return position_.load(std::memory_order_acquire); }
+  cairn::position position() const noexcept { return position_.load(std::memory_order_acquire); }
   void interrupt() noexcept { stop_.request_stop(); }
   bool interrupted() const noexcept { return stop_.stop_requested(); }
 
@@ -36,7 +36,7 @@ private:
   const fill_limits limits_;
   event_buffer batch_;
   std::size_t next_ = 0; // in the batch
-  std::atomic<std::uint64_t> position_;
+  std::atomic<cairn::position> position_;
   std::stop_source stop_;
 };
 

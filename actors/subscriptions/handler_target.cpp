@@ -13,7 +13,7 @@ namespace {
 
 error handler_failure(const event_view& event, const std::string& what) {
   return error{errc::handler_failed, "the handler failed at the event at position "
-                                         + std::to_string(event.position()) + ": " + what};
+                                         + to_string(event.position()) + ": " + what};
 }
 
 } // namespace

@@ -13,14 +13,15 @@ namespace cairn::detail {
 /// checkpoint and the decisions.
 class handler_target final : public event_target {
 public:
-  /// `on_commit` is called after each commit.
-  handler_target(std::shared_ptr<table_store> store, durable_handler handle,
+  /// `shard`: whose log the events come from. `on_commit` is called after each commit.
+  handler_target(std::shared_ptr<table_store> store, shard_id shard, durable_handler handle,
                  std::function<void()> on_commit)
-    : store_{std::move(store)}, handle_{std::move(handle)}, on_commit_{std::move(on_commit)} {}
+    : store_{std::move(store)}, shard_{shard}, handle_{std::move(handle)}, on_commit_{std::move(
+                                                                               on_commit)} {}
 
   table_store& store() const noexcept { return *store_; }
 
-  std::uint64_t position() const noexcept override { return store_->position(); }
+  cairn::position position() const noexcept override { return store_->position(shard_); }
   result<void> begin() override { return {}; }
   std::optional<error> apply(const event_view& event) override;
   result<void> commit(const table_checkpoint& at) override;
@@ -31,6 +32,7 @@ public:
 
 private:
   const std::shared_ptr<table_store> store_;
+  const shard_id shard_;
   const durable_handler handle_;
   const std::function<void()> on_commit_;
 };

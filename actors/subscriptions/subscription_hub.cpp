@@ -16,9 +16,10 @@ result<std::unique_ptr<feed>> subscription_hub::open(const event_selection& sele
   auto source = make_event_source(journal_, &gate_, selection, options.start);
   if (!source)
     return std::move(source).error();
-  return std::make_unique<feed>(
-      shared_from_this(), *std::move(source),
-      fill_limits{.events = options.max_batch_events, .bytes = options.max_batch_bytes});
+  const fill_limits limits{.events = options.max_batch_events,
+                           .bytes = options.max_batch_bytes,
+                           .last_position = position::max((*source)->position().shard())};
+  return std::make_unique<feed>(shared_from_this(), *std::move(source), limits);
 }
 
 result<event_feed> subscription_hub::follow(const event_selection& selection,

@@ -16,9 +16,9 @@ struct handler_stopped {
   error why;
 };
 
-error handler_failure(std::uint64_t position, const std::string& what) {
-  return error{errc::handler_failed, "the handler threw at the event at position "
-                                         + std::to_string(position) + ": " + what}
+error handler_failure(cairn::position position, const std::string& what) {
+  return error{errc::handler_failed,
+               "the handler threw at the event at position " + to_string(position) + ": " + what}
       .with_position(position);
 }
 
@@ -142,7 +142,7 @@ bool subscription::active() const noexcept {
   return task_->active();
 }
 
-std::uint64_t subscription::position() const noexcept {
+cairn::position subscription::position() const noexcept {
   return task_->position();
 }
 

@@ -26,7 +26,7 @@ public:
   /// `subscription::close`.
   void close() noexcept;
   bool active() const noexcept;
-  std::uint64_t position() const noexcept { return feed_->position(); }
+  cairn::position position() const noexcept { return feed_->position(); }
   result<void> wait() const;
 
 private:

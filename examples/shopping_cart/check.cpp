@@ -25,8 +25,8 @@ json to_json(const cairn::replay_check& found) {
   for (const auto& one : found.findings) {
     findings.push_back({{"what", to_string(one.what)},
                         {"stream", one.stream},
-                        {"version", one.version},
-                        {"position", one.position},
+                        {"version", one.version.number()},
+                        {"position", one.position.bits()},
                         {"message", one.message}});
   }
   return {{"carts", found.aggregates},

@@ -90,8 +90,8 @@ status send(const arguments& given, std::string_view what, Command command) {
     const auto reply = carts.ask(given.cart, std::move(command), options).get();
     if (!reply && reply.error().code() == cairn::errc::version_conflict) {
       return complain(status::refused, "conflict: " + given.cart + " is at version "
-                                           + std::to_string(reply.error().version()) + ", not at "
-                                           + std::to_string(options.expected.version()));
+                                           + to_string(reply.error().version()) + ", not at "
+                                           + to_string(options.expected.version()));
     }
     if (!reply && reply.error().code() == cairn::errc::outcome_unknown) {
       return complain(status::failed, "it is not known whether this was done ("
@@ -108,8 +108,8 @@ status send(const arguments& given, std::string_view what, Command command) {
     }
     if (given.json) {
       std::cout << json{{"cart", given.cart},
-                        {"version", reply->version()},
-                        {"position", reply->position()},
+                        {"version", reply->version().number()},
+                        {"position", reply->position().bits()},
                         {"repeated", reply->repeated()}}
                 << '\n';
     } else {
@@ -120,7 +120,7 @@ status send(const arguments& given, std::string_view what, Command command) {
   });
 }
 
-json to_json(const arguments& given, const cart_state& cart, std::uint64_t version) {
+json to_json(const arguments& given, const cart_state& cart, cairn::version version) {
   auto items = json::array();
   for (const auto& line : cart.items) {
     items.push_back({{"sku", line.sku},
@@ -128,12 +128,12 @@ json to_json(const arguments& given, const cart_state& cart, std::uint64_t versi
                      {"unitPriceCents", line.unit_price_cents}});
   }
   return {{"cart", given.cart},
-          {"version", version},
+          {"version", version.number()},
           {"state", cart.checked_out ? "checked-out" : "open"},
           {"items", std::move(items)}};
 }
 
-void print(const arguments& given, const cart_state& cart, std::uint64_t version) {
+void print(const arguments& given, const cart_state& cart, cairn::version version) {
   std::cout << given.cart << ": " << (cart.checked_out ? "checked out" : "open") << ", version "
             << version << '\n';
   for (const auto& line : cart.items) {
@@ -176,8 +176,8 @@ event_text describe(const checked_out& e) {
 
 json to_json(const cairn::event_info& info, event_text event) {
   return {
-      {"version", info.version},
-      {"position", info.position},
+      {"version", info.version.number()},
+      {"position", info.position.bits()},
       {"recordedAt", utc_time(info.recorded_at, 9)},
       {"type", std::move(event.type)},
       {"fields", std::move(event.fields)},
@@ -263,24 +263,24 @@ status run_checkout(const arguments& given) {
 
 status run_show(const arguments& given) {
   return read_carts(given, [&](const auto& carts) {
-    using seen = std::pair<cart_state, std::uint64_t>;
+    using seen = std::pair<cart_state, cairn::version>;
     auto now = carts
                    .query(given.cart,
-                          [](const cart_state& cart, std::uint64_t version) {
+                          [](const cart_state& cart, cairn::version version) {
                             return seen{cart, version};
                           })
                    .get();
     if (!now)
       return complain(now.error());
     auto& [cart, version] = *now;
-    if (version == 0)
+    if (version.is_none())
       return no_such_cart(given);
     if (given.at) {
       auto past = carts.state_at_version(given.cart, *given.at);
       if (!past && past.error().code() == cairn::errc::not_found) {
         return complain(status::refused, given.cart + " has never been at version "
-                                             + std::to_string(*given.at) + "; it is at "
-                                             + std::to_string(version));
+                                             + to_string(*given.at) + "; it is at "
+                                             + to_string(version));
       }
       if (!past)
         return complain(past.error());
@@ -301,7 +301,8 @@ status run_history(const arguments& given) {
                                  const shopping_cart::event& happened) {
       auto event = std::visit([](const auto& e) { return describe(e); }, happened);
       if (given.json) {
-        std::cout << (info.version == 1 ? "[\n " : ",\n ") << to_json(info, std::move(event));
+        std::cout << (info.version == cairn::version{1} ? "[\n " : ",\n ")
+                  << to_json(info, std::move(event));
       } else {
         std::cout << std::setw(6) << info.version << "  " << utc_time(info.recorded_at, 3) << "  "
                   << event.sentence << '\n';
@@ -310,7 +311,7 @@ status run_history(const arguments& given) {
     const auto last = carts.history(given.cart, print_event);
     if (!last)
       return complain(last.error());
-    if (*last == 0)
+    if (last->is_none())
       return no_such_cart(given);
     if (given.json)
       std::cout << "\n]\n";

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cairn/version.hpp>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -26,9 +28,9 @@ struct arguments {
   std::string sku;
   std::optional<std::uint64_t> quantity;
   std::uint64_t price = 0; // cents
-  std::optional<std::uint64_t> expect;
+  std::optional<cairn::version> expect;
   std::optional<std::string> command_id;
-  std::optional<std::uint64_t> at;
+  std::optional<cairn::version> at;
   std::uint64_t top = 10;
   std::optional<bool> checked_out; ///< Of the carts to list; empty: all.
   bool count = false;

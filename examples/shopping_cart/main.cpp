@@ -30,7 +30,7 @@ void add_number(CLI::App& to, const std::string& name, const std::string& unit, 
       throw CLI::ValidationError{name, "must be a whole number from " + std::to_string(min) + " to "
                                            + std::to_string(max) + ", not '" + text + "'"};
     }
-    target = number;
+    target = Target{number};
   };
   to.add_option_function<std::string>(name, read, description)->type_name(unit);
 }

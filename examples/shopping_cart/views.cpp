@@ -19,7 +19,7 @@ void best_sellers::project(cairn::table_writer& to, const cairn::event_info&,
 }
 
 void cart_list::project(cairn::table_writer& to, const cairn::event_info& at, ItemAdded::Reader) {
-  if (at.version == 1)
+  if (at.version == cairn::version{1})
     to.put(carts, at.aggregate_id, {});
 }
 

@@ -7,7 +7,7 @@
 namespace cairn::detail {
 namespace {
 
-error version_conflict_error(const append_operation& operation, std::uint64_t actual) {
+error version_conflict_error(const append_operation& operation, cairn::version actual) {
   std::ostringstream text;
   text << "stream " << *operation.stream << " is at version " << actual << ", expected "
        << operation.expected;
@@ -16,7 +16,7 @@ error version_conflict_error(const append_operation& operation, std::uint64_t ac
 
 } // namespace
 
-std::optional<error> check_append(const append_operation& operation, std::uint64_t actual) {
+std::optional<error> check_append(const append_operation& operation, cairn::version actual) {
   if (operation.orphaned())
     return error{errc::aborted, "an append to stream " + operation.stream->name()
                                     + " that this one builds upon was refused"};

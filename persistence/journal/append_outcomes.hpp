@@ -14,7 +14,7 @@ error shut_down_error();
 error inherited_error(); ///< After a fork, in the child.
 
 /// What an append to a stream at version `actual` is refused with; nothing: it may take effect.
-std::optional<error> check_append(const append_operation& operation, std::uint64_t actual);
+std::optional<error> check_append(const append_operation& operation, cairn::version actual);
 
 /// What an append is refused with because `holder` holds the key of its reservation `index`.
 error held_elsewhere(append_operation& operation, std::size_t index, std::string_view holder);

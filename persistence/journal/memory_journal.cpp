@@ -2,6 +2,7 @@
 
 #include "journal/append_outcomes.hpp"
 #include "journal/commit_signal.hpp"
+#include "journal/only_shard.hpp"
 #include "journal/sequencer.hpp"
 #include "records/record.hpp"
 #include "records/text_check.hpp"
@@ -46,14 +47,14 @@ public:
     return head_of(stream);
   }
 
-  result<std::uint64_t> replay(const stream_id& stream, std::uint64_t from_version,
-                               std::uint64_t to_version, event_visitor visitor) const override {
-    CAIRN_ASSERT(from_version >= 1);
+  result<cairn::version> replay(const stream_id& stream, cairn::version from_version,
+                                cairn::version to_version, event_visitor visitor) const override {
+    CAIRN_ASSERT(!from_version.is_none());
     const running_replay running{*this};
     if (!running)
       return detail::shut_down_error();
-    const std::uint64_t last = std::min(to_version, locked_head(stream).version);
-    std::uint64_t version = from_version;
+    const auto last = std::min(to_version, locked_head(stream).version);
+    cairn::version version = from_version;
     for (; version <= last; ++version) {
       auto went = show(position_of(stream, version), visitor);
       if (!went)
@@ -64,14 +65,16 @@ public:
     return version - 1;
   }
 
-  result<std::uint64_t> replay_all(std::uint64_t from_position,
-                                   event_visitor visitor) const override {
-    CAIRN_ASSERT(from_position >= 1);
+  result<cairn::position> replay_all(cairn::position from_position,
+                                     event_visitor visitor) const override {
+    CAIRN_ASSERT(!from_position.is_start());
     const running_replay running{*this};
     if (!running)
       return detail::shut_down_error();
-    const std::uint64_t last = last_position();
-    std::uint64_t position = from_position;
+    if (auto checked = detail::check_only_shard(from_position); !checked)
+      return std::move(checked).error();
+    const auto last = last_position();
+    cairn::position position = from_position;
     for (; position <= last; ++position) {
       auto went = show(position, visitor);
       if (!went)
@@ -82,16 +85,18 @@ public:
     return position - 1;
   }
 
-  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
-                                   event_visitor visitor) const override {
-    CAIRN_ASSERT(from_position >= 1);
+  result<cairn::position> replay_tag(std::string_view tag, cairn::position from_position,
+                                     event_visitor visitor) const override {
+    CAIRN_ASSERT(!from_position.is_start());
     const running_replay running{*this};
     if (!running)
       return detail::shut_down_error();
+    if (auto checked = detail::check_only_shard(from_position); !checked)
+      return std::move(checked).error();
     if (auto checked = detail::check_tag(tag); !checked)
       return std::move(checked).error();
-    std::uint64_t last = 0;
-    for (const std::uint64_t position : tagged(tag, from_position, last)) {
+    cairn::position last;
+    for (const auto position : tagged(tag, from_position, last)) {
       auto went = show(position, visitor);
       if (!went)
         return std::move(went).error();
@@ -182,14 +187,16 @@ public:
     return {};
   }
 
-  std::uint64_t last_position() const noexcept override {
+  cairn::position last_position() const noexcept override {
     const std::lock_guard lock{mutex_};
-    return records_.size();
+    return end();
   }
 
-  result<std::uint64_t> wait_beyond(std::uint64_t position,
-                                    std::chrono::steady_clock::time_point deadline,
-                                    const std::stop_token& interrupt) const override {
+  result<cairn::position> wait_beyond(cairn::position position,
+                                      std::chrono::steady_clock::time_point deadline,
+                                      const std::stop_token& interrupt) const override {
+    if (auto checked = detail::check_only_shard(position); !checked)
+      return std::move(checked).error();
     if (!appended_.wait(deadline, interrupt, [&] { return last_position() > position; }))
       return detail::shut_down_error();
     return last_position();
@@ -198,7 +205,8 @@ public:
   journal_status status() const override {
     const std::lock_guard lock{mutex_};
     journal_status status;
-    status.last_position = status.appended_events = records_.size();
+    status.last_position = end();
+    status.appended_events = records_.size();
     status.epoch = epoch;
     status.commits = commits_;
     status.appended_bytes = appended_bytes_;
@@ -267,8 +275,8 @@ private:
       return 0;
     }
 
-    int put(std::uint64_t position, std::span<const capnp::word> record) {
-      CAIRN_ASSERT(position == into_.records_.size() + 1);
+    int put(cairn::position position, std::span<const capnp::word> record) {
+      CAIRN_ASSERT(position == into_.end() + 1);
       std::vector<std::uint64_t> words(record.size());
       std::memcpy(words.data(), record.data(), record.size_bytes());
       into_.appended_bytes_ += record.size_bytes();
@@ -306,12 +314,12 @@ private:
     if (closed_)
       return detail::shut_down_error();
     appending into{*this};
-    sequencer_.begin(records_.size(), static_cast<std::uint64_t>(now.count()), epoch);
+    sequencer_.begin(end(), static_cast<std::uint64_t>(now.count()), epoch);
     sequencer_.append(operation, into);
     return std::nullopt;
   }
 
-  result<visit_result> show(std::uint64_t position, event_visitor visitor) const {
+  result<visit_result> show(cairn::position position, event_visitor visitor) const {
     const words_view value = record_at(position);
     if (!detail::is_intact(detail::key_bytes(position), value,
                            detail::words_of<detail::event_header>))
@@ -324,21 +332,21 @@ private:
     }
   }
 
-  words_view record_at(std::uint64_t position) const {
+  words_view record_at(cairn::position position) const {
     const std::lock_guard lock{mutex_};
-    return records_[position - 1]; // a record stays where it is while others are appended
+    return records_[position.number() - 1]; // a record stays where it is while others are appended
   }
 
-  std::uint64_t position_of(const stream_id& stream, std::uint64_t version) const {
+  cairn::position position_of(const stream_id& stream, cairn::version version) const {
     const std::lock_guard lock{mutex_};
-    return streams_.at(stream.name())[version - 1];
+    return streams_.at(stream.name())[version.number() - 1];
   }
 
   /// With the last position as of the same moment.
-  std::vector<std::uint64_t> tagged(std::string_view tag, std::uint64_t from,
-                                    std::uint64_t& last) const {
+  std::vector<cairn::position> tagged(std::string_view tag, cairn::position from,
+                                      cairn::position& last) const {
     const std::lock_guard lock{mutex_};
-    last = records_.size();
+    last = end();
     const auto found = tags_.find(std::string{tag});
     if (found == tags_.end())
       return {};
@@ -350,7 +358,7 @@ private:
     const std::lock_guard lock{mutex_};
     for (const auto& [name, positions] : streams_)
       if (name.starts_with(prefix))
-        found.emplace(name, stream_head{positions.size(), positions.back()});
+        found.emplace(name, head_at(positions));
     return found;
   }
 
@@ -363,8 +371,14 @@ private:
     const auto found = streams_.find(stream.name());
     if (found == streams_.end())
       return {};
-    return {found->second.size(), found->second.back()};
+    return head_at(found->second);
   }
+
+  static stream_head head_at(const std::vector<cairn::position>& positions) {
+    return {cairn::version{positions.size()}, positions.back()};
+  }
+
+  cairn::position end() const noexcept { return cairn::position{records_.size()}; }
 
   const kept_schemas* schemas_at(std::uint64_t number) const {
     const std::lock_guard lock{mutex_};
@@ -386,10 +400,10 @@ private:
   mutable detail::commit_signal appended_;
   mutable std::size_t replays_ = 0;
   mutable std::uint64_t damaged_snapshots_ = 0;
-  std::deque<std::vector<std::uint64_t>> records_;                      // position 1 first
-  std::unordered_map<std::string, std::vector<std::uint64_t>> streams_; // positions by version
-  std::unordered_map<std::string, stream_id> holders_;                  // by key
-  std::unordered_map<std::string, std::vector<std::uint64_t>> tags_;    // positions
+  std::deque<std::vector<std::uint64_t>> records_;                        // position 1 first
+  std::unordered_map<std::string, std::vector<cairn::position>> streams_; // positions by version
+  std::unordered_map<std::string, stream_id> holders_;                    // by key
+  std::unordered_map<std::string, std::vector<cairn::position>> tags_;    // positions
   std::unordered_map<std::string, std::shared_ptr<const snapshot_draft>> snapshots_;
   std::deque<kept_schemas> schemas_; // generation 1 first
   std::uint64_t commits_ = 0;

@@ -23,7 +23,7 @@ namespace cairn::detail {
 template <class Store>
 concept sequenced_store = requires(Store& store, const stream_id& stream, const std::string& key,
                                    stream_head& head, std::string& holder,
-                                   std::optional<error>& objection, std::uint64_t position,
+                                   std::optional<error>& objection, cairn::position position,
                                    std::span<const capnp::word> record,
                                    const append_operation& operation) {
   /// Sets the head of a stream; version 0 if it has no event.
@@ -43,7 +43,7 @@ class sequencer {
 public:
   /// A commit begins behind `last_position`; its events are stamped with time and epoch. Once more
   /// with the same position if the commit before was given up.
-  void begin(std::uint64_t last_position, std::uint64_t recorded_at_ns,
+  void begin(cairn::position last_position, std::uint64_t recorded_at_ns,
              std::uint64_t epoch) noexcept {
     next_position_ = last_position + 1;
     recorded_at_ns_ = recorded_at_ns;
@@ -51,7 +51,7 @@ public:
   }
 
   /// The position of the last event that has been put.
-  std::uint64_t last_position() const noexcept { return next_position_ - 1; }
+  cairn::position last_position() const noexcept { return next_position_ - 1; }
 
   /// Appends the operation, or refuses it, and sets its outcome. Returns the store's code: after
   /// one that is not 0, nothing of this commit counts, whatever outcomes say.
@@ -106,7 +106,8 @@ private:
       seal_record(record, head);
       if (const int code = store.put(next_position_, record))
         return code;
-      head = {head.version + 1, next_position_++};
+      head = {head.version + 1, next_position_};
+      ++next_position_;
     }
     return store.landed(operation, head);
   }
@@ -115,15 +116,15 @@ private:
   void seal_record(std::span<capnp::word> record, stream_head before) const noexcept {
     CAIRN_ASSERT(record.size() > words_of<event_header>);
     const event_header header{.seal = {},
-                              .version = before.version + 1,
-                              .previous = before.position,
+                              .version = (before.version + 1).number(),
+                              .previous = before.position.bits(),
                               .recorded_at_ns = recorded_at_ns_,
                               .epoch = epoch_};
     std::memcpy(static_cast<void*>(record.data()), &header, sizeof(header));
     seal_value(key_bytes(next_position_), record.data(), record.size_bytes());
   }
 
-  std::uint64_t next_position_ = 1;
+  cairn::position next_position_{1};
   std::uint64_t recorded_at_ns_ = 0;
   std::uint64_t epoch_ = 0;
 };

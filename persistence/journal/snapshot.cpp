@@ -32,8 +32,8 @@ snapshot_draft snapshot_draft::encode(const stream_id& stream, stream_head at,
       for (unsigned i = 0; i < commands.size(); ++i) {
         commands[i].setIdHigh(recent[i].id.high());
         commands[i].setIdLow(recent[i].id.low());
-        commands[i].setVersion(recent[i].version);
-        commands[i].setPosition(recent[i].position);
+        commands[i].setVersion(recent[i].version.number());
+        commands[i].setPosition(recent[i].position.bits());
       }
     }
     fill(record.getState());
@@ -41,13 +41,13 @@ snapshot_draft snapshot_draft::encode(const stream_id& stream, stream_head at,
   return draft;
 }
 
-void snapshot_draft::locate(function_ref<std::uint64_t(std::uint64_t version)> position_of) {
+void snapshot_draft::locate(function_ref<cairn::position(cairn::version version)> position_of) {
   auto* const words = reinterpret_cast<capnp::word*>(message.data());
   capnp::MessageBuilder::SegmentInit segment{kj::arrayPtr(words, message.size()), message.size()};
   fixed_message in_place{segment};
   for (auto command : in_place.getRoot<format::SnapshotRecord>().getRecentCommands()) {
     if (command.getPosition() == 0)
-      command.setPosition(position_of(command.getVersion()));
+      command.setPosition(position_of(version{command.getVersion()}).bits());
   }
 }
 

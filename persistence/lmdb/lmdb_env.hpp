@@ -106,4 +106,13 @@ int get_words(MDB_txn* txn, MDB_dbi database, std::span<const std::byte> key,
 int get_numbered(MDB_cursor* rows, MDB_cursor_op operation, std::uint64_t& number,
                  words_view& value) noexcept;
 
+/// The same of a log: its numbers are positions.
+inline int get_positioned(MDB_cursor* log, MDB_cursor_op operation, position& at,
+                          words_view& value) noexcept {
+  std::uint64_t number = at.bits();
+  const int rc = get_numbered(log, operation, number, value);
+  at = position::from_bits(number);
+  return rc;
+}
+
 } // namespace cairn::detail

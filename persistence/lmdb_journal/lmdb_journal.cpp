@@ -1,6 +1,7 @@
 #include <cairn/lmdb_journal.hpp>
 
 #include "journal/append_outcomes.hpp"
+#include "journal/only_shard.hpp"
 #include "lmdb_journal/lmdb_reads.hpp"
 #include "lmdb_journal/lmdb_writer.hpp"
 #include "lmdb_rows/head_rows.hpp"
@@ -102,15 +103,17 @@ public:
     return words->empty() ? result<void>{} : writer_->append_schemas(*words);
   }
 
-  std::uint64_t last_position() const noexcept override {
+  cairn::position last_position() const noexcept override {
     return end_->position.load(std::memory_order_acquire);
   }
 
-  result<std::uint64_t> wait_beyond(std::uint64_t position,
-                                    std::chrono::steady_clock::time_point deadline,
-                                    const std::stop_token& interrupt) const override {
+  result<cairn::position> wait_beyond(cairn::position position,
+                                      std::chrono::steady_clock::time_point deadline,
+                                      const std::stop_token& interrupt) const override {
     if (auto usable = check_usable(); !usable)
       return std::move(usable).error();
+    if (auto checked = check_only_shard(position); !checked)
+      return std::move(checked).error();
     const auto passed = [&] { return last_position() > position; };
     if (!passed() && !end_->moved.wait(deadline, interrupt, passed))
       return shut_down_error();
@@ -169,15 +172,16 @@ private:
   }
 
   result<located_end> locate_end() const override {
-    const std::uint64_t last = last_position();
+    const auto last = last_position();
     auto reader = readers().acquire();
     if (!reader)
       return std::move(reader).error();
     return located_end{*std::move(reader), last};
   }
 
-  result<located_tag> locate_tag(std::string_view tag, std::uint64_t from_position) const override {
-    const std::uint64_t last = last_position();
+  result<located_tag> locate_tag(std::string_view tag,
+                                 cairn::position from_position) const override {
+    const auto last = last_position();
     auto in_memory = writer_->tail().tagged(tag, from_position);
     auto reader = readers().acquire();
     if (!reader)
@@ -240,10 +244,10 @@ private:
   }
 
   /// Of the event there, selected from the file as it is; nothing if it cannot be read.
-  std::optional<std::uint64_t> mark_at(std::uint64_t position) const {
+  std::optional<std::uint64_t> mark_at(cairn::position position) const {
     std::optional<std::uint64_t> mark;
     auto reader = readers().acquire();
-    if (reader && position != 0)
+    if (reader && !position.is_start())
       (void)replay_log(*reader, position, position, [&](const event_view& event) {
         mark = event_fingerprint(event);
         return visit_result::stop;
@@ -253,7 +257,7 @@ private:
 
   /// That the file is the one that this journal wrote, with all that it has shown to anybody.
   result<void> check_continues() const {
-    const std::uint64_t last = last_position();
+    const auto last = last_position();
     const auto refuse = [](const std::string& what) {
       return error{errc::corrupt_journal, "the directory holds " + what
                                               + " than the journal that stopped; close it, and "
@@ -262,8 +266,8 @@ private:
     if (store().id != id_)
       return refuse("another journal");
     const auto found = mark_at(last);
-    if (last != 0 && (!found || (last_mark_ && found != last_mark_)))
-      return refuse("other events up to position " + std::to_string(last));
+    if (!last.is_start() && (!found || (last_mark_ && found != last_mark_)))
+      return refuse("other events up to position " + to_string(last));
     return {};
   }
 

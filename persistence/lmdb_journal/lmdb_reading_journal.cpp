@@ -2,6 +2,7 @@
 
 #include "journal/append_outcomes.hpp"
 #include "journal/commit_signal.hpp"
+#include "journal/only_shard.hpp"
 #include "lmdb_journal/lmdb_reads.hpp"
 #include "lmdb_journal/tail_overlay.hpp"
 #include "schema_history/schema_history.hpp"
@@ -40,9 +41,9 @@ public:
   }
 
   /// Costs a read transaction here: nobody tells this process what the writer commits.
-  std::uint64_t last_position() const noexcept override {
+  cairn::position last_position() const noexcept override {
     const auto last = look_for_last();
-    std::uint64_t seen = last_seen_;
+    cairn::position seen = last_seen_;
     while (last && *last > seen && !last_seen_.compare_exchange_weak(seen, *last)) {
     }
     return last ? std::max(*last, seen) : seen;
@@ -51,9 +52,11 @@ public:
   /// Looks again and again. What the writer could tell instead (a counter with a futex in shared
   /// memory) would cost each commit a system call or a shared count of those who wait, which a
   /// killed process leaves wrong; a look costs about a microsecond.
-  result<std::uint64_t> wait_beyond(std::uint64_t position,
-                                    std::chrono::steady_clock::time_point deadline,
-                                    const std::stop_token& interrupt) const override {
+  result<cairn::position> wait_beyond(cairn::position position,
+                                      std::chrono::steady_clock::time_point deadline,
+                                      const std::stop_token& interrupt) const override {
+    if (auto checked = check_only_shard(position); !checked)
+      return std::move(checked).error();
     using clock = std::chrono::steady_clock;
     constexpr std::chrono::microseconds max_backoff{4'000};
     for (std::chrono::microseconds pause{100};; pause = std::min(2 * pause, max_backoff)) {
@@ -77,7 +80,8 @@ private:
   result<located_head> locate_key(std::string_view key) const override {
     return tail_.locate_key(readers(), key);
   }
-  result<located_tag> locate_tag(std::string_view tag, std::uint64_t from_position) const override {
+  result<located_tag> locate_tag(std::string_view tag,
+                                 cairn::position from_position) const override {
     return tail_.locate_tagged(readers(), tag, from_position);
   }
   result<located_streams> locate_streams(std::string_view prefix) const override {
@@ -88,13 +92,13 @@ private:
     auto reader = readers().acquire();
     if (!reader)
       return std::move(reader).error();
-    std::uint64_t last = 0;
+    cairn::position last;
     if (const int rc = last_log_position(reader->txn(), reader->dbs(), last))
       return lmdb_error(errc::io_failed, "cannot read the log", rc);
     return located_end{*std::move(reader), last};
   }
 
-  result<std::uint64_t> look_for_last() const {
+  result<cairn::position> look_for_last() const {
     const use file{*this};
     if (auto allowed = file.allowed(); !allowed)
       return std::move(allowed).error();
@@ -112,7 +116,7 @@ private:
   }
 
   mutable tail_overlay tail_;
-  mutable std::atomic<std::uint64_t> last_seen_ = 0;
+  mutable std::atomic<cairn::position> last_seen_ = cairn::position{};
   mutable commit_signal closing_; // nobody announces: it ends the waiting
 };
 

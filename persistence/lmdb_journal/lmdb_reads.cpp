@@ -1,6 +1,7 @@
 #include "lmdb_journal/lmdb_reads.hpp"
 
 #include "journal/append_outcomes.hpp"
+#include "journal/only_shard.hpp"
 #include "lmdb_rows/head_rows.hpp"
 #include "lmdb_rows/schema_rows.hpp"
 #include "lmdb_rows/snapshot_rows.hpp"
@@ -32,9 +33,9 @@ result<stream_head> lmdb_reads::head(const stream_id& stream) const {
   return found->head;
 }
 
-result<std::uint64_t> lmdb_reads::replay(const stream_id& stream, std::uint64_t from_version,
-                                         std::uint64_t to_version, event_visitor visitor) const {
-  CAIRN_ASSERT(from_version >= 1);
+result<cairn::version> lmdb_reads::replay(const stream_id& stream, cairn::version from_version,
+                                          cairn::version to_version, event_visitor visitor) const {
+  CAIRN_ASSERT(!from_version.is_none());
   const use file{*this};
   if (auto allowed = file.allowed(); !allowed)
     return std::move(allowed).error();
@@ -44,24 +45,28 @@ result<std::uint64_t> lmdb_reads::replay(const stream_id& stream, std::uint64_t 
   return stream_walk{found->reader, stream}.replay(found->head, from_version, to_version, visitor);
 }
 
-result<std::uint64_t> lmdb_reads::replay_all(std::uint64_t from_position,
-                                             event_visitor visitor) const {
-  CAIRN_ASSERT(from_position >= 1);
+result<cairn::position> lmdb_reads::replay_all(cairn::position from_position,
+                                               event_visitor visitor) const {
+  CAIRN_ASSERT(!from_position.is_start());
   const use file{*this};
   if (auto allowed = file.allowed(); !allowed)
     return std::move(allowed).error();
+  if (auto checked = check_only_shard(from_position); !checked)
+    return std::move(checked).error();
   auto found = locate_end();
   if (!found)
     return std::move(found).error();
   return replay_log(found->reader, from_position, found->last, visitor);
 }
 
-result<std::uint64_t> lmdb_reads::replay_tag(std::string_view tag, std::uint64_t from_position,
-                                             event_visitor visitor) const {
-  CAIRN_ASSERT(from_position >= 1);
+result<cairn::position> lmdb_reads::replay_tag(std::string_view tag, cairn::position from_position,
+                                               event_visitor visitor) const {
+  CAIRN_ASSERT(!from_position.is_start());
   const use file{*this};
   if (auto allowed = file.allowed(); !allowed)
     return std::move(allowed).error();
+  if (auto checked = check_only_shard(from_position); !checked)
+    return std::move(checked).error();
   if (auto checked = check_tag(tag); !checked)
     return std::move(checked).error();
   auto found = locate_tag(tag, from_position);

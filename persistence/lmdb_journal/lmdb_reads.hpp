@@ -31,11 +31,12 @@ public:
   ~lmdb_reads() override;
 
   result<stream_head> head(const stream_id& stream) const override;
-  result<std::uint64_t> replay(const stream_id& stream, std::uint64_t from_version,
-                               std::uint64_t to_version, event_visitor visitor) const final;
-  result<std::uint64_t> replay_all(std::uint64_t from_position, event_visitor visitor) const final;
-  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
-                                   event_visitor visitor) const final;
+  result<cairn::version> replay(const stream_id& stream, cairn::version from_version,
+                                cairn::version to_version, event_visitor visitor) const final;
+  result<cairn::position> replay_all(cairn::position from_position,
+                                     event_visitor visitor) const final;
+  result<cairn::position> replay_tag(std::string_view tag, cairn::position from_position,
+                                     event_visitor visitor) const final;
   result<std::optional<stream_id>> holder_of(std::string_view key) const final;
   result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const final;
   result<bool> load_snapshot(const stream_id& stream,
@@ -50,7 +51,7 @@ protected:
   virtual result<located_head> locate_key(std::string_view key) const = 0;
   virtual result<located_end> locate_end() const = 0;
   virtual result<located_tag> locate_tag(std::string_view tag,
-                                         std::uint64_t from_position) const = 0;
+                                         cairn::position from_position) const = 0;
   virtual result<located_streams> locate_streams(std::string_view prefix) const = 0;
 
   /// Adds what the class that derives from it knows. Also while the file is not open.

@@ -27,13 +27,13 @@ using detail::words_view;
 
 /// Where a stream begins and ends in the log.
 struct stream_extent {
-  std::uint64_t first_position;
+  cairn::position first_position;
   stream_head head;
 };
 
 /// The last change of a reserved key: where, and who holds it then (version 0: nobody).
 struct last_change {
-  std::uint64_t position;
+  cairn::position position;
   stream_head holder;
 };
 
@@ -90,24 +90,24 @@ private:
       return checkpoints.error();
     indexed_up_to_ = checkpoints->tags; // below it no row comes or goes any more
     for (;;) {
-      std::uint64_t last = 0;
+      position last;
       if (const int rc = detail::last_log_position(reader.txn(), reader.dbs(), last))
         return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
-      if (last == counted_.events) {
+      if (last == read_up_to_) {
         counted_.streams = streams_.size();
         return {};
       }
       std::optional<error> broken;
-      auto read =
-          detail::replay_log(reader, counted_.events + 1, last, [&](const event_view& event) {
-            broken = take_in(event);
-            return broken ? visit_result::stop : visit_result::proceed;
-          });
+      auto read = detail::replay_log(reader, read_up_to_ + 1, last, [&](const event_view& event) {
+        broken = take_in(event);
+        return broken ? visit_result::stop : visit_result::proceed;
+      });
       if (!read)
         return std::move(read).error();
       if (broken)
         return *std::move(broken);
-      counted_.events = last;
+      read_up_to_ = last;
+      counted_.events = last.number();
     }
   }
 
@@ -116,7 +116,7 @@ private:
         std::string{event.stream()}, stream_extent{event.position(), stream_head{}});
     stream_head& head = found->second.head;
     if (event.version() != head.version + 1 || event.previous() != head.position)
-      return contradiction("the record at position " + std::to_string(event.position())
+      return contradiction("the record at position " + to_string(event.position())
                            + " does not continue stream " + found->first);
     head = {event.version(), event.position()};
     for (const auto wanted : event.reservations())
@@ -141,7 +141,7 @@ private:
   }
 
   /// A row may trail the log, but not behind the checkpoint, and it must lie on its stream.
-  result<void> check_heads(const journal_reader& reader, std::uint64_t checkpoint) {
+  result<void> check_heads(const journal_reader& reader, position checkpoint) {
     for (const auto& [name, extent] : streams_) {
       stream_head row;
       const int rc = detail::read_head_row(reader.txn(), reader.dbs().heads, name, row);
@@ -149,16 +149,16 @@ private:
         return contradiction("the head of stream " + name + " is damaged");
       if (rc != 0)
         return detail::lmdb_error(errc::io_failed, "cannot read the head of " + name, rc);
-      const bool missing = row.version == 0 && extent.first_position <= checkpoint;
+      const bool missing = row.version.is_none() && extent.first_position <= checkpoint;
       const bool behind = extent.head.position <= checkpoint && row.version < extent.head.version;
       const bool ahead = row.version > extent.head.version;
       const bool beside =
           (row.version == extent.head.version) != (row.position == extent.head.position);
       if (missing || behind || ahead || beside)
         return contradiction("the head of stream " + name + " is at version "
-                             + std::to_string(row.version) + ", its log at version "
-                             + std::to_string(extent.head.version));
-      heads_found_ += row.version != 0 ? 1 : 0;
+                             + to_string(row.version) + ", its log at version "
+                             + to_string(extent.head.version));
+      heads_found_ += row.version.is_none() ? 0 : 1;
     }
     return check_row_count(reader);
   }
@@ -195,17 +195,17 @@ private:
 
   /// A key that was last changed before the checkpoint has the row that the change left; other rows
   /// may be those of any moment since then.
-  result<void> check_reservations(const journal_reader& reader, std::uint64_t checkpoint) {
+  result<void> check_reservations(const journal_reader& reader, position checkpoint) {
     for (const auto& [key, last] : keys_) {
       stream_head row;
       if (const int rc = detail::read_head_row(reader.txn(), reader.dbs().reservations, key, row))
         return detail::holder_row_error(key, rc);
       if (last.position <= checkpoint && row != last.holder)
         return contradiction("the reservation of key " + key + " is at position "
-                             + std::to_string(row.position) + ", in the log at position "
-                             + std::to_string(last.holder.position));
-      counted_.reservations += last.holder.version != 0 ? 1 : 0;
-      held_rows_ += row.version != 0 ? 1 : 0;
+                             + to_string(row.position) + ", in the log at position "
+                             + to_string(last.holder.position));
+      counted_.reservations += last.holder.version.is_none() ? 0 : 1;
+      held_rows_ += row.version.is_none() ? 0 : 1;
     }
     MDB_stat rows{};
     if (reader.dbs().reservations != detail::absent_database)
@@ -239,7 +239,7 @@ private:
       return detail::lmdb_error(errc::io_failed, "cannot read the index of tags", rc);
     if (!(in_index == tags_in_log_))
       return contradiction("the index of tags has " + std::to_string(in_index.keys)
-                           + " rows up to position " + std::to_string(indexed_up_to_)
+                           + " rows up to position " + to_string(indexed_up_to_)
                            + ", and they are not the " + std::to_string(tags_in_log_.keys)
                            + " tags of the log");
     return {};
@@ -259,7 +259,7 @@ private:
     std::memcpy(&header, words.data(), sizeof(header));
     const std::string_view padded{reinterpret_cast<const char*>(key.data()), key.size()};
     const auto found = streams_.find(std::string{padded.substr(0, padded.find('\0'))});
-    return found != streams_.end() && header.version <= found->second.head.version;
+    return found != streams_.end() && header.head().version <= found->second.head.version;
   }
 
   journal_readers& readers_;
@@ -267,7 +267,8 @@ private:
   std::unordered_map<std::string, last_change> keys_;
   std::uint64_t held_rows_ = 0;
   std::uint64_t heads_found_ = 0;
-  std::uint64_t indexed_up_to_ = 0; // position
+  position read_up_to_;
+  position indexed_up_to_;
   key_sum tags_in_log_;
   lmdb_verification counted_;
 };

@@ -194,8 +194,8 @@ int lmdb_writer::fill_transaction(MDB_txn* txn, append_batch& batch, trailing tr
     return 0;
   if (const int rc = write_snapshots(txn, batch))
     return rc;
-  const std::uint64_t last = sequencer_.last_position();
-  return tail_.write_slice(txn, dbs_, last, last - end_.position);
+  const auto last = sequencer_.last_position();
+  return tail_.write_slice(txn, dbs_, last, last - end_.position.load());
 }
 
 /// Asked within each write transaction: one that failed in another thread must not be followed.
@@ -272,8 +272,8 @@ int lmdb_writer::write_snapshots(MDB_txn* txn, const append_batch& batch) {
 }
 
 void lmdb_writer::publish(const append_batch& batch) {
-  const std::uint64_t last = sequencer_.last_position();
-  const std::uint64_t events = last - end_.position;
+  const auto last = sequencer_.last_position();
+  const std::uint64_t events = last - end_.position.load();
   tail_.publish();
   end_.position.store(last, std::memory_order_release);
   commits_.fetch_add(1, std::memory_order_relaxed);

@@ -24,8 +24,8 @@ struct writer_options {
 /// The end of the log as everyone sees it. It outlives the writer: each opening of the file has a
 /// writer of its own.
 struct log_end {
-  std::atomic<std::uint64_t> position = 0; ///< Of the last durable event.
-  commit_signal moved;                     ///< Announces every commit.
+  std::atomic<cairn::position> position = cairn::position{}; ///< Of the last durable event.
+  commit_signal moved;                                       ///< Announces every commit.
 };
 
 /// Owns the write transaction: a thread that takes all that is queued, appends it in one

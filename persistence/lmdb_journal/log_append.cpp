@@ -25,7 +25,7 @@ int log_append::find_holder(const std::string& key, std::string& holder,
     objection = holder_row_error(key, rc);
   else if (rc != 0)
     return rc;
-  else if (entry->pending.version == 0)
+  else if (entry->pending.version.is_none())
     return 0;
   else if (auto name = stream_at(txn_, dbs_, entry->pending.position); !name)
     objection = std::move(name).error();
@@ -34,7 +34,7 @@ int log_append::find_holder(const std::string& key, std::string& holder,
   return 0;
 }
 
-int log_append::put(std::uint64_t position, std::span<const capnp::word> record) noexcept {
+int log_append::put(cairn::position position, std::span<const capnp::word> record) noexcept {
   MDB_val key{sizeof(position), &position};
   MDB_val value{record.size_bytes(), nullptr};
   if (const int rc = mdb_cursor_put(log_.get(), &key, &value, MDB_RESERVE | MDB_APPEND))

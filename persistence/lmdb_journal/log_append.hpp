@@ -22,7 +22,7 @@ public:
 
   int find_head(const stream_id& stream, stream_head& head, std::optional<error>& objection);
   int find_holder(const std::string& key, std::string& holder, std::optional<error>& objection);
-  int put(std::uint64_t position, std::span<const capnp::word> record) noexcept;
+  int put(cairn::position position, std::span<const capnp::word> record) noexcept;
   int landed(const append_operation& operation, stream_head head);
 
 private:

@@ -26,8 +26,8 @@ std::optional<stream_head> tail_index::holder(std::string_view key) const {
   return holders_.committed(key, hash_of(key));
 }
 
-std::vector<std::uint64_t> tail_index::tagged(std::string_view tag, std::uint64_t from) const {
-  std::vector<std::uint64_t> positions;
+std::vector<position> tail_index::tagged(std::string_view tag, position from) const {
+  std::vector<position> positions;
   tags_.positions(tag, from, positions);
   return positions;
 }
@@ -35,7 +35,7 @@ std::vector<std::uint64_t> tail_index::tagged(std::string_view tag, std::uint64_
 std::vector<named_head> tail_index::streams(std::string_view prefix) const {
   std::vector<named_head> found;
   heads_.visit_committed([&](std::string_view name, stream_head head) {
-    if (head.version != 0 && name.starts_with(prefix))
+    if (!head.version.is_none() && name.starts_with(prefix))
       found.push_back({std::string{name}, head});
   });
   return found;
@@ -52,9 +52,9 @@ result<tail_index::tail_extent> tail_index::replay(MDB_txn* txn, const databases
     return std::move(last).error();
   MDB_stat stat{};
   mdb_stat(txn, dbs.log, &stat);
-  if (stat.ms_entries != *last)
+  if (stat.ms_entries != last->number())
     return error{errc::corrupt_journal, "the log has " + std::to_string(stat.ms_entries)
-                                            + " records up to position " + std::to_string(*last)};
+                                            + " records up to position " + to_string(*last)};
   tags_.publish();
   flush_.start_at(rows->lowest());
   flush_.committed(*last);
@@ -66,15 +66,15 @@ bool tail_index::add_head(const tail_record& record) {
   head_entry* entry = heads_.find(record.stream, hash);
   if (!entry)
     entry = &head_rows_.insert(record.stream, hash, record.head());
-  else if (entry->committed.version + 1 != record.header.version
-           || entry->committed.position != record.header.previous)
+  else if (entry->committed.version + 1 != record.event.version()
+           || entry->committed.position != record.event.previous())
     return false;
   entry->pending = entry->committed = record.head();
   head_rows_.mark(*entry);
   return true;
 }
 
-void tail_index::add_holder(std::string_view key, std::uint64_t, stream_head holder) {
+void tail_index::add_holder(std::string_view key, position, stream_head holder) {
   const std::uint64_t hash = hash_of(key);
   head_entry* entry = holders_.find(key, hash);
   if (!entry)
@@ -83,7 +83,7 @@ void tail_index::add_holder(std::string_view key, std::uint64_t, stream_head hol
   holder_rows_.mark(*entry);
 }
 
-void tail_index::add_tag(std::string_view tag, std::uint64_t position) {
+void tail_index::add_tag(std::string_view tag, cairn::position position) {
   tags_.stage(tag, position);
 }
 

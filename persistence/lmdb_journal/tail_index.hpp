@@ -30,7 +30,7 @@ public:
   std::optional<stream_head> holder(std::string_view key) const;
   /// The positions of events with the tag that no row says yet. Look for the others in a
   /// transaction that begins afterwards.
-  std::vector<std::uint64_t> tagged(std::string_view tag, std::uint64_t from) const;
+  std::vector<position> tagged(std::string_view tag, position from) const;
   /// The heads in memory of streams whose name begins with `prefix`; as for `tagged`.
   std::vector<named_head> streams(std::string_view prefix) const;
   /// Rows that are newer in memory than on disk.
@@ -40,7 +40,7 @@ public:
 
   /// What reading the tail has found.
   struct tail_extent {
-    std::uint64_t last = 0;     ///< Position.
+    position last;
     std::uint64_t replayed = 0; ///< Records.
   };
 
@@ -55,11 +55,12 @@ public:
 
   void set_head(head_entry& entry, stream_head head) { heads_.touch(entry, head); }
   void set_holder(head_entry& entry, stream_head holder) { holders_.touch(entry, holder); }
-  void add_tag_of_commit(std::string_view tag, std::uint64_t position) {
+  void add_tag_of_commit(std::string_view tag, cairn::position position) {
     tags_.stage(tag, position);
   }
   /// As for `trailing_flush::write_slice`.
-  int write_slice(MDB_txn* txn, const databases& dbs, std::uint64_t position, std::size_t events) {
+  int write_slice(MDB_txn* txn, const databases& dbs, cairn::position position,
+                  std::size_t events) {
     return flush_.write_slice(txn, dbs, position, events);
   }
 
@@ -77,15 +78,15 @@ public:
   /// The commit is not.
   void roll_back() noexcept;
   /// After `publish` or a slice of rows alone: the commit's end is at `position`.
-  void committed(std::uint64_t position) { flush_.committed(position); }
+  void committed(cairn::position position) { flush_.committed(position); }
   void aborted() noexcept { flush_.aborted(); }
   /// As for `trailing_flush::hurry`.
-  bool hurry(std::uint64_t position) { return flush_.hurry(position); }
+  bool hurry(cairn::position position) { return flush_.hurry(position); }
 
 private:
   bool add_head(const tail_record& record) override;
-  void add_holder(std::string_view key, std::uint64_t position, stream_head holder) override;
-  void add_tag(std::string_view tag, std::uint64_t position) override;
+  void add_holder(std::string_view key, cairn::position position, stream_head holder) override;
+  void add_tag(std::string_view tag, cairn::position position) override;
 
   head_table heads_;
   trailing_heads head_rows_;

@@ -48,7 +48,7 @@ result<located_head> tail_overlay::locate_key(journal_readers& readers, std::str
 }
 
 result<located_tag> tail_overlay::locate_tagged(journal_readers& readers, std::string_view tag,
-                                                std::uint64_t from_position) {
+                                                cairn::position from_position) {
   const std::lock_guard lock{mutex_};
   auto reader = begin(readers);
   if (!reader)
@@ -83,11 +83,11 @@ result<void> tail_overlay::catch_up(const journal_reader& reader) {
     holders_.clear();
     tags_.clear();
     tagged_ = 0;
-    caught_up_to_ = 0;
+    caught_up_to_ = {};
   }
-  if (caught_up_to_ == 0)
+  if (caught_up_to_.is_start())
     gathered_from_ = from->lowest();
-  const std::uint64_t known_up_to = std::max(caught_up_to_, from->lowest());
+  const auto known_up_to = std::max(caught_up_to_, from->lowest());
   auto last = gather_tail(reader.txn(), reader.dbs(), *from, known_up_to, *this);
   if (!last)
     return std::move(last).error();
@@ -101,11 +101,11 @@ bool tail_overlay::add_head(const tail_record& record) {
   return true;
 }
 
-void tail_overlay::add_holder(std::string_view key, std::uint64_t position, stream_head holder) {
+void tail_overlay::add_holder(std::string_view key, cairn::position position, stream_head holder) {
   holders_.insert_or_assign(std::string{key}, key_change{position, holder});
 }
 
-void tail_overlay::add_tag(std::string_view tag, std::uint64_t position) {
+void tail_overlay::add_tag(std::string_view tag, cairn::position position) {
   auto& positions = tags_[std::string{tag}];
   if (!positions.empty() && positions.back() == position)
     return; // twice in a record, which older versions let pass

@@ -27,33 +27,33 @@ public:
   result<located_head> locate_key(journal_readers& readers, std::string_view key);
 
   result<located_tag> locate_tagged(journal_readers& readers, std::string_view tag,
-                                    std::uint64_t from_position);
+                                    cairn::position from_position);
 
   result<located_streams> locate_streams(journal_readers& readers, std::string_view prefix);
 
 private:
   struct key_change {
-    std::uint64_t position;
+    cairn::position position;
     stream_head holder; // version 0: nobody
   };
 
   result<journal_reader> begin(journal_readers& readers);
   result<void> catch_up(const journal_reader& reader);
   bool add_head(const tail_record& record) override;
-  void add_holder(std::string_view key, std::uint64_t position, stream_head holder) override;
-  void add_tag(std::string_view tag, std::uint64_t position) override;
+  void add_holder(std::string_view key, cairn::position position, stream_head holder) override;
+  void add_tag(std::string_view tag, cairn::position position) override;
   /// One by one: what comes next may be damaged.
-  void added(std::uint64_t position) override { caught_up_to_ = position; }
+  void added(cairn::position position) override { caught_up_to_ = position; }
 
   const std::size_t prune_at_;
   std::mutex mutex_;
   std::unordered_map<std::string, stream_head> heads_;
-  std::unordered_map<std::string, key_change> holders_;              // by key
-  std::uint64_t reservations_checkpoint_ = 0;                        // as of the last catching up
-  std::unordered_map<std::string, std::vector<std::uint64_t>> tags_; // positions
-  std::size_t tagged_ = 0;                                           // of these, all together
-  std::uint64_t gathered_from_ = 0;                                  // position
-  std::uint64_t caught_up_to_ = 0;                                   // position
+  std::unordered_map<std::string, key_change> holders_; // by key
+  position reservations_checkpoint_;                    // as of the last catching up
+  std::unordered_map<std::string, std::vector<position>> tags_;
+  std::size_t tagged_ = 0; // of these, all together
+  position gathered_from_;
+  position caught_up_to_;
 };
 
 } // namespace cairn::detail

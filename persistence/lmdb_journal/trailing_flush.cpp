@@ -33,11 +33,11 @@ std::size_t trailing_flush::dirty() const noexcept {
   return rows;
 }
 
-std::size_t trailing_flush::slice_for(std::uint64_t position, std::size_t events) const noexcept {
+std::size_t trailing_flush::slice_for(cairn::position position, std::size_t events) const noexcept {
   const std::size_t left = frozen_ - written_;
   if (hurried_)
     return std::min(left, events);
-  const std::uint64_t deadline = last_freeze_ + interval_ / 2;
+  const auto deadline = last_freeze_ + interval_ / 2;
   const std::uint64_t events_left = deadline > position ? deadline - position : 0;
   const std::uint64_t share = (left * events) / (events_left + events) + 1;
   const std::size_t most = std::max(most_rows_per_event_ * events, most_rows_at_least);
@@ -58,7 +58,7 @@ int trailing_flush::write_rows(MDB_txn* txn, const databases& dbs, std::size_t c
   return 0;
 }
 
-int trailing_flush::write_slice(MDB_txn* txn, const databases& dbs, std::uint64_t position,
+int trailing_flush::write_slice(MDB_txn* txn, const databases& dbs, cairn::position position,
                                 std::size_t events) noexcept {
   prepared_ = {};
   if (!active_ || events == 0 || !sorted_.load(std::memory_order_acquire))
@@ -74,7 +74,7 @@ int trailing_flush::write_slice(MDB_txn* txn, const databases& dbs, std::uint64_
   return 0;
 }
 
-void trailing_flush::committed(std::uint64_t position) {
+void trailing_flush::committed(cairn::position position) {
   const slice done = std::exchange(prepared_, {});
   written_ += done.rows;
   if (done.last)
@@ -86,7 +86,7 @@ void trailing_flush::committed(std::uint64_t position) {
   count_unflushed();
 }
 
-bool trailing_flush::hurry(std::uint64_t position) {
+bool trailing_flush::hurry(cairn::position position) {
   hurried_ = true;
   if (!active_ && checkpoint_ < position)
     freeze(position);
@@ -97,7 +97,7 @@ bool trailing_flush::hurry(std::uint64_t position) {
 }
 
 /// A cycle without rows is one, too: it moves the checkpoint.
-void trailing_flush::freeze(std::uint64_t position) {
+void trailing_flush::freeze(cairn::position position) {
   const std::uint64_t events = std::max<std::uint64_t>(position - last_freeze_, 1);
   last_freeze_ = position;
   written_ = frozen_ = 0;

@@ -59,39 +59,39 @@ public:
   trailing_flush& operator=(const trailing_flush&) = delete;
 
   /// Writes the slice that is due in a commit of `events` events up to `position`.
-  int write_slice(MDB_txn* txn, const databases& dbs, std::uint64_t position,
+  int write_slice(MDB_txn* txn, const databases& dbs, cairn::position position,
                   std::size_t events) noexcept;
 
   /// The commit with the slice is durable, up to `position`: advances, begins a cycle if one is
   /// due, and lets the sets tidy up.
-  void committed(std::uint64_t position);
+  void committed(cairn::position position);
 
   /// The commit with the slice was aborted.
   void aborted() noexcept { prepared_ = {}; }
 
   /// Ends the running cycle or begins one, for closing: then write slices with as many events as
   /// rows are wanted until nothing is left to do. False: nothing is.
-  bool hurry(std::uint64_t position);
+  bool hurry(cairn::position position);
 
   /// Rows that are newer in memory than on disk. Any thread.
   std::size_t unflushed() const noexcept { return unflushed_.load(std::memory_order_relaxed); }
 
   /// Takes part of the log as already replayed: the tail counts towards the next cycle.
-  void start_at(std::uint64_t checkpoint) noexcept { last_freeze_ = checkpoint_ = checkpoint; }
+  void start_at(position checkpoint) noexcept { last_freeze_ = checkpoint_ = checkpoint; }
 
 private:
-  void freeze(std::uint64_t position);
+  void freeze(cairn::position position);
   void sort();
   void finish_cycle();
   std::size_t dirty() const noexcept;
-  std::size_t slice_for(std::uint64_t position, std::size_t events) const noexcept;
+  std::size_t slice_for(cairn::position position, std::size_t events) const noexcept;
   int write_rows(MDB_txn* txn, const databases& dbs, std::size_t count) noexcept;
   void count_unflushed() noexcept;
 
   const std::vector<trailing_rows*> sets_;
   const std::size_t interval_;
-  std::uint64_t last_freeze_ = 0;       // position
-  std::uint64_t checkpoint_ = 0;        // the lowest on disk
+  position last_freeze_;
+  position checkpoint_;                 // the lowest on disk
   std::size_t frozen_ = 0;              // rows of the running cycle, one set after the other
   std::size_t written_ = 0;             // of these
   std::size_t most_rows_per_event_ = 0; // that a commit of this cycle writes

@@ -60,11 +60,11 @@ int trailing_heads::write_row(MDB_cursor* rows, const head_entry& entry) noexcep
   const auto key = entry.key();
   MDB_val lmdb_key{key.size(), const_cast<std::byte*>(key.data())};
   MDB_val value{};
-  if (entry.pending.version == 0) {
+  if (entry.pending.version.is_none()) {
     const int rc = mdb_cursor_get(rows, &lmdb_key, &value, MDB_SET);
     return rc == MDB_NOTFOUND ? 0 : rc != 0 ? rc : mdb_cursor_del(rows, 0);
   }
-  head_record row{{}, entry.pending.version, entry.pending.position};
+  head_record row{{}, entry.pending.version.number(), entry.pending.position.bits()};
   seal_value(key, &row, sizeof(row));
   value = {sizeof(row), &row};
   return mdb_cursor_put(rows, &lmdb_key, &value, 0);

@@ -36,8 +36,8 @@ void trailing_tags::publish() {
   staged_.clear();
 }
 
-void trailing_tags::positions(std::string_view tag, std::uint64_t from,
-                              std::vector<std::uint64_t>& out) const {
+void trailing_tags::positions(std::string_view tag, position from,
+                              std::vector<position>& out) const {
   const std::lock_guard lock{mutex_};
   const auto found = postings_.find(tag);
   if (found == postings_.end())
@@ -73,7 +73,7 @@ int trailing_tags::write(MDB_txn* txn, const databases& dbs, std::size_t first,
     if (row == (*of)->end)
       ++of;
     const auto& positions = (*of)->frozen;
-    const std::uint64_t position = positions[row - ((*of)->end - positions.size())];
+    const auto position = positions[row - ((*of)->end - positions.size())];
     if (const int rc = write_tag_row(rows.get(), (*of)->tag, position))
       return rc;
   }

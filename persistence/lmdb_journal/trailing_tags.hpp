@@ -21,7 +21,7 @@ namespace cairn::detail {
 class trailing_tags final : public trailing_rows {
 public:
   /// Of the commit that is being written.
-  void stage(std::string_view tag, std::uint64_t position) {
+  void stage(std::string_view tag, cairn::position position) {
     staged_.push_back({std::string{tag}, position});
   }
   /// The commit is durable: readers see its positions from now on.
@@ -31,7 +31,7 @@ public:
 
   /// Appends the positions in memory of events with this tag, from `from` on, in ascending order.
   /// What is not in memory has a row in any transaction that begins afterwards. Any thread.
-  void positions(std::string_view tag, std::uint64_t from, std::vector<std::uint64_t>& out) const;
+  void positions(std::string_view tag, position from, std::vector<position>& out) const;
 
   std::size_t dirty() const noexcept override { return dirty_; }
   void freeze() override;
@@ -44,13 +44,13 @@ public:
 private:
   struct posting {
     std::string tag;
-    std::vector<std::uint64_t> recent; // positions marked in this cycle
-    std::vector<std::uint64_t> frozen; // in the cycle before
-    std::size_t end = 0;               // one past the last of `frozen`, among all frozen rows
+    std::vector<cairn::position> recent; // marked in this cycle
+    std::vector<cairn::position> frozen; // in the cycle before
+    std::size_t end = 0;                 // one past the last of `frozen`, among all frozen rows
   };
   struct staged_row {
     std::string tag;
-    std::uint64_t position;
+    cairn::position position;
   };
 
   void add(const staged_row& row);

@@ -74,13 +74,13 @@ int find_misnamed_database(MDB_txn* txn, const databases& opened, std::string& n
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-int last_log_position(MDB_txn* txn, const databases& dbs, std::uint64_t& position) noexcept {
+int last_log_position(MDB_txn* txn, const databases& dbs, cairn::position& last) noexcept {
   cursor log;
   if (const int rc = log.open(txn, dbs.log))
     return rc;
   words_view ignored;
-  position = 0;
-  const int rc = get_numbered(log.get(), MDB_LAST, position, ignored);
+  last = {};
+  const int rc = get_positioned(log.get(), MDB_LAST, last, ignored);
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 

@@ -43,7 +43,7 @@ inline void prefetch_after(words_view value) noexcept {
     __builtin_prefetch(reinterpret_cast<const void*>(here - 2 * bytes + i));
 }
 
-/// The last position in the log; 0 if it is empty.
-int last_log_position(MDB_txn* txn, const databases& dbs, std::uint64_t& position) noexcept;
+/// The last position in the log; the start if it is empty.
+int last_log_position(MDB_txn* txn, const databases& dbs, cairn::position& last) noexcept;
 
 } // namespace cairn::detail

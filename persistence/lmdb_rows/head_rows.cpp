@@ -14,7 +14,7 @@ bool decode(std::span<const std::byte> key, words_view value, stream_head& head)
     return false;
   head_record row;
   std::memcpy(&row, value.data(), sizeof(row));
-  head = {row.version, row.position};
+  head = row.head();
   return true;
 }
 
@@ -48,7 +48,7 @@ error head_row_error(const stream_id& stream, int rc) {
 }
 
 result<std::optional<stream_id>> holder_at(MDB_txn* txn, const databases& dbs, stream_head at) {
-  if (at.version == 0)
+  if (at.version.is_none())
     return std::optional<stream_id>{};
   auto name = stream_at(txn, dbs, at.position);
   if (!name)

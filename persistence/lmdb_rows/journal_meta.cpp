@@ -38,15 +38,15 @@ result<std::uint64_t> read_owner_epoch(MDB_txn* txn, const databases& dbs) {
 namespace {
 
 /// Of a database that the first version of the format did not have.
-result<std::uint64_t> read_added_checkpoint(MDB_txn* txn, const databases& dbs, MDB_dbi database,
-                                            const meta_key& key, std::string_view what) {
+result<position> read_added_checkpoint(MDB_txn* txn, const databases& dbs, MDB_dbi database,
+                                       const meta_key& key, std::string_view what) {
   words_view value;
   if (database == absent_database || get_words(txn, dbs.meta, key, value) == MDB_NOTFOUND)
-    return std::uint64_t{0};
+    return position{};
   auto record = read_meta<checkpoint_record>(txn, dbs.meta, key, what);
   if (!record)
     return std::move(record).error();
-  return record->position;
+  return position::from_bits(record->position);
 }
 
 } // namespace
@@ -64,16 +64,16 @@ result<checkpoints> read_checkpoints(MDB_txn* txn, const databases& dbs) {
                                             "the journal's checkpoint of reservations");
   if (!reservations)
     return std::move(reservations).error();
-  return checkpoints{heads->position, *tags, *reservations};
+  return checkpoints{position::from_bits(heads->position), *tags, *reservations};
 }
 
 int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) noexcept {
   return write_meta(txn, dbs.meta, owner_key, owner_record{{}, epoch});
 }
 
-int write_checkpoints(MDB_txn* txn, const databases& dbs, std::uint64_t position) noexcept {
+int write_checkpoints(MDB_txn* txn, const databases& dbs, position at) noexcept {
   for (const meta_key* key : {&heads_key, &tags_key, &reservations_key})
-    if (const int rc = write_meta(txn, dbs.meta, *key, checkpoint_record{{}, position}))
+    if (const int rc = write_meta(txn, dbs.meta, *key, checkpoint_record{{}, at.bits()}))
       return rc;
   return 0;
 }
@@ -90,7 +90,7 @@ int write_new_journal(const lmdb_env& env, message_id id) noexcept {
     return rc;
   if (const int rc = write_owner_epoch(txn.get(), dbs, 0))
     return rc;
-  if (const int rc = write_checkpoints(txn.get(), dbs, 0))
+  if (const int rc = write_checkpoints(txn.get(), dbs, {}))
     return rc;
   return txn.commit();
 }

@@ -30,7 +30,7 @@ struct owner_record {
 /// The position up to which the rows of one database that trails the log are complete.
 struct checkpoint_record {
   struct seal seal;
-  std::uint64_t position;
+  std::uint64_t position; // its bits
 };
 
 /// Errors: `incompatible_format`, `corrupt_journal`, `io_failed`.
@@ -40,18 +40,18 @@ result<std::uint64_t> read_owner_epoch(MDB_txn* txn, const databases& dbs);
 /// The checkpoint of each database that trails the log. One that is absent, or that an older
 /// version did not know, is complete up to nothing.
 struct checkpoints {
-  std::uint64_t heads = 0;
-  std::uint64_t tags = 0;
-  std::uint64_t reservations = 0;
+  position heads;
+  position tags;
+  position reservations;
 
-  std::uint64_t lowest() const noexcept { return std::min({heads, tags, reservations}); }
+  position lowest() const noexcept { return std::min({heads, tags, reservations}); }
 };
 
 result<checkpoints> read_checkpoints(MDB_txn* txn, const databases& dbs);
 
 int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) noexcept;
 /// All of them.
-int write_checkpoints(MDB_txn* txn, const databases& dbs, std::uint64_t position) noexcept;
+int write_checkpoints(MDB_txn* txn, const databases& dbs, position at) noexcept;
 
 /// Writes what an empty journal with this id consists of into a new file. Returns LMDB's code.
 int write_new_journal(const lmdb_env& env, message_id id) noexcept;

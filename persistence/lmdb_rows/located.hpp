@@ -21,14 +21,14 @@ struct located_head {
 /// The last position.
 struct located_end {
   journal_reader reader;
-  std::uint64_t last;
+  position last;
 };
 
 /// The last position, and those of events with a tag that the transaction may have no rows for.
 struct located_tag {
   journal_reader reader;
-  std::uint64_t last;
-  std::vector<std::uint64_t> positions;
+  position last;
+  std::vector<position> positions;
 };
 
 /// The heads for which the transaction may have no row, or an older one.

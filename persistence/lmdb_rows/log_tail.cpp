@@ -7,7 +7,7 @@
 namespace cairn::detail {
 namespace {
 
-result<void> visit_record(std::uint64_t position, words_view value,
+result<void> visit_record(cairn::position position, words_view value,
                           function_ref<bool(const tail_record&)> visitor) {
   if (!is_intact(key_bytes(position), value, words_of<event_header>))
     return corrupt_event(position, "fails its checksum");
@@ -17,7 +17,7 @@ result<void> visit_record(std::uint64_t position, words_view value,
     if (stream.empty() || stream.size() > max_aggregate_type_bytes + 1 + max_aggregate_id_bytes)
       return corrupt_event(position, "names no stream");
     if (!visitor({stream, position, header_of(value), event.view()}))
-      return error{errc::corrupt_journal, "the record at position " + std::to_string(position)
+      return error{errc::corrupt_journal, "the record at position " + to_string(position)
                                               + " does not continue its stream"};
   } catch (const kj::Exception& damage) {
     return corrupt_event(position, damage.getDescription().cStr());
@@ -27,16 +27,15 @@ result<void> visit_record(std::uint64_t position, words_view value,
 
 } // namespace
 
-result<std::string> stream_at(MDB_txn* txn, const databases& dbs, std::uint64_t position) {
+result<std::string> stream_at(MDB_txn* txn, const databases& dbs, cairn::position position) {
   cursor log;
-  std::uint64_t key = position;
+  auto key = position;
   words_view value;
   int rc = log.open(txn, dbs.log);
   if (rc == 0)
-    rc = get_numbered(log.get(), MDB_SET, key, value);
+    rc = get_positioned(log.get(), MDB_SET, key, value);
   if (rc == MDB_NOTFOUND)
-    return error{errc::corrupt_journal,
-                 "the log has no record at position " + std::to_string(position)};
+    return error{errc::corrupt_journal, "the log has no record at position " + to_string(position)};
   if (rc != 0 && rc != MDB_CORRUPTED)
     return lmdb_error(errc::io_failed, "cannot read the log", rc);
   if (rc == MDB_CORRUPTED)
@@ -51,33 +50,33 @@ result<std::string> stream_at(MDB_txn* txn, const databases& dbs, std::uint64_t 
   return stream;
 }
 
-result<std::uint64_t> read_tail(MDB_txn* txn, const databases& dbs, std::uint64_t after,
-                                function_ref<bool(const tail_record&)> visitor) {
+result<position> read_tail(MDB_txn* txn, const databases& dbs, position after,
+                           function_ref<bool(const tail_record&)> visitor) {
   cursor log;
   if (const int rc = log.open(txn, dbs.log))
     return lmdb_error(errc::io_failed, "cannot read the log", rc);
-  std::uint64_t expected = after + 1;
+  position expected = after + 1;
   for (MDB_cursor_op operation = MDB_SET_RANGE;; operation = MDB_NEXT, ++expected) {
-    std::uint64_t position = expected;
+    auto found = expected;
     words_view value;
-    const int rc = get_numbered(log.get(), operation, position, value);
+    const int rc = get_positioned(log.get(), operation, found, value);
     if (rc == MDB_NOTFOUND)
       return expected - 1;
     if (rc != 0 && rc != MDB_CORRUPTED)
       return lmdb_error(errc::io_failed, "cannot read the log", rc);
-    if (position != expected)
+    if (found != expected)
       return error{errc::corrupt_journal,
-                   "the log has no record at position " + std::to_string(expected)};
+                   "the log has no record at position " + to_string(expected)};
     if (rc == MDB_CORRUPTED)
-      return corrupt_event(position, "is misplaced");
+      return corrupt_event(found, "is misplaced");
     prefetch_after(value);
-    if (auto visited = visit_record(position, value, visitor); !visited)
+    if (auto visited = visit_record(found, value, visitor); !visited)
       return std::move(visited).error();
   }
 }
 
-result<std::uint64_t> gather_tail(MDB_txn* txn, const databases& dbs, const checkpoints& rows,
-                                  std::uint64_t after, tail_sink& into) {
+result<position> gather_tail(MDB_txn* txn, const databases& dbs, const checkpoints& rows,
+                             position after, tail_sink& into) {
   return read_tail(txn, dbs, after, [&](const tail_record& record) {
     if (record.position > rows.heads && !into.add_head(record))
       return false;

@@ -25,7 +25,7 @@ int write_snapshot(MDB_txn* txn, const databases& dbs, const snapshot_draft& sna
   if (found != 0 && found != MDB_NOTFOUND && found != MDB_CORRUPTED)
     return found;
   if (found == 0 && is_intact(key.bytes(), kept, words_of<snapshot_header>)
-      && header_in(kept).version > snapshot.at.version)
+      && header_in(kept).version > snapshot.at.version.number())
     return 0;
   MDB_val lmdb_key{key.bytes().size(), const_cast<std::byte*>(key.bytes().data())};
   MDB_val value{sizeof(snapshot_header) + message_bytes, nullptr};
@@ -33,7 +33,7 @@ int write_snapshot(MDB_txn* txn, const databases& dbs, const snapshot_draft& sna
     return rc;
   CAIRN_ASSERT(reinterpret_cast<std::uintptr_t>(value.mv_data) % sizeof(std::uint64_t) == 0);
   auto* const bytes = static_cast<std::byte*>(value.mv_data);
-  const snapshot_header header{{}, snapshot.at.version, snapshot.at.position};
+  const snapshot_header header{{}, snapshot.at.version.number(), snapshot.at.position.bits()};
   std::memcpy(bytes, &header, sizeof(header));
   std::memcpy(bytes + sizeof(header), snapshot.message.data(), message_bytes);
   seal_value(key.bytes(), bytes, value.mv_size);
@@ -54,7 +54,7 @@ result<snapshot_state> visit_snapshot(MDB_txn* txn, const databases& dbs, const 
   const snapshot_header header = header_in(value);
   try {
     message_in_place message{value, words_of<snapshot_header>};
-    visitor({{header.version, header.position}, message.root<format::SnapshotRecord>()});
+    visitor({header.head(), message.root<format::SnapshotRecord>()});
   } catch (const kj::Exception&) {
     return snapshot_state::damaged;
   }

@@ -7,16 +7,16 @@
 namespace cairn::detail {
 namespace {
 
-error broken_chain(const stream_id& stream, std::uint64_t position) {
+error broken_chain(const stream_id& stream, cairn::position position) {
   return {errc::corrupt_journal, "stream " + stream.name() + " has no record at position "
-                                     + std::to_string(position) + ", where its chain leads"};
+                                     + to_string(position) + ", where its chain leads"};
 }
 
 error unreadable(int rc) {
   return lmdb_error(errc::io_failed, "cannot read the log", rc);
 }
 
-result<visit_result> show(std::uint64_t position, words_view value, const stream_id* stream,
+result<visit_result> show(cairn::position position, words_view value, const stream_id* stream,
                           event_visitor visitor) {
   try {
     const event_in_place event{position, value};
@@ -28,7 +28,7 @@ result<visit_result> show(std::uint64_t position, words_view value, const stream
   }
 }
 
-bool is_intact_event(std::uint64_t position, words_view value) noexcept {
+bool is_intact_event(cairn::position position, words_view value) noexcept {
   return is_intact(key_bytes(position), value, words_of<event_header>);
 }
 
@@ -39,9 +39,9 @@ stream_walk::stream_walk(journal_reader& reader, const stream_id& stream)
 
 stream_walk::~stream_walk() = default;
 
-result<std::uint64_t> stream_walk::replay(stream_head head, std::uint64_t from_version,
-                                          std::uint64_t to_version, event_visitor visitor) {
-  const std::uint64_t to = std::min(to_version, head.version);
+result<cairn::version> stream_walk::replay(stream_head head, cairn::version from_version,
+                                           cairn::version to_version, event_visitor visitor) {
+  const auto to = std::min(to_version, head.version);
   if (to < from_version)
     return from_version - 1;
   if (auto walked = walk_back(head, from_version, to); !walked)
@@ -52,7 +52,7 @@ result<std::uint64_t> stream_walk::replay(stream_head head, std::uint64_t from_v
   return visited;
 }
 
-result<void> stream_walk::walk_back(stream_head head, std::uint64_t from, std::uint64_t to) {
+result<void> stream_walk::walk_back(stream_head head, version from, version to) {
   stream_head at = head;
   for (;;) {
     if (auto renewed = renew_if_due(); !renewed)
@@ -71,18 +71,19 @@ result<void> stream_walk::walk_back(stream_head head, std::uint64_t from, std::u
       }
     }
     const event_header& header = header_of(*value);
-    if (header.version != at.version)
+    if (version{header.version} != at.version)
       return broken_chain(stream_, at.position);
     if (at.version <= to)
       runs_.push_back(
           {at.position, 1, value->data(), static_cast<std::uint32_t>(value->size()), generation_});
     if (at.version == from)
       return {};
-    if (header.previous == 0 || header.previous >= at.position)
-      return broken_chain(stream_, header.previous);
-    const std::uint64_t skipped = header.previous + 1 == at.position ? gallop(at, from) : 0;
+    const auto previous = position::from_bits(header.previous);
+    if (previous.is_start() || !(previous < at.position))
+      return broken_chain(stream_, previous);
+    const std::uint64_t skipped = previous + 1 == at.position ? gallop(at, from) : 0;
     if (skipped == 0) {
-      at = {at.version - 1, header.previous};
+      at = {at.version - 1, previous};
       continue;
     }
     at = {at.version - skipped, at.position - skipped};
@@ -94,21 +95,22 @@ result<void> stream_walk::walk_back(stream_head head, std::uint64_t from, std::u
     auto reached = fetch(at.position);
     if (!reached)
       return std::move(reached).error();
-    const std::uint64_t previous = header_of(*reached).previous;
-    if (previous == 0 || previous >= at.position)
-      return broken_chain(stream_, previous);
-    at = {at.version - 1, previous};
+    const auto next = position::from_bits(header_of(*reached).previous);
+    if (next.is_start() || !(next < at.position))
+      return broken_chain(stream_, next);
+    at = {at.version - 1, next};
   }
 }
 
 /// How many of the positions before `at` certainly hold the stream's events before it.
-std::uint64_t stream_walk::gallop(stream_head at, std::uint64_t from) {
+std::uint64_t stream_walk::gallop(stream_head at, version from) {
   const std::uint64_t most = at.version - from;
   std::uint64_t certain = 0;
   for (std::uint64_t step = std::min<std::uint64_t>(2, most); step > certain;
        step = std::min(2 * step, most)) {
     words_view value;
-    if (step < 2 || step >= at.position || !is_own(at.position - step, at.version - step, value))
+    if (step < 2 || step >= at.position.number()
+        || !is_own(at.position - step, at.version - step, value))
       break;
     certain = step;
   }
@@ -116,11 +118,12 @@ std::uint64_t stream_walk::gallop(stream_head at, std::uint64_t from) {
 }
 
 /// Whether an intact record at `position` is the stream's event with this version.
-bool stream_walk::is_own(std::uint64_t position, std::uint64_t version, words_view& value) {
-  if (position == 0)
+bool stream_walk::is_own(cairn::position position, cairn::version version, words_view& value) {
+  if (position.is_start())
     return false;
   auto fetched = fetch(position);
-  if (!fetched || !is_intact_event(position, *fetched) || header_of(*fetched).version != version)
+  if (!fetched || !is_intact_event(position, *fetched)
+      || header_of(*fetched).version != version.number())
     return false;
   value = *fetched;
   try {
@@ -135,15 +138,15 @@ bool stream_walk::is_own(std::uint64_t position, std::uint64_t version, words_vi
 bool stream_walk::step_over_damage(stream_head& at, words_view& value) {
   if (value.size() < words_of<event_header>)
     return false;
-  const stream_head before{at.version - 1, header_of(value).previous};
-  if (before.position >= at.position || !is_own(before.position, before.version, value))
+  const stream_head before{at.version - 1, position::from_bits(header_of(value).previous)};
+  if (!(before.position < at.position) || !is_own(before.position, before.version, value))
     return false;
   at = before;
   return true;
 }
 
-result<std::uint64_t> stream_walk::visit_forward(std::uint64_t from, event_visitor visitor) {
-  std::uint64_t version = from;
+result<version> stream_walk::visit_forward(version from, event_visitor visitor) {
+  auto version = from;
   for (auto part = runs_.rbegin(); part != runs_.rend(); ++part) {
     for (std::uint64_t i = 0; i < part->count; ++i, ++version) {
       if (auto renewed = renew_if_due(); !renewed)
@@ -151,8 +154,8 @@ result<std::uint64_t> stream_walk::visit_forward(std::uint64_t from, event_visit
       auto value = record_of(*part, i);
       if (!value)
         return std::move(value).error();
-      const std::uint64_t position = part->first_position + i;
-      if (header_of(*value).version != version)
+      const auto position = part->first_position + i;
+      if (header_of(*value).version != version.number())
         return broken_chain(stream_, position);
       auto went = show(position, *value, &stream_, visitor);
       if (!went)
@@ -169,7 +172,7 @@ result<std::uint64_t> stream_walk::visit_forward(std::uint64_t from, event_visit
 result<words_view> stream_walk::record_of(const run& part, std::uint64_t index) {
   if (part.data && part.generation == generation_)
     return words_view{part.data, part.words};
-  const std::uint64_t position = part.first_position + index;
+  const auto position = part.first_position + index;
   auto value = fetch(position);
   if (!value)
     return value;
@@ -180,12 +183,12 @@ result<words_view> stream_walk::record_of(const run& part, std::uint64_t index) 
   return value;
 }
 
-result<words_view> stream_walk::fetch(std::uint64_t position) {
-  const bool adjacent = cursor_at_ != 0 && position == cursor_at_ + 1;
-  std::uint64_t key = position;
+result<words_view> stream_walk::fetch(cairn::position position) {
+  const bool adjacent = !cursor_at_.is_start() && position == cursor_at_ + 1;
+  auto key = position;
   words_view value;
-  const int rc = get_numbered(reader_.log(), adjacent ? MDB_NEXT : MDB_SET, key, value);
-  cursor_at_ = rc == 0 ? position : 0;
+  const int rc = get_positioned(reader_.log(), adjacent ? MDB_NEXT : MDB_SET, key, value);
+  cursor_at_ = rc == 0 ? position : cairn::position{};
   if (rc == MDB_NOTFOUND || (rc == 0 && key != position))
     return broken_chain(stream_, position);
   if (rc == MDB_CORRUPTED)
@@ -201,18 +204,17 @@ result<void> stream_walk::renew_if_due() {
   if (!reader_.due())
     return {};
   ++generation_;
-  cursor_at_ = 0;
+  cursor_at_ = {};
   return reader_.renew();
 }
 
-result<visit_result> show_record(journal_reader& reader, std::uint64_t position,
+result<visit_result> show_record(journal_reader& reader, cairn::position position,
                                  event_visitor visitor) {
-  std::uint64_t key = position;
+  auto key = position;
   words_view value;
-  const int rc = get_numbered(reader.log(), MDB_SET, key, value);
+  const int rc = get_positioned(reader.log(), MDB_SET, key, value);
   if (rc == MDB_NOTFOUND)
-    return error{errc::corrupt_journal,
-                 "the log has no record at position " + std::to_string(position)};
+    return error{errc::corrupt_journal, "the log has no record at position " + to_string(position)};
   if (rc != 0 && rc != MDB_CORRUPTED)
     return unreadable(rc);
   if (rc == MDB_CORRUPTED || !is_intact_event(position, value))
@@ -220,21 +222,20 @@ result<visit_result> show_record(journal_reader& reader, std::uint64_t position,
   return show(position, value, nullptr, visitor);
 }
 
-result<std::uint64_t> replay_log(journal_reader& reader, std::uint64_t from_position,
-                                 std::uint64_t last_position, event_visitor visitor) {
+result<cairn::position> replay_log(journal_reader& reader, cairn::position from_position,
+                                   cairn::position last_position, event_visitor visitor) {
   MDB_cursor_op operation = MDB_SET;
-  for (std::uint64_t next = from_position; next <= last_position; ++next) {
+  for (auto next = from_position; next <= last_position; ++next) {
     if (reader.due()) {
       if (auto renewed = reader.renew(); !renewed)
         return std::move(renewed).error();
       operation = MDB_SET;
     }
-    std::uint64_t position = next;
+    auto found = next;
     words_view value;
-    const int rc = get_numbered(reader.log(), operation, position, value);
-    if (rc == MDB_NOTFOUND || (rc == 0 && position != next))
-      return error{errc::corrupt_journal,
-                   "the log has no record at position " + std::to_string(next)};
+    const int rc = get_positioned(reader.log(), operation, found, value);
+    if (rc == MDB_NOTFOUND || (rc == 0 && found != next))
+      return error{errc::corrupt_journal, "the log has no record at position " + to_string(next)};
     if (rc != 0 && rc != MDB_CORRUPTED)
       return unreadable(rc);
     prefetch_after(value);

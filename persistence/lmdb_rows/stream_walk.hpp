@@ -25,42 +25,42 @@ public:
   stream_walk& operator=(const stream_walk&) = delete;
 
   /// `journal::replay`, as of `head`.
-  result<std::uint64_t> replay(stream_head head, std::uint64_t from_version,
-                               std::uint64_t to_version, event_visitor visitor);
+  result<cairn::version> replay(stream_head head, cairn::version from_version,
+                                cairn::version to_version, event_visitor visitor);
 
 private:
   /// Records at consecutive positions with consecutive versions.
   struct run {
-    std::uint64_t first_position;
+    cairn::position first_position;
     std::uint64_t count;
     const std::uint64_t* data; // of the first, checked and still valid in `generation`; or null
     std::uint32_t words;
     std::uint32_t generation;
   };
 
-  result<void> walk_back(stream_head head, std::uint64_t from, std::uint64_t to);
-  result<std::uint64_t> visit_forward(std::uint64_t from, event_visitor visitor);
+  result<void> walk_back(stream_head head, version from, version to);
+  result<version> visit_forward(version from, event_visitor visitor);
   result<words_view> record_of(const run& part, std::uint64_t index);
-  std::uint64_t gallop(stream_head at, std::uint64_t from);
-  bool is_own(std::uint64_t position, std::uint64_t version, words_view& value);
+  std::uint64_t gallop(stream_head at, version from);
+  bool is_own(cairn::position position, cairn::version version, words_view& value);
   bool step_over_damage(stream_head& at, words_view& value);
-  result<words_view> fetch(std::uint64_t position);
+  result<words_view> fetch(cairn::position position);
   result<void> renew_if_due();
 
   journal_reader& reader_;
   const stream_id& stream_;
   std::vector<run> runs_; // newest first
   std::uint32_t generation_ = 0;
-  std::uint64_t cursor_at_ = 0; // position; 0: nowhere
+  position cursor_at_;          // the start: nowhere
   std::optional<error> damage_; // met on the way back; what comes after it is not visited
 };
 
 /// `journal::replay_all` up to `last_position`.
-result<std::uint64_t> replay_log(journal_reader& reader, std::uint64_t from_position,
-                                 std::uint64_t last_position, event_visitor visitor);
+result<cairn::position> replay_log(journal_reader& reader, cairn::position from_position,
+                                   cairn::position last_position, event_visitor visitor);
 
 /// Visits the one record at `position`.
-result<visit_result> show_record(journal_reader& reader, std::uint64_t position,
+result<visit_result> show_record(journal_reader& reader, cairn::position position,
                                  event_visitor visitor);
 
 } // namespace cairn::detail

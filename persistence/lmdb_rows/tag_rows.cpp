@@ -22,19 +22,19 @@ error damaged_row(std::string_view tag) {
   return {errc::corrupt_journal, "the index of tags has a damaged row at tag " + std::string{tag}};
 }
 
-/// The position in a key that begins with `wanted`'s prefix; 0: the key is of another tag.
-std::uint64_t position_in(const MDB_val& key, const tag_key& wanted) noexcept {
+/// The position in a key that begins with `wanted`'s prefix; the start: the key is of another tag.
+position position_in(const MDB_val& key, const tag_key& wanted) noexcept {
   const auto prefix = wanted.prefix();
   if (key.mv_size != wanted.bytes().size()
       || std::memcmp(key.mv_data, prefix.data(), prefix.size()) != 0)
-    return 0;
+    return {};
   return tag_key::position_in({static_cast<const std::byte*>(key.mv_data), key.mv_size});
 }
 
 /// Appends the positions of up to `rows_at_once` rows of the tag, from `from` on. False: those were
 /// the last.
-result<bool> read_rows(const journal_reader& reader, std::string_view tag, std::uint64_t from,
-                       std::vector<std::uint64_t>& positions) {
+result<bool> read_rows(const journal_reader& reader, std::string_view tag, position from,
+                       std::vector<position>& positions) {
   if (reader.dbs().tags == absent_database)
     return false;
   cursor rows;
@@ -44,8 +44,8 @@ result<bool> read_rows(const journal_reader& reader, std::string_view tag, std::
   MDB_val key{first.bytes().size(), const_cast<std::byte*>(first.bytes().data())}, value{};
   int rc = mdb_cursor_get(rows.get(), &key, &value, MDB_SET_RANGE);
   for (std::size_t read = 0; rc == 0; rc = mdb_cursor_get(rows.get(), &key, &value, MDB_NEXT)) {
-    const std::uint64_t position = position_in(key, first);
-    if (position == 0)
+    const auto position = position_in(key, first);
+    if (position.is_start())
       return false;
     if (read++ == rows_at_once)
       return true;
@@ -69,10 +69,10 @@ bool has_tag(const event_view& event, std::string_view tag) {
 }
 
 /// Visits the records, and checks that they are what the index says. Returns where the visitor
-/// stopped, or 0.
-result<std::uint64_t> show_all(journal_reader& reader, std::string_view tag,
-                               const std::vector<std::uint64_t>& positions, event_visitor visitor) {
-  for (const std::uint64_t position : positions) {
+/// stopped, or the start.
+result<position> show_all(journal_reader& reader, std::string_view tag,
+                          const std::vector<position>& positions, event_visitor visitor) {
+  for (const auto position : positions) {
     if (reader.due())
       if (auto renewed = reader.renew(); !renewed)
         return std::move(renewed).error();
@@ -84,34 +84,34 @@ result<std::uint64_t> show_all(journal_reader& reader, std::string_view tag,
     if (!went)
       return std::move(went).error();
     if (!tagged)
-      return error{errc::corrupt_journal, "the event at position " + std::to_string(position)
+      return error{errc::corrupt_journal, "the event at position " + to_string(position)
                                               + " lacks the tag " + std::string{tag}
                                               + ", by which the index leads to it"};
     if (*went == visit_result::stop)
       return position;
   }
-  return std::uint64_t{0};
+  return position{};
 }
 
 } // namespace
 
-tag_key::tag_key(std::string_view tag, std::uint64_t position) noexcept {
+tag_key::tag_key(std::string_view tag, cairn::position position) noexcept {
   const std::size_t words = tag.size() / 8 + 1;
   CAIRN_ASSERT(!tag.empty() && tag.size() <= max_tag_bytes);
   words_[words - 1] = 0;
   std::memcpy(words_, tag.data(), tag.size());
-  words_[words] = __builtin_bswap64(position);
+  words_[words] = __builtin_bswap64(position.bits());
   size_ = (words + 1) * sizeof(std::uint64_t);
 }
 
-std::uint64_t tag_key::position_in(std::span<const std::byte> key) noexcept {
+position tag_key::position_in(std::span<const std::byte> key) noexcept {
   std::uint64_t swapped = 0;
   if (key.size() >= sizeof(swapped))
     std::memcpy(&swapped, key.last(sizeof(swapped)).data(), sizeof(swapped));
-  return __builtin_bswap64(swapped);
+  return position::from_bits(__builtin_bswap64(swapped));
 }
 
-int write_tag_row(MDB_cursor* rows, std::string_view tag, std::uint64_t position) noexcept {
+int write_tag_row(MDB_cursor* rows, std::string_view tag, cairn::position position) noexcept {
   const tag_key key{tag, position};
   tag_record row{};
   seal_value(key.bytes(), &row, sizeof(row));
@@ -120,24 +120,23 @@ int write_tag_row(MDB_cursor* rows, std::string_view tag, std::uint64_t position
   return mdb_cursor_put(rows, &lmdb_key, &value, 0);
 }
 
-result<std::uint64_t> replay_tagged(journal_reader& reader, std::string_view tag,
-                                    std::uint64_t from_position, std::uint64_t last_position,
-                                    const std::vector<std::uint64_t>& in_memory,
-                                    event_visitor visitor) {
-  std::vector<std::uint64_t> rows, due;
-  for (std::uint64_t from = from_position;;) {
+result<position> replay_tagged(journal_reader& reader, std::string_view tag,
+                               cairn::position from_position, cairn::position last_position,
+                               const std::vector<position>& in_memory, event_visitor visitor) {
+  std::vector<position> rows, due;
+  for (auto from = from_position;;) {
     rows.clear();
     due.clear();
     auto more = read_rows(reader, tag, from, rows);
     if (!more)
       return std::move(more).error();
     // While rows are left on disk, what is beyond those read so far has to wait for them.
-    const std::uint64_t to = *more ? std::min(rows.back(), last_position) : last_position;
+    const auto to = *more ? std::min(rows.back(), last_position) : last_position;
     const auto begin = std::ranges::lower_bound(in_memory, from);
     std::set_union(rows.begin(), std::ranges::upper_bound(rows, to), begin,
                    std::ranges::upper_bound(in_memory, to), std::back_inserter(due));
     auto stopped_at = show_all(reader, tag, due, visitor);
-    if (!stopped_at || *stopped_at != 0)
+    if (!stopped_at || !stopped_at->is_start())
       return stopped_at;
     if (to == last_position)
       return std::max(last_position, from_position - 1);

@@ -16,13 +16,13 @@ namespace cairn::detail {
 /// positions, and no tag's are mixed with another's: tags hold no NUL.
 class tag_key {
 public:
-  tag_key(std::string_view tag, std::uint64_t position) noexcept;
+  tag_key(std::string_view tag, cairn::position position) noexcept;
 
   std::span<const std::byte> bytes() const noexcept {
     return {reinterpret_cast<const std::byte*>(words_), size_};
   }
   /// The position in the bytes of a key.
-  static std::uint64_t position_in(std::span<const std::byte> key) noexcept;
+  static position position_in(std::span<const std::byte> key) noexcept;
 
   /// Without the position.
   std::span<const std::byte> prefix() const noexcept { return bytes().first(size_ - 8); }
@@ -33,13 +33,12 @@ private:
 };
 
 /// Writes the row that says that the event at `position` has the tag.
-int write_tag_row(MDB_cursor* rows, std::string_view tag, std::uint64_t position) noexcept;
+int write_tag_row(MDB_cursor* rows, std::string_view tag, cairn::position position) noexcept;
 
 /// `journal::replay_tag` up to `last_position`. `in_memory`: the positions that had no row when
 /// they were gathered, before the reader began, in ascending order.
-result<std::uint64_t> replay_tagged(journal_reader& reader, std::string_view tag,
-                                    std::uint64_t from_position, std::uint64_t last_position,
-                                    const std::vector<std::uint64_t>& in_memory,
-                                    event_visitor visitor);
+result<position> replay_tagged(journal_reader& reader, std::string_view tag,
+                               cairn::position from_position, cairn::position last_position,
+                               const std::vector<position>& in_memory, event_visitor visitor);
 
 } // namespace cairn::detail

@@ -21,7 +21,7 @@ void appended_events::add(const event_batch& appended, const commit& at) {
   }
 }
 
-result<std::uint64_t> appended_events::visit_from(std::uint64_t position,
+result<cairn::position> appended_events::visit_from(cairn::position position,
                                                   event_visitor visitor) const {
   CAIRN_ASSERT(contains(position));
   for (auto i = static_cast<std::size_t>(position - first_position_);; ++i) {

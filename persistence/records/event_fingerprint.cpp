@@ -7,8 +7,8 @@ namespace cairn {
 std::uint64_t event_fingerprint(const event_view& event) {
   const auto stream = event.stream();
   const std::uint64_t parts[]{
-      event.position(),
-      event.version(),
+      event.position().bits(),
+      event.version().number(),
       event.epoch(),
       static_cast<std::uint64_t>(event.recorded_at().time_since_epoch().count()),
       event.command_id().high(),

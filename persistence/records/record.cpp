@@ -55,14 +55,15 @@ message_in_place::message_in_place(words_view value, std::size_t header_words)
              value.size() - header_words},
     message_{kj::arrayPtr(&segment_, 1), limits_for(segment_.size())} {}
 
-event_view::header event_in_place::fixed_part(std::uint64_t position,
+event_view::header event_in_place::fixed_part(cairn::position position,
                                               const event_header& header) noexcept {
-  return {position, header.version, header.previous, header.recorded_at_ns, header.epoch};
+  return {position, cairn::version{header.version}, cairn::position::from_bits(header.previous),
+          header.recorded_at_ns, header.epoch};
 }
 
-error corrupt_event(std::uint64_t position, std::string_view what) {
+error corrupt_event(cairn::position position, std::string_view what) {
   return error{errc::corrupt_record,
-               "the record at position " + std::to_string(position) + " " + std::string{what}}
+               "the record at position " + to_string(position) + " " + std::string{what}}
       .with_position(position);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cairn/append.hpp>
 #include <cairn/error.hpp>
 #include <cairn/event_view.hpp>
 
@@ -30,7 +31,7 @@ struct seal {
 struct event_header {
   struct seal seal;
   std::uint64_t version;
-  std::uint64_t previous;
+  std::uint64_t previous; // a position's bits
   std::uint64_t recorded_at_ns;
   std::uint64_t epoch;
 };
@@ -39,14 +40,22 @@ struct event_header {
 struct head_record {
   struct seal seal;
   std::uint64_t version;
-  std::uint64_t position;
+  std::uint64_t position; // its bits
+
+  stream_head head() const noexcept {
+    return {cairn::version{version}, cairn::position::from_bits(position)};
+  }
 };
 
 /// In front of a snapshot's message.
 struct snapshot_header {
   struct seal seal;
   std::uint64_t version;
-  std::uint64_t position;
+  std::uint64_t position; // its bits
+
+  stream_head head() const noexcept {
+    return {cairn::version{version}, cairn::position::from_bits(position)};
+  }
 };
 
 /// In front of the message of a generation of schemas.
@@ -69,8 +78,13 @@ void seal_value(std::span<const std::byte> key, void* value, std::size_t bytes) 
 /// Whether the checksum and the format of a value hold, and it has at least `header_words` words.
 bool is_intact(std::span<const std::byte> key, words_view value, std::size_t header_words) noexcept;
 
-inline std::span<const std::byte> key_bytes(const std::uint64_t& position) noexcept {
-  return std::as_bytes(std::span{&position, 1});
+inline std::span<const std::byte> key_bytes(const std::uint64_t& number) noexcept {
+  return std::as_bytes(std::span{&number, 1});
+}
+/// The key of an event: in shard 0 its number.
+inline std::span<const std::byte> key_bytes(const cairn::position& at) noexcept {
+  static_assert(sizeof(at) == sizeof(std::uint64_t));
+  return std::as_bytes(std::span{&at, 1});
 }
 
 /// The event's header; the value must be intact or at least that long.
@@ -97,14 +111,15 @@ private:
 /// An event in place: the header and the message of one intact value.
 class event_in_place {
 public:
-  event_in_place(std::uint64_t position, words_view value)
+  event_in_place(cairn::position position, words_view value)
     : message_{value, words_of<event_header>}, view_{fixed_part(position, header_of(value)),
                                                      message_.root<format::EventRecord>(),
                                                      value.subspan(words_of<event_header>)} {}
 
   const event_view& view() const noexcept { return view_; }
 
-  static event_view::header fixed_part(std::uint64_t position, const event_header& header) noexcept;
+  static event_view::header fixed_part(cairn::position position,
+                                       const event_header& header) noexcept;
 
 private:
   message_in_place message_;
@@ -112,6 +127,6 @@ private:
 };
 
 /// `corrupt_record` for the event at `position`.
-error corrupt_event(std::uint64_t position, std::string_view what);
+error corrupt_event(cairn::position position, std::string_view what);
 
 } // namespace cairn::detail

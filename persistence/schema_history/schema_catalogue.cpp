@@ -124,8 +124,8 @@ result<std::string> schema_catalogue::event_as_json(const event_view& event) con
   if (!payload)
     return std::move(payload).error().with_position(event.position());
   const auto& own = *parts_;
-  return "{\"position\":" + std::to_string(event.position()) + ",\"stream\":"
-         + own.quoted(event.stream()) + ",\"version\":" + std::to_string(event.version())
+  return "{\"position\":" + to_string(event.position()) + ",\"stream\":"
+         + own.quoted(event.stream()) + ",\"version\":" + to_string(event.version())
          + ",\"recordedAt\":\"" + timestamp(event.recorded_at()) + "\",\"type\":"
          + own.quoted(name_of(event.type())) + own.optional_id("commandId", event.command_id())
          + own.optional_id("correlationId", event.correlation_id())

@@ -76,7 +76,7 @@ result<std::optional<error>> find_event(const log_reader& log, const schema_hist
                                         const std::string& owner,
                                         const std::vector<std::uint64_t>& types) {
   std::optional<error> found;
-  auto read = log.replay_all(1, [&](const event_view& event) {
+  auto read = log.replay_all(position{1}, [&](const event_view& event) {
     const auto stream = event.stream();
     if (stream.size() <= owner.size() || stream[owner.size()] != '/' || !stream.starts_with(owner)
         || std::find(types.begin(), types.end(), event.type()) == types.end())
@@ -86,7 +86,7 @@ result<std::optional<error>> find_event(const log_reader& log, const schema_hist
                   owner + ": the event type "
                       + (node == history.newest().end() ? "" : node->second.name())
                       + " is not listed any more, but the journal holds such an event at position "
-                      + std::to_string(event.position())}
+                      + to_string(event.position())}
                 .with_position(event.position());
     return visit_result::stop;
   });

@@ -16,8 +16,8 @@ projection_decision decision_from(format::ProjectionDecision::Reader from) {
     return std::string{value.begin(), value.size()};
   };
   return {.what = static_cast<projection_decision::kind>(from.getKind()),
-          .position = from.getPosition(),
-          .version = from.getVersion(),
+          .position = position::from_bits(from.getPosition()),
+          .version = version{from.getVersion()},
           .type = from.getType(),
           .stream = text(from.getStream()),
           .error = text(from.getError()),
@@ -29,8 +29,8 @@ projection_decision decision_from(format::ProjectionDecision::Reader from) {
 
 void fill_decision(format::ProjectionDecision::Builder to, const projection_decision& from) {
   to.setKind(static_cast<format::ProjectionDecision::Kind>(from.what));
-  to.setPosition(from.position);
-  to.setVersion(from.version);
+  to.setPosition(from.position.bits());
+  to.setVersion(from.version.number());
   to.setType(from.type);
   to.setStream({from.stream.data(), from.stream.size()});
   to.setError({from.error.data(), from.error.size()});

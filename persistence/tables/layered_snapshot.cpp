@@ -20,7 +20,7 @@ private:
 
 result<row_words> layered_snapshot::find(key_view key) const {
   for (const auto& layer : layers_)
-    if (const auto row = layer->find(key, position_))
+    if (const auto row = layer->find(key, revision_))
       return *row;
   return disk_ ? stored_rows{disk_->cursor()}.find(key) : result<row_words>{row_words{}};
 }
@@ -35,7 +35,7 @@ result<void> layered_snapshot::scan_from(std::size_t layer, key_view from, key_v
   if (layer == layers_.size())
     return disk_ ? stored_rows{disk_->cursor()}.scan(from, below, direction, visitor)
                  : result<void>{};
-  memtable::walk newer{*layers_[layer], from, below, direction, position_};
+  memtable::walk newer{*layers_[layer], from, below, direction, revision_};
   return scan_over(
       rest{*this, layer + 1}, from, below, direction, [&] { return newer.next(); }, visitor);
 }

@@ -13,8 +13,8 @@ constexpr std::size_t word_align = alignof(std::uint64_t);
 
 } // namespace
 
-void memtable::add(const write_batch& batch, std::uint64_t position,
-                   const positions_in_use& in_use) {
+void memtable::add(const write_batch& batch, std::uint64_t revision,
+                   const revisions_in_use& in_use) {
   const auto& changes = batch.changes();
   const std::unique_lock lock{mutex_};
   for (std::size_t i = 0; i < changes.size(); ++i) {
@@ -22,9 +22,9 @@ void memtable::add(const write_batch& batch, std::uint64_t position,
     const auto [row, is_new] = rows_.find_or_add(key, hash);
     if (is_new) {
       row->key = keep(key);
-      row->row.newest = keep(position, change.words);
+      row->row.newest = keep(revision, change.words);
     } else {
-      replace(row->row, position, change.words, in_use);
+      replace(row->row, revision, change.words, in_use);
     }
   }
 }
@@ -36,13 +36,13 @@ std::string_view memtable::keep(std::string_view key) {
   return {to, key.size()};
 }
 
-memtable::version memtable::keep(std::uint64_t position, row_words words) {
+memtable::version memtable::keep(std::uint64_t revision, row_words words) {
   if (words.empty())
-    return {position, {}};
+    return {revision, {}};
   bytes_ += words.size_bytes();
   auto* const to = static_cast<std::uint64_t*>(memory_.allocate(words.size_bytes(), word_align));
   std::memcpy(to, words.data(), words.size_bytes());
-  return {position, {to, words.size()}};
+  return {revision, {to, words.size()}};
 }
 
 void memtable::drop(const version& of) noexcept {
@@ -53,47 +53,47 @@ void memtable::drop(const version& of) noexcept {
 }
 
 /// Keeps the versions that a snapshot can see: for each the last one that is not newer than it.
-void memtable::replace(history& of, std::uint64_t position, row_words by,
-                       const positions_in_use& in_use) {
+void memtable::replace(history& of, std::uint64_t revision, row_words by,
+                       const revisions_in_use& in_use) {
   const auto is_seen = [&](const version& each, std::uint64_t until) {
-    const auto reader = in_use.lower_bound(each.position);
+    const auto reader = in_use.lower_bound(each.revision);
     return reader != in_use.end() && *reader < until;
   };
   for (std::size_t i = of.older.size(); i-- > 0;) {
-    const auto until = i + 1 < of.older.size() ? of.older[i + 1].position : of.newest.position;
+    const auto until = i + 1 < of.older.size() ? of.older[i + 1].revision : of.newest.revision;
     if (is_seen(of.older[i], until))
       continue;
     drop(of.older[i]);
     of.older.erase(of.older.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  if (is_seen(of.newest, position)) {
+  if (is_seen(of.newest, revision)) {
     of.older.push_back(of.newest);
-    of.newest = keep(position, by);
+    of.newest = keep(revision, by);
   } else if (!by.empty() && by.size() == of.newest.words.size()) {
     std::memcpy(of.newest.words.data(), by.data(), by.size_bytes());
-    of.newest.position = position;
+    of.newest.revision = revision;
   } else {
     drop(of.newest);
-    of.newest = keep(position, by);
+    of.newest = keep(revision, by);
   }
 }
 
-const memtable::version* memtable::seen_by(const history& of, std::uint64_t position) noexcept {
-  if (of.newest.position <= position)
+const memtable::version* memtable::seen_by(const history& of, std::uint64_t revision) noexcept {
+  if (of.newest.revision <= revision)
     return &of.newest;
   for (auto older = of.older.rbegin(); older != of.older.rend(); ++older)
-    if (older->position <= position)
+    if (older->revision <= revision)
       return &*older;
   return nullptr;
 }
 
-std::optional<row_words> memtable::find(key_view key, std::uint64_t position) const {
+std::optional<row_words> memtable::find(key_view key, std::uint64_t revision) const {
   const auto hash = rows_by_key::hash_of(as_text(key));
   const std::shared_lock lock{mutex_};
   const auto* const found = rows_.find(as_text(key), hash);
   if (!found)
     return std::nullopt;
-  const version* const seen = seen_by(found->row, position);
+  const version* const seen = seen_by(found->row, revision);
   return seen ? std::optional<row_words>{seen->words} : std::nullopt;
 }
 
@@ -123,8 +123,8 @@ bool memtable::put_in_order() const {
 }
 
 memtable::walk::walk(const memtable& layer, key_view from, key_view below, scan_direction direction,
-                     std::uint64_t position)
-  : layer_{layer}, direction_{direction}, position_{position} {
+                     std::uint64_t revision)
+  : layer_{layer}, direction_{direction}, revision_{revision} {
   std::unique_lock lock{layer_.mutex_};
   while (!layer_.put_in_order()) {
     lock.unlock();
@@ -149,7 +149,7 @@ void memtable::walk::fill() {
   const std::shared_lock lock{layer_.mutex_};
   while (first_ != last_ && chunk_.size() < rows_at_a_time) {
     const auto at = direction_ == scan_direction::ascending ? first_++ : --last_;
-    if (const version* const seen = seen_by((*at)->row, position_))
+    if (const version* const seen = seen_by((*at)->row, revision_))
       chunk_.push_back({as_key((*at)->key), seen->words});
   }
 }

@@ -13,20 +13,23 @@
 
 namespace cairn::detail {
 
-/// The positions that snapshots in use stand for: what they can see must stay.
-using positions_in_use = std::multiset<std::uint64_t>;
+/// The revisions that snapshots in use stand for: what they can see must stay.
+using revisions_in_use = std::multiset<std::uint64_t>;
 
 /// Rows in memory that are newer than those on disk, in several versions where snapshots need them.
+///
+/// A revision counts the batches that were added, of whatever shard: it orders them, as positions
+/// of several shards do not.
 ///
 /// One thread adds while any number read. A version that is handed out stays where it is as long as
 /// a snapshot that can see it is in use.
 class memtable {
 public:
-  /// Takes in the rows of a batch, as of `position`. `in_use`: stays unchanged meanwhile.
-  void add(const write_batch& batch, std::uint64_t position, const positions_in_use& in_use);
+  /// Takes in the rows of a batch, as of `revision`. `in_use`: stays unchanged meanwhile.
+  void add(const write_batch& batch, std::uint64_t revision, const revisions_in_use& in_use);
 
-  /// The row that a reader at `position` sees (empty: erased); nothing: the layer does not know it.
-  std::optional<row_words> find(key_view key, std::uint64_t position) const;
+  /// The row that a reader at `revision` sees (empty: erased); nothing: the layer does not know it.
+  std::optional<row_words> find(key_view key, std::uint64_t revision) const;
 
   std::size_t rows() const;
   std::size_t bytes() const;
@@ -37,7 +40,7 @@ public:
 
 private:
   struct version {
-    std::uint64_t position = 0;
+    std::uint64_t revision = 0;
     std::span<std::uint64_t> words; // in `memory_`; empty: erased
   };
   struct history {
@@ -60,11 +63,11 @@ private:
   using ordered_rows = std::set<rows_by_key::entry*, less_by_key>;
 
 public:
-  /// Walks through the rows that a reader at `position` sees.
+  /// Walks through the rows that a reader at `revision` sees.
   class walk {
   public:
     walk(const memtable& layer, key_view from, key_view below, scan_direction direction,
-         std::uint64_t position);
+         std::uint64_t revision);
     /// See `scan_over`.
     const override_row* next();
 
@@ -73,7 +76,7 @@ public:
 
     const memtable& layer_;
     const scan_direction direction_;
-    const std::uint64_t position_;
+    const std::uint64_t revision_;
     ordered_rows::const_iterator first_; // what is left: [first_, last_)
     ordered_rows::const_iterator last_;
     std::vector<override_row> chunk_;
@@ -81,10 +84,10 @@ public:
   };
 
 private:
-  static const version* seen_by(const history& of, std::uint64_t position) noexcept;
-  void replace(history& of, std::uint64_t position, row_words by, const positions_in_use& in_use);
+  static const version* seen_by(const history& of, std::uint64_t revision) noexcept;
+  void replace(history& of, std::uint64_t revision, row_words by, const revisions_in_use& in_use);
   std::string_view keep(std::string_view key);
-  version keep(std::uint64_t position, row_words words);
+  version keep(std::uint64_t revision, row_words words);
   void drop(const version& of) noexcept;
   bool put_in_order() const;
 

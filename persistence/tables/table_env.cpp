@@ -15,7 +15,6 @@ constexpr std::size_t least_map_bytes = std::size_t{1} << 20;
 constexpr std::chrono::seconds reader_check_interval{30};
 
 const meta_key format_key = key_named("format");
-const meta_key checkpoint_key = key_named("rows");
 const meta_key live_key = key_named("live");
 
 struct tables_format_record {
@@ -27,7 +26,7 @@ struct tables_format_record {
 
 struct tables_checkpoint_record {
   struct seal seal;
-  std::uint64_t position;
+  std::uint64_t position; // its bits
   std::uint64_t event_fingerprint;
 };
 
@@ -35,6 +34,20 @@ struct live_record {
   struct seal seal;
   std::uint64_t since_ns; // since 1970-01-01T00:00:00Z
 };
+
+/// `rows`, then the shard, its highest byte first: so the rows of all shards lie side by side.
+meta_key checkpoint_key(shard_id shard) noexcept {
+  auto key = key_named("rows");
+  key[key.size() - 2] = static_cast<std::byte>(shard.number() >> 8);
+  key[key.size() - 1] = static_cast<std::byte>(shard.number() & 0xff);
+  return key;
+}
+
+bool is_checkpoint_key(const MDB_val& key) noexcept {
+  constexpr std::size_t before_shard = sizeof(meta_key) - 2;
+  const auto any = checkpoint_key({});
+  return key.mv_size == any.size() && std::memcmp(key.mv_data, any.data(), before_shard) == 0;
+}
 
 int open_table_databases(MDB_txn* txn, unsigned flags, table_databases& opened) noexcept {
   if (const int rc = mdb_dbi_open(txn, "meta", flags, &opened.meta))
@@ -55,7 +68,7 @@ int write_new_tables(const lmdb_env& env, std::uint64_t shape) noexcept {
   if (const int rc = write_meta(txn.get(), dbs.meta, format_key, format))
     return rc;
   if (const int rc =
-          write_meta(txn.get(), dbs.meta, checkpoint_key, tables_checkpoint_record{{}, 0, 0}))
+          write_meta(txn.get(), dbs.meta, checkpoint_key({}), tables_checkpoint_record{{}, 0, 0}))
     return rc;
   return txn.commit();
 }
@@ -183,12 +196,45 @@ result<std::unique_ptr<table_env>> table_env::open(const table_store_options& op
   return std::unique_ptr<table_env>{new table_env{*std::move(file), *dbs, options}};
 }
 
-result<table_checkpoint> table_env::checkpoint(MDB_txn* txn) const {
-  auto record = read_meta<tables_checkpoint_record>(txn, databases_.meta, checkpoint_key,
-                                                    "the tables' checkpoint");
+result<table_checkpoint> table_env::checkpoint(MDB_txn* txn, shard_id shard) const {
+  const auto key = checkpoint_key(shard);
+  words_view value;
+  if (shard != shard_id{} && get_words(txn, databases_.meta, key, value) == MDB_NOTFOUND)
+    return table_checkpoint{position::start_of(shard), 0};
+  auto record = read_meta<tables_checkpoint_record>(
+      txn, databases_.meta, key, "the tables' checkpoint of shard " + to_string(shard));
   if (!record)
     return std::move(record).error();
-  return table_checkpoint{record->position, record->event_fingerprint};
+  const auto at = position::from_bits(record->position);
+  if (at.shard() != shard)
+    return error{errc::corrupt_journal, "the tables' checkpoint of shard " + to_string(shard)
+                                            + " is at position " + to_string(at)};
+  return table_checkpoint{at, record->event_fingerprint};
+}
+
+result<std::vector<table_checkpoint>> table_env::checkpoints(MDB_txn* txn) const {
+  std::vector<table_checkpoint> found;
+  cursor rows;
+  if (const int rc = rows.open(txn, databases_.meta))
+    return lmdb_error(errc::io_failed, "cannot read the tables' checkpoints", rc);
+  auto first = checkpoint_key({});
+  MDB_val key{first.size(), first.data()}, value{};
+  int rc = mdb_cursor_get(rows.get(), &key, &value, MDB_SET_RANGE);
+  for (; rc == 0 && is_checkpoint_key(key);
+       rc = mdb_cursor_get(rows.get(), &key, &value, MDB_NEXT)) {
+    const auto* const bytes = static_cast<const unsigned char*>(key.mv_data);
+    const shard_id shard{
+        static_cast<std::uint16_t>(bytes[key.mv_size - 2] << 8 | bytes[key.mv_size - 1])};
+    auto at = checkpoint(txn, shard);
+    if (!at)
+      return std::move(at).error();
+    found.push_back(*at);
+  }
+  if (rc != 0 && rc != MDB_NOTFOUND)
+    return lmdb_error(errc::io_failed, "cannot read the tables' checkpoints", rc);
+  if (found.empty() || found.front().position.shard() != shard_id{})
+    return error{errc::corrupt_journal, "the tables' checkpoint of shard 0 is missing"};
+  return found;
 }
 
 result<bool> table_env::live(MDB_txn* txn) const {
@@ -221,7 +267,7 @@ result<std::vector<projection_decision>> table_env::decisions(MDB_txn* txn) cons
   }
 }
 
-result<void> table_env::commit(std::size_t bytes, const table_checkpoint& at,
+result<void> table_env::commit(std::size_t bytes, std::span<const table_checkpoint> at,
                                function_ref<int(MDB_txn*)> fill) {
   if (stopped_)
     return error{errc::journal_stopped, "an earlier commit of the tables failed; open them again"};
@@ -235,9 +281,10 @@ result<void> table_env::commit(std::size_t bytes, const table_checkpoint& at,
   int rc = txn.begin(env_, 0);
   if (rc == 0)
     rc = fill(txn.get());
-  if (rc == 0)
-    rc = write_meta(txn.get(), databases_.meta, checkpoint_key,
-                    tables_checkpoint_record{{}, at.position, at.event_fingerprint});
+  for (const auto& each : at)
+    if (rc == 0)
+      rc = write_meta(txn.get(), databases_.meta, checkpoint_key(each.position.shard()),
+                      tables_checkpoint_record{{}, each.position.bits(), each.event_fingerprint});
   if (rc != 0)
     return lmdb_error(rc == MDB_MAP_FULL ? errc::storage_full : errc::io_failed,
                       "cannot write the tables", rc);

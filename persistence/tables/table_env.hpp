@@ -64,16 +64,19 @@ public:
   reader_pool& readers() noexcept { return readers_; }
 
   // Errors: `corrupt_journal`, `io_failed`.
-  result<table_checkpoint> checkpoint(MDB_txn* txn) const;
+  result<table_checkpoint> checkpoint(MDB_txn* txn, shard_id shard) const;
+  /// Of all shards that have one, in their order.
+  result<std::vector<table_checkpoint>> checkpoints(MDB_txn* txn) const;
   result<bool> live(MDB_txn* txn) const;
   result<std::vector<projection_decision>> decisions(MDB_txn* txn) const;
 
   /// `verify_tables`, once the pages were checked on opening.
   result<table_verification> verify();
 
-  /// Commits what `fill` writes, with the checkpoint. `fill` returns LMDB's code. Errors: see
+  /// Commits what `fill` writes, with the checkpoints `at`, which replace those of their shards.
+  /// `fill` returns LMDB's code. Errors: see
   /// `table_store::publish`. `bytes`: about how much it is.
-  result<void> commit(std::size_t bytes, const table_checkpoint& at,
+  result<void> commit(std::size_t bytes, std::span<const table_checkpoint> at,
                       function_ref<int(MDB_txn*)> fill);
 
   int write_rows(MDB_txn* txn, row_writer& writer) const noexcept {

@@ -1,12 +1,13 @@
 #include <cairn/table_store.hpp>
 
 #include "support/process_identity.hpp"
+#include "tables/flush_pace.hpp"
 #include "tables/layered_snapshot.hpp"
 #include "tables/partition_writes.hpp"
 #include "tables/table_env.hpp"
+#include "tables/table_progress.hpp"
 
 #include <chrono>
-#include <condition_variable>
 #include <limits>
 #include <mutex>
 #include <thread>
@@ -25,15 +26,16 @@ error closed_error() {
   return {errc::shut_down, "the tables are closed"};
 }
 
-/// The checkpoint and the layers in memory, and who reads them.
+/// How far the rows have come, the layers in memory, and who reads them.
 struct memory_state {
   std::shared_ptr<memtable> current; // null unless rows are visible in memory
   std::shared_ptr<memtable> frozen;  // is to be written; null: none is
   bool is_writing = false;           // what is frozen
-  table_checkpoint position;         // of the rows in `current`
-  table_checkpoint frozen_at;
-  std::uint64_t flushes = 0; // counts the times `frozen` was dropped
-  detail::positions_in_use in_use;
+  detail::table_progress now;        // of the rows in `current`
+  detail::table_progress frozen_at;
+  detail::table_progress durable; // of those on disk
+  std::uint64_t flushes = 0;      // counts the times `frozen` was dropped
+  detail::revisions_in_use in_use;
 };
 
 class lmdb_table_store final : public table_store {
@@ -56,14 +58,15 @@ public:
   result<void> start() {
     if (!env_)
       return {};
-    auto at = checkpoint();
+    auto at = on_disk([&](MDB_txn* txn) { return env_->checkpoints(txn); });
     if (!at)
       return std::move(at).error();
     auto found = decisions();
     if (!found)
       return std::move(found).error();
-    memory_.position = *at;
-    durable_ = position_ = at->position;
+    visible_ = detail::positions_of(*at);
+    memory_.now.shards = *std::move(at);
+    memory_.durable = memory_.now;
     return {};
   }
 
@@ -74,15 +77,18 @@ public:
     return table_view{*std::move(snapshot)};
   }
 
-  result<table_checkpoint> checkpoint() const override {
+  result<table_checkpoint> checkpoint(shard_id shard) const override {
     if (!env_) {
       const std::lock_guard lock{mutex_};
-      return memory_.position;
+      return memory_.now.of(shard);
     }
-    return on_disk([&](MDB_txn* txn) { return env_->checkpoint(txn); });
+    return on_disk([&](MDB_txn* txn) { return env_->checkpoint(txn, shard); });
   }
 
-  std::uint64_t position() const noexcept override { return position_; }
+  cairn::position position(shard_id shard) const noexcept override {
+    const std::lock_guard lock{visible_mutex_};
+    return visible_.of(shard);
+  }
 
   result<std::vector<projection_decision>> decisions() const override {
     if (!env_) {
@@ -100,7 +106,7 @@ public:
 
   table_store_status status() const override {
     table_store_status status;
-    status.position = position_;
+    status.position = position(shard_id{});
     const std::lock_guard lock{mutex_};
     status.checkpoint = status.position;
     for (const auto* layer : {memory_.current.get(), memory_.frozen.get()}) {
@@ -110,7 +116,7 @@ public:
       status.bytes_in_memory += layer->bytes();
     }
     if (env_ && !closed_) {
-      status.checkpoint = layered_ ? durable_.load() : status.position;
+      status.checkpoint = layered_ ? memory_.durable.of({}).position : status.position;
       status.commits = env_->commits();
       status.oldest_reader = env_->readers().oldest();
     }
@@ -164,16 +170,18 @@ public:
         }
         return committed;
       }
-      durable_ = at.position;
+      const std::lock_guard lock{mutex_};
+      memory_.now.advance(at);
+      memory_.durable = memory_.now;
     }
     clear_batch();
-    position_ = at.position;
+    show(at);
     return {};
   }
 
   unflushed_rows unflushed() const override {
     const std::lock_guard lock{mutex_};
-    if (!env_ || !layered_ || durable_ >= memory_.position.position)
+    if (!env_ || !layered_ || !has_unflushed())
       return unflushed_rows::none;
     const bool waits = memory_.frozen && !memory_.is_writing;
     return waits || is_over(1) ? unflushed_rows::due : unflushed_rows::some;
@@ -192,7 +200,7 @@ public:
       return {};
     {
       const std::lock_guard lock{mutex_};
-      if (durable_ < memory_.position.position && !memory_.frozen)
+      if (has_unflushed() && !memory_.frozen)
         freeze();
     }
     if (auto flushed = flush_frozen(&hurry); !flushed)
@@ -205,16 +213,19 @@ public:
     if (auto flushed = flush_all(); !flushed) // which sees that it is not closed
       return flushed;
     if (env_) {
-      auto committed =
-          env_->commit(0, at, [&](MDB_txn* txn) { return env_->write_decision(txn, decision); });
+      auto committed = env_->commit(
+          0, {&at, 1}, [&](MDB_txn* txn) { return env_->write_decision(txn, decision); });
       if (!committed)
         return committed;
     }
-    const std::lock_guard lock{mutex_};
-    if (!env_)
-      decisions_.push_back(decision);
-    memory_.position = at;
-    durable_ = position_ = at.position;
+    {
+      const std::lock_guard lock{mutex_};
+      if (!env_)
+        decisions_.push_back(decision);
+      memory_.now.advance(at);
+      memory_.durable = memory_.now;
+    }
+    show(at);
     return {};
   }
 
@@ -224,10 +235,7 @@ public:
     live_ = true;
     if (!env_)
       return {};
-    auto at = checkpoint();
-    if (!at)
-      return std::move(at).error();
-    return env_->commit(0, *at, [&](MDB_txn* txn) { return env_->write_live(txn); });
+    return env_->commit(0, {}, [&](MDB_txn* txn) { return env_->write_live(txn); });
   }
 
   void abandon() noexcept override { abandoned_ = true; }
@@ -269,16 +277,17 @@ private:
       if (auto begun = begin_reading(disk); !begun)
         return std::move(begun).error();
       if (!layered_) {
-        auto at = env_->checkpoint(disk->txn());
+        auto at = env_->checkpoints(disk->txn());
         if (!at)
           return std::move(at).error();
-        if (at->position < seen_ && patience-- > 0) {
+        const std::uint64_t commit = mdb_txn_id(disk->txn());
+        if (commit < seen_ && patience-- > 0) {
           std::this_thread::yield();
           continue;
         }
-        raise(seen_, at->position);
-        return std::make_unique<layered_snapshot>(std::move(disk), layered_snapshot::layers{},
-                                                  at->position,
+        raise(seen_, commit);
+        return std::make_unique<layered_snapshot>(std::move(disk), layered_snapshot::layers{}, 0,
+                                                  detail::positions_of(*at),
                                                   registered ? weak_from_this().lock() : nullptr);
       }
       const std::lock_guard lock{mutex_};
@@ -290,8 +299,9 @@ private:
       if (!registered)
         return std::make_unique<layered_snapshot>(std::move(disk), std::move(layers),
                                                   std::numeric_limits<std::uint64_t>::max());
-      const auto at = memory_.in_use.insert(memory_.position.position);
+      const auto at = memory_.in_use.insert(memory_.now.revision);
       return std::make_unique<layered_snapshot>(std::move(disk), std::move(layers), *at,
+                                                detail::positions_of(memory_.now.shards),
                                                 weak_from_this().lock(), [this, at] {
                                                   const std::lock_guard again{mutex_};
                                                   memory_.in_use.erase(at);
@@ -327,9 +337,18 @@ private:
     batch_.clear();
   }
 
-  result<void> commit_batch(table_checkpoint at) {
+  /// Rows that are newer in memory than on disk; with the lock held.
+  bool has_unflushed() const noexcept { return memory_.durable.revision < memory_.now.revision; }
+
+  /// Readers see the rows as of `at`.
+  void show(const table_checkpoint& at) {
+    const std::lock_guard lock{visible_mutex_};
+    visible_.advance(at.position);
+  }
+
+  result<void> commit_batch(const table_checkpoint& at) {
     const auto changes = batch_.rows().changes().in_order();
-    return env_->commit(batch_.bytes(), at, [&](MDB_txn* txn) {
+    return env_->commit(batch_.bytes(), {&at, 1}, [&](MDB_txn* txn) {
       detail::row_writer rows;
       if (const int rc = env_->write_rows(txn, rows))
         return rc;
@@ -347,7 +366,7 @@ private:
       return std::move(flushed).error();
     {
       const std::lock_guard lock{mutex_};
-      if (durable_ < memory_.position.position && !memory_.frozen)
+      if (has_unflushed() && !memory_.frozen)
         freeze();
     }
     if (auto flushed = flush_frozen(); !flushed) // what came after the first
@@ -355,10 +374,11 @@ private:
     return {};
   }
 
-  void add_to_memory(table_checkpoint at) {
+  void add_to_memory(const table_checkpoint& at) {
     const std::lock_guard lock{mutex_};
-    batch_.for_each([&](auto& rows) { memory_.current->add(rows, at.position, memory_.in_use); });
-    memory_.position = at;
+    memory_.now.advance(at);
+    batch_.for_each(
+        [&](auto& rows) { memory_.current->add(rows, memory_.now.revision, memory_.in_use); });
     freeze_if_due();
   }
 
@@ -369,7 +389,7 @@ private:
   bool is_over(std::size_t times) const {
     return memory_.current->rows() >= times * options_.flush_rows
            || memory_.current->bytes() >= times * options_.flush_bytes
-           || memory_.position.position - durable_ >= (times + 1) * options_.flush_events;
+           || memory_.now.events - memory_.durable.events >= (times + 1) * options_.flush_events;
   }
 
   void freeze_if_due() {
@@ -378,26 +398,28 @@ private:
   }
   void freeze() {
     memory_.frozen = std::move(memory_.current);
-    memory_.frozen_at = memory_.position;
+    memory_.frozen_at = memory_.now;
     memory_.current = std::make_shared<memtable>();
   }
 
   /// Writes the frozen layer; beside readers, and beside a writer that fills the next.
   /// `hurry`: it is to be done gently unless this is set.
   result<bool> flush_frozen(const std::atomic<bool>* hurry = nullptr) {
-    const in_a_hurry asked{*this, hurry == nullptr};
+    const detail::flush_pace::waiter asked{pace_, hurry == nullptr};
     const std::lock_guard one_at_a_time{flushing_};
     std::shared_ptr<memtable> layer;
-    table_checkpoint at;
+    detail::table_progress at;
+    std::vector<table_checkpoint> newer;
     {
       const std::lock_guard lock{mutex_};
       layer = memory_.frozen;
       at = memory_.frozen_at;
+      newer = at.newer_than(memory_.durable);
       memory_.is_writing = layer != nullptr;
     }
     if (!layer)
       return false;
-    auto committed = env_->commit(layer->bytes(), at, [&](MDB_txn* txn) {
+    auto committed = env_->commit(layer->bytes(), newer, [&](MDB_txn* txn) {
       detail::row_writer rows;
       if (const int rc = env_->write_rows(txn, rows))
         return rc;
@@ -405,7 +427,7 @@ private:
       auto slice_began = std::chrono::steady_clock::now();
       return layer->for_each([&](detail::key_view key, std::span<std::uint64_t> row) {
         if (hurry && ++written % rows_in_a_slice == 0)
-          slice_began = make_room(slice_began, *hurry);
+          slice_began = pace_.make_room(slice_began, *hurry, [this] { return is_over(2); });
         return rows.write(key, row);
       });
     });
@@ -415,38 +437,8 @@ private:
       return std::move(committed).error();
     memory_.frozen.reset(); // `layer` still holds the rows: they go without the lock
     ++memory_.flushes;
-    durable_ = at.position;
+    memory_.durable = std::move(at);
     return true;
-  }
-
-  /// Somebody who waits for a flush; one that is under way makes no more pauses.
-  class in_a_hurry {
-  public:
-    in_a_hurry(lmdb_table_store& of, bool really) : of_{of}, really_{really} { add(1); }
-    ~in_a_hurry() { add(-1); }
-    in_a_hurry(const in_a_hurry&) = delete;
-    in_a_hurry& operator=(const in_a_hurry&) = delete;
-
-  private:
-    void add(int more) {
-      if (!really_)
-        return;
-      const std::lock_guard lock{of_.mutex_};
-      of_.waiting_for_flush_ += more;
-      of_.hurried_.notify_all();
-    }
-    lmdb_table_store& of_;
-    const bool really_;
-  };
-
-  /// Waits nine times as long as the slice took; returns when the next one begins.
-  std::chrono::steady_clock::time_point make_room(std::chrono::steady_clock::time_point slice_began,
-                                                  const std::atomic<bool>& hurry) {
-    const auto took = std::chrono::steady_clock::now() - slice_began;
-    std::unique_lock lock{mutex_};
-    hurried_.wait_for(lock, 9 * took,
-                      [&] { return hurry || waiting_for_flush_ > 0 || is_over(2); });
-    return std::chrono::steady_clock::now();
   }
 
   const table_store_options options_;
@@ -458,16 +450,16 @@ private:
   std::unique_ptr<layered_snapshot> below_;
   detail::parallel_batch batch_;
 
-  std::mutex flushing_;       // taken before mutex_
-  int waiting_for_flush_ = 0; // with mutex_
-  std::condition_variable hurried_;
+  std::mutex flushing_; // taken before mutex_
   std::mutex closing_;
   mutable std::mutex mutex_;
   mutable memory_state memory_;
+  detail::flush_pace pace_{mutex_};
   std::vector<projection_decision> decisions_; // of rows in memory only
-  std::atomic<std::uint64_t> position_ = 0;
-  std::atomic<std::uint64_t> durable_ = 0;
-  mutable std::atomic<std::uint64_t> seen_ = 0; // by readers of what is on disk
+  mutable std::mutex visible_mutex_;
+  shard_positions visible_;
+  // The newest commit that a reader of what is on disk has seen, by its number in LMDB.
+  mutable std::atomic<std::uint64_t> seen_ = 0;
   std::atomic<bool> live_ = false;
   std::atomic<bool> abandoned_ = false;
   std::atomic<bool> closed_ = false;

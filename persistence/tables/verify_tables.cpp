@@ -13,10 +13,10 @@ result<table_verification> table_env::verify() {
   MDB_txn* const txn = reader->txn();
   table_verification found;
   found.unfinished_commit = pages_ == page_verdict::unfinished_commit;
-  auto at = checkpoint(txn);
+  auto at = checkpoints(txn);
   if (!at)
     return std::move(at).error();
-  found.checkpoint = *at;
+  found.checkpoints = *std::move(at);
   if (auto whether = live(txn); !whether)
     return std::move(whether).error();
   auto decided = decisions(txn);

@@ -86,7 +86,8 @@ void register_caf_types() {
 }
 
 caf::error caf_error_of(const error& failure) {
-  auto context = caf::make_message(failure.message(), failure.version(), failure.position());
+  auto context =
+      caf::make_message(failure.message(), failure.version().number(), failure.position().bits());
 #if CAF_MAJOR_VERSION >= 1
   return {failure.code(), std::move(context)};
 #else
@@ -107,8 +108,8 @@ std::optional<error> error_of(const caf::error& problem) {
   if (!context.match_elements<std::string, std::uint64_t, std::uint64_t>())
     return error{code, {}};
   return error{code, context.get_as<std::string>(0)}
-      .with_version(context.get_as<std::uint64_t>(1))
-      .with_position(context.get_as<std::uint64_t>(2));
+      .with_version(cairn::version{context.get_as<std::uint64_t>(1)})
+      .with_position(cairn::position::from_bits(context.get_as<std::uint64_t>(2)));
 }
 
 #if CAF_MAJOR_VERSION >= 1
@@ -168,8 +169,8 @@ bool caf_subscription::active() const noexcept {
   return delivery_ && delivery_->active();
 }
 
-std::uint64_t caf_subscription::position() const noexcept {
-  return delivery_ ? delivery_->position() : 0;
+cairn::position caf_subscription::position() const noexcept {
+  return delivery_ ? delivery_->position() : cairn::position{};
 }
 
 result<void> caf_subscription::wait() const {

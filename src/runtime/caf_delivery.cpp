@@ -178,7 +178,7 @@ bool caf_delivery::active() const noexcept {
   return !stopping_ && !over_;
 }
 
-std::uint64_t caf_delivery::position() const noexcept {
+cairn::position caf_delivery::position() const noexcept {
   const std::lock_guard lock{mutex_};
   return position_;
 }

@@ -23,7 +23,7 @@ public:
   /// Ends the thread, and waits for it unless called by it. Any thread.
   void close() noexcept;
   bool active() const noexcept;
-  std::uint64_t position() const noexcept;
+  cairn::position position() const noexcept;
   result<void> wait() const;
 
   // By the proxy, and the target's end.
@@ -36,7 +36,7 @@ public:
 private:
   struct batch {
     std::uint64_t number;
-    std::uint64_t position;
+    cairn::position position;
     bool acknowledged = false;
   };
 
@@ -55,7 +55,7 @@ private:
   mutable std::condition_variable changed_;
   std::deque<batch> sent_; ///< From the oldest that is not acknowledged on.
   std::uint64_t last_number_ = 0;
-  std::uint64_t position_ = 0;
+  cairn::position position_{};
   std::optional<error> failure_;
   bool stopping_ = false;
   bool over_ = false;

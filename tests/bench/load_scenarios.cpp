@@ -93,7 +93,7 @@ public:
   /// Closes the runtime and notes that the journal holds one event for each command. Throws
   /// `failure` if it does not.
   void finish(report& into) {
-    const auto events = runtime_.journal().last_position();
+    const auto events = runtime_.journal().last_position().number();
     const auto status = runtime_.status().journal;
     need(runtime_.close(), "closing the runtime");
     into.details["commands_sent"] = load_.commands();

@@ -64,7 +64,7 @@ report run_memory(session& at) {
   const auto resident = runtime.status().resident - resident_before;
   if (resident + warming_aggregates != with.aggregates)
     throw failure{std::to_string(resident) + " aggregates became resident"};
-  const auto events = runtime.journal().last_position();
+  const auto events = runtime.journal().last_position().number();
   need(runtime.close(), "closing the runtime");
 
   report made{.scenario = "memory"};

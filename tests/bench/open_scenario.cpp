@@ -77,7 +77,7 @@ int open_journal_and_die(const std::string& directory) {
   const json found{{"open_ms", ms(opened - begin)},
                    {"first_command_ms", ms(answered - opened)},
                    {"tail", runtime.status().journal.replayed_at_open},
-                   {"position", reply.position()}};
+                   {"position", reply.position().number()}};
   std::cout << found.dump() << std::endl;
   _exit(0);
 }

@@ -67,8 +67,9 @@ public:
 
   /// Every event must have been counted once. Throws `failure`.
   void check(const cairn::projection<tallies>& projection, report& into) {
-    const auto events = runtime_.journal().last_position();
-    need(projection.wait_for(events), "waiting for the projection");
+    const auto last = runtime_.journal().last_position();
+    const auto events = last.number();
+    need(projection.wait_for(last), "waiting for the projection");
     into.details["events_in_journal"] = events;
     into.details["events_in_rows"] = count_events(projection);
     if (count_events(projection) != events)
@@ -119,7 +120,7 @@ report run_project(session& at) {
     cairn::projection_options with;
     with.threads = at.asked.threads;
     const auto projection = need(runtime.project<tallies>(with), "a projection");
-    need(projection.wait_for(events), "waiting for the projection");
+    need(projection.wait_for(cairn::position{events}), "waiting for the projection");
     const measured took{events, clock::now() - begin};
     const auto status = projection.status();
     made.details["commits"] = status.tables.commits;
@@ -209,7 +210,7 @@ report run_lag(session& at) {
       return;
     const auto since = clock::now();
     projection.when_visible(reply.position())
-        .then([&lags, since](cairn::result<std::uint64_t>&& reached) {
+        .then([&lags, since](cairn::result<cairn::position>&& reached) {
           if (reached)
             lags.record(clock::now() - since);
         });

@@ -204,7 +204,7 @@ measured raw_reader::walk(std::span<const cairn::stream_head> heads, touch touch
   std::uint64_t records = 0;
   std::uint64_t sum = 0;
   for (const auto& head : heads) {
-    for (auto position = head.position; position != 0; ++records) {
+    for (auto position = head.position.bits(); position != 0; ++records) {
       MDB_val key{sizeof position, &position};
       MDB_val value{};
       check(mdb_cursor_get(log.handle, &key, &value, MDB_SET), "mdb_cursor_get");

@@ -35,13 +35,13 @@ measured replay(const cairn::journal& journal, streams wanted, latency_histogram
   auto before = begin;
   for (const auto& stream : wanted) {
     counter_state state;
-    const auto last = journal.replay(stream, 1, std::numeric_limits<std::uint64_t>::max(),
+    const auto last = journal.replay(stream, cairn::version{1}, cairn::version::max(),
                                      [&](const cairn::event_view& event) {
                                        if (event.type() == cairn::type_id_of<added>())
                                          counter::evolve(state, event.payload().getAs<Added>());
                                        return cairn::visit_result::proceed;
                                      });
-    if (need(last, "a replay") != state.count)
+    if (need(last, "a replay").number() != state.count)
       throw failure{"a replay brought " + std::to_string(state.count) + " events"};
     events += state.count;
     const auto now = clock::now();

@@ -104,10 +104,11 @@ measured push_readers(cairn::runtime& runtime, std::uint64_t events) {
 measured replay(cairn::runtime& runtime, std::uint64_t events) {
   reading done;
   const auto begin = clock::now();
-  const auto last = runtime.journal().replay_all(1, [&](const cairn::event_view& event) {
-    done.see(event);
-    return cairn::visit_result::proceed;
-  });
+  const auto last =
+      runtime.journal().replay_all(cairn::position{1}, [&](const cairn::event_view& event) {
+        done.see(event);
+        return cairn::visit_result::proceed;
+      });
   need(last, "a replay");
   check(done, events);
   return {events, clock::now() - begin};

@@ -29,7 +29,7 @@ struct tallies {
     to.update(counters, at.aggregate_id, [&](tally& row) {
       ++row.events;
       row.bytes += e.getPayload().size();
-      row.last_position = at.position;
+      row.last_position = at.position.number();
     });
   }
 

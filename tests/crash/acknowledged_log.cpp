@@ -1,6 +1,7 @@
 #include "acknowledged_log.hpp"
 
 #include "cart.hpp"
+#include "literals.hpp"
 
 #include <cairn/detail/model.hpp>
 
@@ -68,9 +69,9 @@ std::uint64_t acknowledged_log::chain(std::uint64_t before, const cairn::event_v
     before = (before ^ value) * 0x9e3779b97f4a7c15U; // any mixing will do: nobody is deceiving us
     before ^= before >> 29;
   };
-  mix(event.position());
-  mix(event.version());
-  mix(event.previous());
+  mix(event.position().bits());
+  mix(event.version().number());
+  mix(event.previous().bits());
   mix(event.type());
   mix(event.command_id().high());
   mix(event.command_id().low());
@@ -98,7 +99,8 @@ void acknowledged_log::take(const cairn::event_view& event) {
   const auto* const part = std::get_if<modified>(&happened);
   const std::uint32_t index = part ? part->index : 0;
   const std::uint32_t wanted = part ? part->count : 1;
-  auto [entry, fresh] = commands_.try_emplace(event.command_id(), written{number, 0, 0, 0, wanted});
+  auto [entry, fresh] =
+      commands_.try_emplace(event.command_id(), written{number, {}, {}, 0, wanted});
   auto& command = entry->second;
   if (command.cart != number || command.events != index || command.wanted != wanted
       || (!fresh && event.position() != command.position + 1))
@@ -152,7 +154,7 @@ void acknowledged_log::close_run() {
   }
   for (const auto& order : unanswered()) {
     ++figures_.unanswered;
-    figures_.unanswered_written += version_of(run_, order.id) != 0 ? 1 : 0;
+    figures_.unanswered_written += version_of(run_, order.id).is_none() ? 0 : 1;
   }
 }
 
@@ -165,8 +167,8 @@ void acknowledged_log::check_told(const report& told) {
       ++(told.what == report::kind::accepted ? figures_.acknowledged : figures_.repeated);
       if (!there)
         contradict("acknowledged and lost: ", told);
-      if (found->second.cart != told.cart || found->second.version != told.version
-          || found->second.position != told.position)
+      if (found->second.cart != told.cart || found->second.version != cairn::version{told.version}
+          || found->second.position != cairn::position{told.position})
         contradict("acknowledged, and now elsewhere: ", told, " is at version ",
                    found->second.version, ", position ", found->second.position);
       return;
@@ -186,8 +188,8 @@ void acknowledged_log::check_told(const report& told) {
 
 void acknowledged_log::read_again(const cairn::journal& journal) const {
   std::uint64_t again = 0;
-  std::uint64_t last = 0;
-  const auto read_to = journal.replay_all(1, [&](const cairn::event_view& event) {
+  cairn::position last;
+  const auto read_to = journal.replay_all(1_pos, [&](const cairn::event_view& event) {
     again = chain(again, event);
     last = event.position();
     return cairn::visit_result::proceed;
@@ -210,14 +212,14 @@ std::vector<report> acknowledged_log::unanswered() const {
   return open;
 }
 
-std::uint64_t acknowledged_log::version_of(std::uint64_t run, std::uint64_t id) const {
+cairn::version acknowledged_log::version_of(std::uint64_t run, std::uint64_t id) const {
   const auto found = commands_.find({run, id});
-  return found == commands_.end() ? 0 : found->second.version;
+  return found == commands_.end() ? cairn::version{} : found->second.version;
 }
 
-std::uint64_t acknowledged_log::last_version(std::uint32_t cart) const {
+cairn::version acknowledged_log::last_version(std::uint32_t cart) const {
   const auto found = streams_.find(cart);
-  return found == streams_.end() ? 0 : found->second.version;
+  return found == streams_.end() ? cairn::version{} : found->second.version;
 }
 
 } // namespace crash

@@ -41,12 +41,12 @@ public:
   std::vector<report> unanswered() const;
 
   /// Whether the command's events are in the journal, and its last one's version; 0: they are not.
-  std::uint64_t version_of(std::uint64_t run, std::uint64_t id) const;
+  cairn::version version_of(std::uint64_t run, std::uint64_t id) const;
 
   /// Carts that are deleted, newest last.
   const std::vector<std::uint32_t>& deleted() const noexcept { return deleted_; }
-  std::uint64_t last_version(std::uint32_t cart) const;
-  std::uint64_t last_position() const noexcept { return last_position_; }
+  cairn::version last_version(std::uint32_t cart) const;
+  cairn::position last_position() const noexcept { return last_position_; }
 
   struct figures {
     std::uint64_t events = 0;
@@ -63,8 +63,8 @@ public:
 private:
   struct written {
     std::uint32_t cart;
-    std::uint64_t version;  ///< Of the last event.
-    std::uint64_t position; ///< Of the last event.
+    cairn::version version;   ///< Of the last event.
+    cairn::position position; ///< Of the last event.
     std::uint32_t events;
     std::uint32_t wanted; ///< How many it must have.
   };
@@ -73,8 +73,8 @@ private:
     std::uint32_t refused = 0; ///< Of these, told that nothing was written.
   };
   struct stream {
-    std::uint64_t version = 0;
-    std::uint64_t position = 0;
+    cairn::version version{};
+    cairn::position position{};
     bool deleted = false;
   };
 
@@ -90,7 +90,7 @@ private:
   std::vector<report> sent_;                         ///< In the last run.
   std::unordered_map<std::uint64_t, copies> copies_; ///< By the command's id, in the last run.
   std::uint64_t run_ = 0;
-  std::uint64_t last_position_ = 0;
+  cairn::position last_position_{};
   std::uint64_t chain_ = 0;
   figures figures_;
 };

@@ -254,7 +254,7 @@ private:
     return with;
   }
 
-  static cairn::projection_decision parked(std::uint64_t position, std::size_t error_bytes) {
+  static cairn::projection_decision parked(cairn::position position, std::size_t error_bytes) {
     cairn::projection_decision made;
     made.what = cairn::projection_decision::kind::park;
     made.position = position;
@@ -265,7 +265,7 @@ private:
   void write(std::uint64_t seed) {
     std::mt19937_64 random{seed};
     const auto store = must(cairn::table_store::open(options()));
-    std::uint64_t position = 0;
+    cairn::position position{};
     for (int batch = 0; batch < 40; ++batch) {
       must(store->begin_batch());
       cairn::table_writer to{store->rows()};
@@ -277,7 +277,7 @@ private:
         if (random() % 8 == 0)
           to.erase(carts, cart);
         else
-          to.put(carts, cart, {.events = random() % 90, .last_position = ++position});
+          to.put(carts, cart, {.events = random() % 90, .last_position = (++position).number()});
       }
       must(store->publish({++position, random()}));
       if (batch % 10 == 9) {

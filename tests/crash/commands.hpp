@@ -41,8 +41,8 @@ inline report outcome_of(report order, const cairn::result<cairn::reply>& outcom
     order.code = static_cast<std::uint32_t>(outcome.error().code());
     return order;
   }
-  order.version = outcome->version();
-  order.position = outcome->position();
+  order.version = outcome->version().number();
+  order.position = outcome->position().number();
   if (outcome->accepted()) {
     order.what = outcome->repeated() ? report::kind::repeated : report::kind::accepted;
   } else {

@@ -55,7 +55,9 @@ void record(recording& into, const std::filesystem::path& directory, int session
             std::uint64_t seed) {
   test::watch_io(directory, &into.io);
   std::mutex mutex;
-  const auto acknowledge = [&](std::uint64_t position) { into.io.acknowledged(position); };
+  const auto acknowledge = [&](cairn::position position) {
+    into.io.acknowledged(position.number());
+  };
   into.bounds.insert(0);
   for (int session = 0; session < sessions; ++session) {
     const auto journal = must(cairn::open_lmdb_journal(sample_options(directory)));
@@ -68,7 +70,7 @@ void record(recording& into, const std::filesystem::path& directory, int session
           if (!position)
             std::terminate();
           const std::lock_guard lock{mutex};
-          into.bounds.insert(*position);
+          into.bounds.insert(position->number());
         }
       });
     for (auto& client : clients)

@@ -102,7 +102,7 @@ std::string send_again(const expectations& told, const acknowledged_log& seen,
     if (!again)
       return "a command sent again failed: " + text_of(again.error());
     const bool known = again->accepted() && again->repeated();
-    if (known != (durable != 0) || (known && again->version() != durable))
+    if (known == durable.is_none() || (known && again->version() != durable))
       return "command " + std::to_string(order.id) + ", sent again, has its effect twice or never";
   }
   return {};

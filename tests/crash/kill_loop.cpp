@@ -3,6 +3,7 @@
 
 #include "acknowledged_log.hpp"
 #include "commands.hpp"
+#include "literals.hpp"
 #include "projection_sheet.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
@@ -128,15 +129,15 @@ private:
 };
 
 /// The fold of the journal up to `position`, made here from the records.
-tally_sheet fold_of(const cairn::journal& events, std::uint64_t position) {
+tally_sheet fold_of(const cairn::journal& events, cairn::position position) {
   tally_sheet sheet;
-  const auto replayed = events.replay_all(1, [&](const cairn::event_view& event) {
+  const auto replayed = events.replay_all(1_pos, [&](const cairn::event_view& event) {
     if (event.position() > position)
       return cairn::visit_result::stop;
     const auto name = event.stream();
     auto& row = sheet.carts[std::string{name.substr(name.find('/') + 1)}];
     ++row.events;
-    row.last_position = event.position();
+    row.last_position = event.position().number();
     row.deleted = event.type() == cairn::type_id_of<deleted>();
     ++sheet.events;
     return cairn::visit_result::proceed;
@@ -252,7 +253,7 @@ private:
     using sheet = tally_of_carts<Inlined>;
     const auto lies =
         std::filesystem::path{directory_} / "projections" / std::string{sheet::name} / "1" / "1";
-    std::uint64_t kept = 0;
+    cairn::position kept;
     if (std::filesystem::exists(lies / "tables.mdb")) {
       const auto left = cairn::table_store::open_for_reading({.directory = lies});
       if (!left)
@@ -272,8 +273,8 @@ private:
   }
 
   template <class Sheet>
-  static std::uint64_t check_rows(const cairn::journal& events,
-                                  const cairn::result<cairn::table_view>& view) {
+  static cairn::position check_rows(const cairn::journal& events,
+                                    const cairn::result<cairn::table_view>& view) {
     if (!view)
       fail(view.error());
     tally_sheet found;
@@ -289,7 +290,7 @@ private:
     if (found != fold_of(events, view->position()) || ranked != found.carts.size())
       throw contradiction{"the rows of " + std::string{Sheet::name}
                           + " are not the fold of the journal up to position "
-                          + std::to_string(view->position())};
+                          + to_string(view->position())};
     return view->position();
   }
 
@@ -320,7 +321,7 @@ private:
       if (!answer)
         fail(answer.error());
       const bool known = answer->accepted() && answer->repeated();
-      if (known != (durable != 0) || (known && answer->version() != durable))
+      if (known == durable.is_none() || (known && answer->version() != durable))
         throw contradiction{
             "command " + std::to_string(order.id) + " on " + cart_id(order.cart)
             + ", sent again, was judged anew though it was durable, or the other way"};

@@ -51,12 +51,12 @@ private:
   static void count(cairn::table_writer& to, const cairn::event_info& at, bool is_deleted) {
     to.update(carts, at.aggregate_id, [&](tally& row) {
       // What has been seen before, or out of order, would go unnoticed in sums.
-      if (row.last_position >= at.position || row.events + 1 != at.version)
-        throw std::logic_error{"event " + std::to_string(at.version) + " of "
+      if (row.last_position >= at.position.number() || row.events + 1 != at.version.number())
+        throw std::logic_error{"event " + to_string(at.version) + " of "
                                + std::string{at.aggregate_id} + " comes after "
                                + std::to_string(row.events)};
       ++row.events;
-      row.last_position = at.position;
+      row.last_position = at.position.number();
       row.deleted = is_deleted;
     });
     constexpr std::uint32_t groups = 1'000;
@@ -64,7 +64,7 @@ private:
         Inlined ? 0 : std::hash<std::string_view>{}(at.aggregate_id) % groups);
     to.update(all, group, [&](tally& row) {
       ++row.events;
-      row.last_position = at.position;
+      row.last_position = at.position.number();
     });
   }
 };

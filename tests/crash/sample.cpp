@@ -1,12 +1,13 @@
 #include "sample.hpp"
 
+#include "literals.hpp"
+
 #include <cairn/journal.capnp.h>
 
 #include <capnp/any.h>
 #include <capnp/blob.h>
 
 #include <condition_variable>
-#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,9 +37,9 @@ std::uint64_t mix(std::uint64_t digest, std::string_view text) noexcept {
 }
 
 std::uint64_t mix(std::uint64_t digest, const cairn::event_view& event) {
-  digest = mix(digest, event.position());
-  digest = mix(digest, event.version());
-  digest = mix(digest, event.previous());
+  digest = mix(digest, event.position().bits());
+  digest = mix(digest, event.version().number());
+  digest = mix(digest, event.previous().bits());
   digest = mix(digest, static_cast<std::uint64_t>(event.recorded_at().time_since_epoch().count()));
   digest = mix(digest, event.command_id().low());
   digest = mix(digest, event.stream());
@@ -60,8 +61,8 @@ const std::vector<std::string> all_keys = names_like("key", 24, cairn::max_key_b
 
 /// What the log says of tags and keys.
 struct index_of_log {
-  std::map<std::string, std::vector<std::uint64_t>, std::less<>> tagged; // positions
-  std::map<std::string, std::string, std::less<>> holders;               // streams
+  std::map<std::string, std::vector<cairn::position>, std::less<>> tagged;
+  std::map<std::string, std::string, std::less<>> holders; // streams
 
   void take_in(const cairn::event_view& event) {
     for (const auto tag : event.tags())
@@ -77,8 +78,8 @@ struct index_of_log {
 /// Compares what the journal answers with what its log says.
 cairn::result<void> read_index(const cairn::journal& journal, index_of_log& log, contents& found) {
   for (const auto& tag : all_tags) {
-    std::vector<std::uint64_t> positions;
-    auto read = journal.replay_tag(tag, 1, [&](const cairn::event_view& event) {
+    std::vector<cairn::position> positions;
+    auto read = journal.replay_tag(tag, 1_pos, [&](const cairn::event_view& event) {
       positions.push_back(event.position());
       found.index = mix(found.index, event);
       return cairn::visit_result::proceed;
@@ -113,7 +114,7 @@ cairn::result<void> read_schemas(const cairn::journal& journal, contents& found)
 } // namespace
 
 sample_writer::sample_writer(cairn::journal& journal, std::uint64_t seed,
-                             std::function<void(std::uint64_t)> on_durable)
+                             std::function<void(cairn::position)> on_durable)
   : journal_{journal}, on_durable_{std::move(on_durable)}, random_{seed} {}
 
 cairn::result<cairn::commit> sample_writer::append_and_wait(const cairn::stream_id& stream,
@@ -127,7 +128,7 @@ cairn::result<cairn::commit> sample_writer::append_and_wait(const cairn::stream_
         tell((*answer)->first_position + (*answer)->count - 1);
       answered.notify_one(); // under the lock: who waits destroys this object
     }
-    std::function<void(std::uint64_t)> tell;
+    std::function<void(cairn::position)> tell;
     std::mutex mutex;
     std::condition_variable answered;
     std::optional<cairn::result<cairn::commit>> answer;
@@ -173,7 +174,7 @@ cairn::result<cairn::event_batch> sample_writer::some_events(const cairn::stream
   return events;
 }
 
-cairn::result<std::uint64_t> sample_writer::append() {
+cairn::result<cairn::position> sample_writer::append() {
   const auto& stream = sample_streams()[random_() % sample_streams().size()];
   cairn::result<cairn::commit> landed = cairn::commit{};
   for (const bool reserving : {true, false}) {
@@ -226,7 +227,7 @@ cairn::result<contents> contents_of(const cairn::journal& journal) {
   contents found;
   index_of_log log;
   found.log.push_back(0);
-  auto read = journal.replay_all(1, [&](const cairn::event_view& event) {
+  auto read = journal.replay_all(1_pos, [&](const cairn::event_view& event) {
     found.log.push_back(mix(found.log.back(), event));
     found.epoch = event.epoch();
     log.take_in(event);
@@ -242,18 +243,19 @@ cairn::result<contents> contents_of(const cairn::journal& journal) {
     const auto head = journal.head(stream);
     if (!head)
       return head.error();
-    found.streams = mix(mix(found.streams, head->version), head->position);
-    auto replayed = journal.replay(stream, 1, std::numeric_limits<std::uint64_t>::max(),
-                                   [&](const cairn::event_view& event) {
-                                     found.streams = mix(found.streams, event);
-                                     ++found.replayed;
-                                     return cairn::visit_result::proceed;
-                                   });
+    found.streams = mix(mix(found.streams, head->version.number()), head->position.bits());
+    auto replayed =
+        journal.replay(stream, 1_ver, cairn::version::max(), [&](const cairn::event_view& event) {
+          found.streams = mix(found.streams, event);
+          ++found.replayed;
+          return cairn::visit_result::proceed;
+        });
     if (!replayed)
       return std::move(replayed).error();
     auto loaded = journal.load_snapshot(stream, [&](const cairn::snapshot_view& kept) {
       ++found.snapshots;
-      found.streams = mix(mix(found.streams, kept.at.version), kept.record.getFingerprint());
+      found.streams =
+          mix(mix(found.streams, kept.at.version.number()), kept.record.getFingerprint());
       found.streams = mix(found.streams, kept.record.getState().getAs<capnp::Data>());
     });
     if (!loaded)

@@ -20,11 +20,11 @@ public:
   /// `on_durable` is told of the last position of each append, by the journal itself, at the moment
   /// in which the journal answers.
   sample_writer(cairn::journal& journal, std::uint64_t seed,
-                std::function<void(std::uint64_t)> on_durable = {});
+                std::function<void(cairn::position)> on_durable = {});
 
   /// One append of 1 to 3 events to some stream and, now and then, a snapshot of it; without the
   /// reservations if another stream holds a key. Returns the last position that is durable now.
-  cairn::result<std::uint64_t> append();
+  cairn::result<cairn::position> append();
 
 private:
   cairn::result<cairn::event_batch> some_events(const cairn::stream_id& stream, bool reserving);
@@ -32,7 +32,7 @@ private:
                                                cairn::event_batch events);
 
   cairn::journal& journal_;
-  std::function<void(std::uint64_t)> on_durable_;
+  std::function<void(cairn::position)> on_durable_;
   std::mt19937_64 random_;
 };
 

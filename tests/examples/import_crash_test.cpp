@@ -156,7 +156,7 @@ TEST_CASE("a command whose process is killed at any moment and that is sent agai
   std::uint64_t sum = 0;
   for (int i = 0; i < carts; ++i) {
     const auto events =
-        all.history("cart-" + std::to_string(i), [](const auto&, const auto&) {}).value();
+        all.history("cart-" + std::to_string(i), [](const auto&, const auto&) {}).value().number();
     CHECK(events == acknowledged[i]);
     sum += events;
   }

@@ -1,4 +1,5 @@
 #include "import.hpp"
+#include "literals.hpp"
 
 #include "program.hpp"
 #include "views.hpp"
@@ -41,10 +42,10 @@ public:
     return result;
   }
 
-  std::pair<cart_state, std::uint64_t> cart(const std::string& name) {
+  std::pair<cart_state, cairn::version> cart(const std::string& name) {
     return carts_
         .query(name,
-               [](const cart_state& now, std::uint64_t version) {
+               [](const cart_state& now, cairn::version version) {
                  return std::pair{now, version};
                })
         .get()
@@ -78,7 +79,7 @@ TEST_CASE("each line becomes a cart that holds its items and is checked out") {
   CHECK(report.totals.items == 4);
   CHECK(report.totals.accepted == 6);
   const auto [first, version] = shop.cart("baskets-1");
-  CHECK(version == 4);
+  CHECK(version == 4_ver);
   CHECK(first
         == cart_state{
             .items = {{"tea", 2, 250}, {"milk", 1, 250}}, .total_cents = 750, .checked_out = true});
@@ -115,7 +116,7 @@ TEST_CASE("a busy runtime slows the import and loses nothing") {
   CHECK(shop.runtime().status().overloaded > 0);
   for (int i = 1; i <= 300; ++i) {
     const auto [cart, version] = shop.cart("baskets-" + std::to_string(i));
-    CHECK(version == 5);
+    CHECK(version == 5_ver);
     CHECK(cart.checked_out);
     CHECK(cart.items.front() == cart_line{"tea", 2, 0});
   }
@@ -128,7 +129,7 @@ TEST_CASE("a line that was edited after its import is refused, not mixed in") {
   CHECK(report.totals.repeated == 1);
   CHECK(report.totals.rejected == 1);
   CHECK(problems == std::vector<std::string>{"1: adding coffee was rejected: already_checked_out"});
-  CHECK(shop.cart("baskets-1").second == 3);
+  CHECK(shop.cart("baskets-1").second == 3_ver);
 }
 
 TEST_CASE("a basket whose item is refused is not checked out without it") {
@@ -149,7 +150,7 @@ TEST_CASE("malformed lines are reported, and the rest is imported") {
   CHECK(report.totals.malformed == 1);
   CHECK(report.totals.baskets == 2);
   CHECK(problems == std::vector<std::string>{"2: item 1 is malformed: it is empty"});
-  CHECK(shop.cart("baskets-2").second == 0);
+  CHECK(shop.cart("baskets-2").second == 0_ver);
   CHECK(shop.cart("baskets-3").first.checked_out);
 }
 
@@ -172,7 +173,7 @@ TEST_CASE("a file that carts cannot be named after is refused before anything is
     CHECK(report.error().code() == cairn::errc::invalid_argument);
     CHECK(report.error().message().find("carts cannot be named after") == 0);
   }
-  CHECK(shop.runtime().journal().last_position() == 0);
+  CHECK(shop.runtime().journal().last_position() == 0_pos);
 }
 
 namespace {

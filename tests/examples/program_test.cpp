@@ -1,6 +1,7 @@
 #include "program.hpp"
 
 #include "cart.hpp"
+#include "literals.hpp"
 
 #include <cairn/runtime.hpp>
 

@@ -17,8 +17,8 @@ std::vector<fuzz::input> fuzz::seeds() {
   for (const auto what : {projection_decision::kind::retry, projection_decision::kind::park,
                           projection_decision::kind::skip}) {
     const projection_decision decision{.what = what,
-                                       .position = 7,
-                                       .version = 3,
+                                       .position = position{7},
+                                       .version = version{3},
                                        .type = 0xf101a2b3c4d5e6f7,
                                        .stream = "cart/42",
                                        .error =

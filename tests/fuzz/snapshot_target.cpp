@@ -1,5 +1,6 @@
 // A snapshot's record: what an aggregate that is rebuilt takes from any bytes.
 
+#include "literals.hpp"
 #include "records/record.hpp"
 #include "target.hpp"
 
@@ -23,9 +24,9 @@ std::vector<fuzz::input> fuzz::seeds() {
   std::vector<input> made;
   const auto stream = stream_id::make("cart", "42").value();
   for (const std::size_t commands : {0, 1, 9}) {
-    const std::vector<recent_command> recent(commands, recent_command{{1, 2}, 3, 4});
-    const auto draft =
-        snapshot_draft::encode(stream, {3, 4}, 5, recent, [&](capnp::AnyPointer::Builder state) {
+    const std::vector<recent_command> recent(commands, recent_command{{1, 2}, 3_ver, 4_pos});
+    const auto draft = snapshot_draft::encode(
+        stream, {3_ver, 4_pos}, 5, recent, [&](capnp::AnyPointer::Builder state) {
           state.initAs<capnp::Data>(static_cast<unsigned>(40 * commands));
         });
     auto& bytes = made.emplace_back(sizeof(snapshot_header), '\0');

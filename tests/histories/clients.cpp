@@ -91,7 +91,7 @@ void client::send(const cairn::aggregates<page>& to, const command& asked) {
   cairn::ask_options options;
   options.command_id = {1, asked.token};
   if (asked.expected)
-    options.expected = cairn::expected_version::exact(*asked.expected);
+    options.expected = cairn::expected_version::exact(cairn::version{*asked.expected});
   if (below(64) == 0)
     options.deadline = std::chrono::steady_clock::now(); // most of these are late
   const auto id = page_id(asked.page);
@@ -114,8 +114,8 @@ void client::send_query(const cairn::aggregates<page>& to, std::uint32_t of) {
   };
   free_.acquire();
   auto& recorded = begin({.what = kind::query, .page = of, .expected = std::nullopt, .why = {}});
-  to.query(page_id(of), [](const page_state& now, std::uint64_t version) {
-      return sight{now.digest, version};
+  to.query(page_id(of), [](const page_state& now, cairn::version version) {
+      return sight{now.digest, version.number()};
     }).then([this, &recorded](cairn::result<sight>&& told) noexcept {
     if (told) {
       recorded.told = outcome::answered;
@@ -137,8 +137,8 @@ operation& client::begin(const operation& asked) {
 void client::ended(operation& asked, const cairn::result<cairn::reply>& answer) {
   if (answer) {
     asked.told = outcome_of(*answer);
-    asked.version = answer->version();
-    asked.position = answer->position();
+    asked.version = answer->version().number();
+    asked.position = answer->position().number();
   } else {
     failed(asked, answer.error());
   }
@@ -150,7 +150,7 @@ void client::failed(operation& asked, const cairn::error& why) {
   switch (why.code()) {
     case errc::version_conflict:
       asked.told = outcome::conflict;
-      asked.version = why.version();
+      asked.version = why.version().number();
       return;
     case errc::outcome_unknown:
       asked.told = asked.token == 0 ? outcome::nothing_written : outcome::unknown;

@@ -119,19 +119,21 @@ private:
 /// The journal's events by page. Every position belongs to one of them.
 std::vector<std::vector<durable_event>> read_pages(const cairn::runtime& runtime, figures& sum) {
   std::vector<std::vector<durable_event>> found(pages);
-  std::uint64_t before = 0;
-  const auto read = runtime.journal().replay_all(1, [&](const cairn::event_view& event) {
-    const auto what = event.payload().getAs<Written>();
-    const auto stream = event.stream();
-    const auto number = std::stoul(std::string{stream.substr(stream.find('/') + 2)});
-    if (event.position() != ++before || number >= pages
-        || event.command_id() != cairn::message_id{1, what.getToken()})
-      sum.report("event " + std::to_string(event.position()) + " is out of place");
-    else
-      found[number].push_back(
-          {event.version(), event.position(), {what.getToken(), what.getIndex(), what.getCount()}});
-    return cairn::visit_result::proceed;
-  });
+  cairn::position before;
+  const auto read =
+      runtime.journal().replay_all(cairn::position{1}, [&](const cairn::event_view& event) {
+        const auto what = event.payload().getAs<Written>();
+        const auto stream = event.stream();
+        const auto number = std::stoul(std::string{stream.substr(stream.find('/') + 2)});
+        if (event.position() != ++before || number >= pages
+            || event.command_id() != cairn::message_id{1, what.getToken()})
+          sum.report("event " + to_string(event.position()) + " is out of place");
+        else
+          found[number].push_back({event.version().number(),
+                                   event.position().number(),
+                                   {what.getToken(), what.getIndex(), what.getCount()}});
+        return cairn::visit_result::proceed;
+      });
   if (!read)
     sum.report("the journal cannot be read: " + read.error().message());
   return found;

@@ -73,7 +73,7 @@ struct pile_sheet {
     }
     to.update(backlogs, at.aggregate_id, [&](pile_row& row) {
       ++row.items;
-      row.last_position = at.position;
+      row.last_position = at.position.number();
     });
   }
 };

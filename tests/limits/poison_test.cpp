@@ -34,7 +34,7 @@ TEST_CASE("a command that cannot be decided fails alone, however often it comes"
             << " others were accepted" << std::endl;
   CHECK(bad.failed(errc::decide_failed) == bad.sent());
   CHECK(good.accepted() == good.sent());
-  CHECK(runtime.status().journal.last_position == good.sent());
+  CHECK(runtime.status().journal.last_position.number() == good.sent());
   CHECK(runtime.status().rehydrations == 9); // none of them was rebuilt for it
   check_memory("poison commands", heap, 4 * mib);
   CHECK(runtime.close());
@@ -64,16 +64,16 @@ TEST_CASE("an event that cannot be projected stops that projection, and nothing 
     }
     all.wait_for_all();
     CHECK(all.accepted() == commands);
-    REQUIRE(sound.wait_for(commands));
-    const auto failed = poisoned.wait_for(commands);
+    REQUIRE(sound.wait_for(cairn::position{commands}));
+    const auto failed = poisoned.wait_for(cairn::position{commands});
     REQUIRE_FALSE(failed);
     CHECK(failed.error().code() == errc::projection_stopped);
-    CHECK(failed.error().position() == poison_at);
+    CHECK(failed.error().position() == cairn::position{poison_at});
     CHECK(poisoned.status().state == cairn::projection_state::stopped);
-    CHECK(poisoned.position() == poison_at - 1);
+    CHECK(poisoned.position() == cairn::position{poison_at - 1});
     CHECK(poisoned.status().lag_events == commands - poison_at + 1);
     REQUIRE(poisoned.park("poison"));
-    REQUIRE(poisoned.wait_for(commands));
+    REQUIRE(poisoned.wait_for(cairn::position{commands}));
     check_memory("a poison event", heap, 4 * mib);
     CHECK(runtime.close());
   }

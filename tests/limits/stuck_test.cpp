@@ -1,4 +1,5 @@
 #include "burst.hpp"
+#include "literals.hpp"
 #include "memory.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
@@ -135,7 +136,7 @@ TEST_CASE("a projection that is stuck in the replies refuses what is beyond the 
   handler.open();
   all.wait_for_all();
   CHECK(all.accepted() == options.max_outstanding);
-  CHECK(sheet.position() == options.max_outstanding);
+  CHECK(sheet.position().number() == options.max_outstanding);
   CHECK(runtime.close());
 }
 
@@ -177,7 +178,7 @@ TEST_CASE("a visitor that is stuck inside the journal is reported, and writing g
   test::latch visitor;
   visitor.shut();
   std::thread reader{[&] {
-    (void)runtime.journal().replay_all(1, [&](const cairn::event_view&) {
+    (void)runtime.journal().replay_all(1_pos, [&](const cairn::event_view&) {
       visitor.pass();
       return cairn::visit_result::stop;
     });
@@ -203,7 +204,7 @@ TEST_CASE("a view that is held shows what it showed, and the projection goes on"
   const auto sheet = runtime.project<pile_sheet<0>>(options).value();
   test::heap_watch heap;
   write(backlogs, 1'000, heap);
-  REQUIRE(sheet.wait_for(1'000));
+  REQUIRE(sheet.wait_for(1'000_pos));
   const auto tables = place / "data" / "projections";
   const auto size = [&] {
     std::uintmax_t all = 0;
@@ -217,7 +218,7 @@ TEST_CASE("a view that is held shows what it showed, and the projection goes on"
     const auto position = view.position();
     const auto commands = test::scaled(10'000, 300'000);
     write(backlogs, commands, heap);
-    REQUIRE(sheet.wait_for(1'000 + commands));
+    REQUIRE(sheet.wait_for(1'000_pos + commands));
     CHECK(view.position() == position);
     const auto row = view.get(pile_sheet<0>::backlogs, pile_id(0)).value();
     REQUIRE(row);

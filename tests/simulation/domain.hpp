@@ -102,7 +102,7 @@ struct directory {
     to.erase(members, at.aggregate_id);
   }
   static void project(cairn::table_writer& to, const cairn::event_info& at, const deposited& e) {
-    to.put(deposits, at.position, {.balance = e.amount, .movements = 1});
+    to.put(deposits, at.position.number(), {.balance = e.amount, .movements = 1});
   }
 };
 

@@ -22,26 +22,26 @@ public:
   cairn::result<cairn::stream_head> head(const cairn::stream_id& stream) const override {
     return inner_->head(stream);
   }
-  cairn::result<std::uint64_t> replay(const cairn::stream_id& stream, std::uint64_t from_version,
-                                      std::uint64_t to_version,
+  cairn::result<cairn::version> replay(const cairn::stream_id& stream, cairn::version from_version,
+                                      cairn::version to_version,
                                       cairn::event_visitor visitor) const override {
     return inner_->replay(stream, from_version, to_version, visitor);
   }
 
   // The log.
-  cairn::result<std::uint64_t> replay_all(std::uint64_t from_position,
+  cairn::result<cairn::position> replay_all(cairn::position from_position,
                                           cairn::event_visitor visitor) const override {
     return inner_->replay_all(from_position, visitor);
   }
-  std::uint64_t last_position() const noexcept override { return inner_->last_position(); }
-  cairn::result<std::uint64_t> wait_beyond(std::uint64_t position,
+  cairn::position last_position() const noexcept override { return inner_->last_position(); }
+  cairn::result<cairn::position> wait_beyond(cairn::position position,
                                            std::chrono::steady_clock::time_point deadline,
                                            const std::stop_token& interrupt) const override {
     return inner_->wait_beyond(position, deadline, interrupt);
   }
 
   // The index.
-  cairn::result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+  cairn::result<cairn::position> replay_tag(std::string_view tag, cairn::position from_position,
                                           cairn::event_visitor visitor) const override {
     return inner_->replay_tag(tag, from_position, visitor);
   }

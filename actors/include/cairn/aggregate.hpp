@@ -23,7 +23,7 @@ struct aggregate_options {
 
   /// A snapshot is taken once this many events have been appended since the last one; 0: never. An
   /// aggregate may also ask for one by a predicate, `static bool wants_snapshot(const state&,
-  /// std::uint64_t version)`.
+  /// cairn::version version)`.
   std::uint64_t snapshot_every = 500;
 
   /// Number of commands and queries that one aggregate may have accepted and not yet answered.
@@ -106,7 +106,7 @@ inline constexpr bool is_variant<std::variant<Ts...>> = true;
 
 template <class T>
 concept wants_snapshots_by_predicate = requires(const typename T::state& state,
-                                                std::uint64_t version) {
+                                                cairn::version version) {
   { T::wants_snapshot(state, version) } -> std::convertible_to<bool>;
 };
 
@@ -180,8 +180,8 @@ struct require_overloads<Aggregate, std::variant<Commands...>, std::variant<Even
 /// `decide` is pure: it looks at the state and the command, nothing else, and returns events or a
 /// rejection. `evolve` is pure and total: an event that happened cannot be refused. Either may take
 /// the Cap'n Proto `Reader` instead of the value struct where the copy is worth saving. Optional:
-/// `wants_snapshot(const state&, std::uint64_t version)`, and `state_version`, a number raised when
-/// evolve changes its meaning so that older snapshots must be rebuilt.
+/// `wants_snapshot(const state&, cairn::version)`, and `state_version`, a number raised when evolve
+/// changes its meaning so that older snapshots must be rebuilt.
 ///
 /// Events may carry tags, by which they are found across streams (`journal::replay_tag`): at most
 /// `max_tags`, each of 1 to `max_tag_bytes` bytes of UTF-8 without control characters. An aggregate

@@ -10,7 +10,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -68,9 +67,9 @@ public:
   /// requests), `shut_down`, `evolve_failed` (an event of a type that `T` does not list, or whose
   /// upcaster threw).
   template <class Visitor>
-  result<std::uint64_t> history(std::string_view id, Visitor visitor,
-                                std::uint64_t from_version = 1,
-                                std::uint64_t to_version = max_version) const {
+  result<cairn::version> history(std::string_view id, Visitor visitor,
+                                 cairn::version from_version = cairn::version{1},
+                                 cairn::version to_version = cairn::version::max()) const {
     return host_->replay(id, from_version, to_version, [&](const event_view& event) {
       const auto info = detail::info_of(event);
       detail::for_each_event<T>(
@@ -82,13 +81,13 @@ public:
   /// The state that `id` had after its event number `version`, folded from the journal in the
   /// calling thread. Errors: those of `history`; `evolve_failed` if evolve throws; `not_found` if
   /// the aggregate has never been at that version.
-  result<state> state_at_version(std::string_view id, std::uint64_t version) const {
+  result<state> state_at_version(std::string_view id, cairn::version version) const {
     auto past = fold(id, version, [](const event_view&) { return true; });
     if (!past)
       return std::move(past).error();
     if (past->version != version) {
-      return error{errc::not_found, "the aggregate has " + std::to_string(past->version)
-                                        + " events, none with version " + std::to_string(version)}
+      return error{errc::not_found, "the aggregate has " + to_string(past->version)
+                                        + " events, none with version " + to_string(version)}
           .with_version(past->version);
     }
     return std::move(past->value);
@@ -97,7 +96,7 @@ public:
   /// A state of the past.
   struct past_state {
     state value;
-    std::uint64_t version = 0; ///< 0 if there was no event yet.
+    cairn::version version{}; ///< 0 if there was no event yet.
   };
 
   /// The state that `id` had at the time `when`: the state before the first event recorded after
@@ -105,7 +104,7 @@ public:
   /// `evolve_failed` if evolve throws.
   result<past_state> state_at_time(std::string_view id,
                                    std::chrono::sys_time<std::chrono::nanoseconds> when) const {
-    return fold(id, max_version,
+    return fold(id, cairn::version::max(),
                 [&](const event_view& event) { return event.recorded_at() <= when; });
   }
 
@@ -133,25 +132,24 @@ public:
                             detail::typed_handler<T, Handler>{std::move(handler)});
   }
 
-  static constexpr std::uint64_t max_version = std::numeric_limits<std::uint64_t>::max();
-
 protected:
   const std::shared_ptr<detail::aggregate_host>& host() const noexcept { return host_; }
 
 private:
   /// Folds the events up to `version`, as long as they are `wanted`.
   template <class Wanted>
-  result<past_state> fold(std::string_view id, std::uint64_t version, Wanted wanted) const {
+  result<past_state> fold(std::string_view id, cairn::version version, Wanted wanted) const {
     detail::typed_state<T> past;
-    std::uint64_t at = 0;
+    cairn::version at{};
     std::optional<error> failure;
-    const auto reached = host_->replay(id, 1, version, [&](const event_view& event) {
-      if (!wanted(event))
-        return visit_result::stop;
-      failure = detail::try_evolve(past, event);
-      at = event.version();
-      return failure ? visit_result::stop : visit_result::proceed;
-    });
+    const auto reached =
+        host_->replay(id, cairn::version{1}, version, [&](const event_view& event) {
+          if (!wanted(event))
+            return visit_result::stop;
+          failure = detail::try_evolve(past, event);
+          at = event.version();
+          return failure ? visit_result::stop : visit_result::proceed;
+        });
     if (failure)
       return *std::move(failure);
     if (!reached)

@@ -25,8 +25,8 @@ struct replay_finding {
 
   kind what;
   std::string stream;
-  std::uint64_t version = 0;  ///< Of the event or the snapshot; 0 if it concerns neither.
-  std::uint64_t position = 0; ///< Of the event; 0 if it concerns none.
+  cairn::version version{};   ///< Of the event or the snapshot; 0 if it concerns neither.
+  cairn::position position{}; ///< Of the event; 0 if it concerns none.
   std::string message;
 };
 

@@ -129,16 +129,16 @@ private:
 class reply {
 public:
   /// For the runtime and for tests.
-  static reply accept(std::uint64_t version, std::uint64_t position, std::uint64_t events,
+  static reply accept(cairn::version version, cairn::position position, std::uint64_t events,
                       bool repeated = false) {
     return {nullptr, version, position, events, repeated};
   }
-  static reply refuse(cairn::rejection no, std::uint64_t version, std::uint64_t position) {
+  static reply refuse(cairn::rejection no, cairn::version version, cairn::position position) {
     return refuse(std::make_shared<const cairn::rejection>(std::move(no)), version, position);
   }
   /// `no` is not null.
-  static reply refuse(std::shared_ptr<const cairn::rejection> no, std::uint64_t version,
-                      std::uint64_t position) {
+  static reply refuse(std::shared_ptr<const cairn::rejection> no, cairn::version version,
+                      cairn::position position) {
     return {std::move(no), version, position, 0, false};
   }
 
@@ -153,11 +153,11 @@ public:
 
   /// The version of the aggregate's last event after the command; 0 if it has none. For a
   /// rejection, the version at which the command was decided.
-  std::uint64_t version() const noexcept { return version_; }
+  cairn::version version() const noexcept { return version_; }
 
   /// The position of that event in the journal: what to wait for to read one's own write from a
   /// projection.
-  std::uint64_t position() const noexcept { return position_; }
+  cairn::position position() const noexcept { return position_; }
 
   /// How many events the command had as its effect; 0 for a rejection. Not known for a repeated
   /// command: 0.
@@ -174,14 +174,14 @@ public:
   }
 
 private:
-  reply(std::shared_ptr<const cairn::rejection> no, std::uint64_t version, std::uint64_t position,
-        std::uint64_t events, bool repeated)
+  reply(std::shared_ptr<const cairn::rejection> no, cairn::version version,
+        cairn::position position, std::uint64_t events, bool repeated)
     : rejection_{std::move(no)}, version_{version}, position_{position}, events_{events},
       repeated_{repeated} {}
 
   std::shared_ptr<const cairn::rejection> rejection_; // rare, and large beside the rest
-  std::uint64_t version_;
-  std::uint64_t position_;
+  cairn::version version_;
+  cairn::position position_;
   std::uint64_t events_;
   bool repeated_;
 };

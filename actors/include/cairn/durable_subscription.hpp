@@ -85,9 +85,9 @@ using subscription_decision = projection_decision;
 struct durable_subscription_status {
   std::string name;
   consumer_state state = consumer_state::catching_up;
-  std::uint64_t position = 0;       ///< Every selected event up to here has been handled.
-  std::uint64_t checkpoint = 0;     ///< The same on disk: where it goes on after a crash.
-  std::uint64_t head = 0;           ///< Of the log.
+  cairn::position position{};       ///< Every selected event up to here has been handled.
+  cairn::position checkpoint{};     ///< The same on disk: where it goes on after a crash.
+  cairn::position head{};           ///< Of the log.
   std::uint64_t lag_events = 0;     ///< From `position` to `head`, selected or not.
   std::chrono::milliseconds lag{0}; ///< Age of the first event behind `position`.
   double rate_per_s = 0;            ///< Handled events, over the last seconds of work.
@@ -131,7 +131,7 @@ public:
   durable_subscription_status status() const;
 
   /// Every selected event up to this position has been handled, and the checkpoint taken.
-  std::uint64_t position() const noexcept;
+  cairn::position position() const noexcept;
 
   /// Takes no event after the batch that is running, until `resume`. Not remembered over a restart.
   void pause();

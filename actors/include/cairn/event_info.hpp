@@ -10,8 +10,8 @@ namespace cairn {
 
 /// What the journal knows about an event, beside the event.
 struct event_info {
-  std::uint64_t position = 0;
-  std::uint64_t version = 0;
+  cairn::position position{};
+  cairn::version version{};
   std::chrono::sys_time<std::chrono::nanoseconds> recorded_at;
   message_id command_id;
   message_id correlation_id;

@@ -78,8 +78,8 @@ using projection_state = consumer_state;
 struct projection_build {
   std::uint32_t version = 0;
   projection_state state = projection_state::catching_up;
-  std::uint64_t position = 0;
-  std::uint64_t head = 0; ///< The log's last position: the build is done when it gets there.
+  cairn::position position{};
+  cairn::position head{}; ///< The log's last position: the build is done when it gets there.
   double rate_per_s = 0;  ///< Events per second.
   /// Remaining time at this rate; empty if it is not known yet.
   std::optional<std::chrono::milliseconds> estimate;
@@ -92,8 +92,8 @@ struct projection_status {
   std::uint32_t version = 0; ///< Of the tables that serve.
   projection_mode mode = projection_mode::async;
   projection_state state = projection_state::catching_up;
-  std::uint64_t position = 0; ///< Events up to here are in the rows that readers see.
-  std::uint64_t head = 0;     ///< The log's last position.
+  cairn::position position{}; ///< Events up to here are in the rows that readers see.
+  cairn::position head{};     ///< The log's last position.
   std::uint64_t lag_events = 0;
   std::chrono::milliseconds lag{0}; ///< Age of the oldest event that is not in the rows.
   double rate_per_s = 0;            ///< Events per second, over the last seconds of work.
@@ -119,9 +119,9 @@ public:
 
   virtual std::string_view name() const noexcept = 0;
   virtual result<table_view> read() const = 0;
-  virtual std::uint64_t position() const noexcept = 0;
-  virtual future<std::uint64_t> when_visible(std::uint64_t position,
-                                             std::chrono::steady_clock::time_point deadline) = 0;
+  virtual cairn::position position() const noexcept = 0;
+  virtual future<cairn::position> when_visible(cairn::position position,
+                                               std::chrono::steady_clock::time_point deadline) = 0;
   /// True if `max_waiting` callers are waiting.
   virtual bool at_capacity() const = 0;
   virtual projection_status status() const = 0;
@@ -133,8 +133,9 @@ public:
 };
 
 /// `when_visible` for the reply to an accepted command: not subject to `max_waiting`.
-future<std::uint64_t> await_rows_of_reply(const projection_ref& projection, std::uint64_t position,
-                                          std::chrono::steady_clock::time_point deadline);
+future<cairn::position> await_rows_of_reply(const projection_ref& projection,
+                                            cairn::position position,
+                                            std::chrono::steady_clock::time_point deadline);
 
 } // namespace detail
 
@@ -145,20 +146,20 @@ public:
     : host_{std::move(host)} {}
 
   /// Completes once the events up to `position` are in the rows that `read` shows, with the
-  /// position reached. Errors: `deadline_exceeded`, `projection_stopped`, `overloaded`
+  /// position reached in its shard. Errors: `deadline_exceeded`, `projection_stopped`, `overloaded`
   /// (`max_waiting` callers are waiting), `shut_down`.
-  future<std::uint64_t> when_visible(std::uint64_t position,
-                                     std::chrono::steady_clock::time_point deadline =
-                                         std::chrono::steady_clock::time_point::max()) const {
+  future<cairn::position> when_visible(cairn::position position,
+                                       std::chrono::steady_clock::time_point deadline =
+                                           std::chrono::steady_clock::time_point::max()) const {
     if (at_capacity())
-      return future<std::uint64_t>::settled(
+      return future<cairn::position>::settled(
           error{errc::overloaded, "too many callers wait for the projection"});
     return host_->when_visible(position, deadline);
   }
 
   /// Blocks until `when_visible` completes. Must not be called from a handler or a continuation.
   /// Errors: those of `when_visible`.
-  result<void> wait_for(std::uint64_t position,
+  result<void> wait_for(cairn::position position,
                         std::chrono::steady_clock::time_point deadline =
                             std::chrono::steady_clock::time_point::max()) const {
     auto reached = when_visible(position, deadline).get();
@@ -171,7 +172,7 @@ public:
   std::string_view name() const noexcept { return host_->name(); }
 
   /// Events up to here are in the rows that `read` shows.
-  std::uint64_t position() const noexcept { return host_->position(); }
+  cairn::position position() const noexcept { return host_->position(); }
 
   /// True if `projection_options::max_waiting` callers are waiting.
   bool at_capacity() const { return host_->at_capacity(); }
@@ -215,8 +216,8 @@ public:
   result<void> rebuild() const { return host_->rebuild(); }
 
 protected:
-  friend future<std::uint64_t>
-  detail::await_rows_of_reply(const projection_ref& projection, std::uint64_t position,
+  friend future<cairn::position>
+  detail::await_rows_of_reply(const projection_ref& projection, cairn::position position,
                               std::chrono::steady_clock::time_point deadline);
 
   std::shared_ptr<detail::projection_host> host_;

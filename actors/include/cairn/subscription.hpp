@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -62,22 +61,22 @@ private:
 /// Where to begin in the log.
 class subscription_start {
 public:
-  static constexpr subscription_start beginning() noexcept { return subscription_start{0}; }
+  static constexpr subscription_start beginning() noexcept { return after(cairn::position{}); }
   /// After this position: usually what `position()` returned when the last event was handled.
-  static constexpr subscription_start after(std::uint64_t position) noexcept {
+  static constexpr subscription_start after(cairn::position position) noexcept {
     return subscription_start{position};
   }
   /// After the last event that is durable when the subscription is made.
-  static constexpr subscription_start now() noexcept { return subscription_start{now_}; }
+  static constexpr subscription_start now() noexcept { return after(now_); }
 
   constexpr bool is_now() const noexcept { return position_ == now_; }
-  constexpr std::uint64_t position() const noexcept { return position_; }
+  constexpr cairn::position position() const noexcept { return position_; }
 
 private:
-  static constexpr std::uint64_t now_ = std::numeric_limits<std::uint64_t>::max();
-  explicit constexpr subscription_start(std::uint64_t position) noexcept : position_{position} {}
+  static constexpr cairn::position now_ = cairn::position::max();
+  explicit constexpr subscription_start(cairn::position position) noexcept : position_{position} {}
 
-  std::uint64_t position_;
+  cairn::position position_;
 };
 
 /// Options of a subscription or a feed.
@@ -125,7 +124,7 @@ public:
   /// Every selected event up to this position has been visited: pass it to
   /// `subscription_start::after` to continue later. It also advances over events that are not
   /// selected. Safe from any thread.
-  std::uint64_t position() const noexcept;
+  cairn::position position() const noexcept;
 
   /// Ends the current wait, and every later one at once. Safe from any thread.
   void interrupt() noexcept;
@@ -157,7 +156,7 @@ public:
 
   /// Every selected event up to this position has been handled: pass it to
   /// `subscription_start::after` to continue later.
-  std::uint64_t position() const noexcept;
+  cairn::position position() const noexcept;
 
   /// Blocks until it has ended. Must not be called from its handler. Returns the error that ended
   /// it:

@@ -2,6 +2,7 @@
 
 #include <cairn/event_batch.hpp>
 #include <cairn/ids.hpp>
+#include <cairn/position.hpp>
 #include <cairn/result.hpp>
 
 #include <cstddef>
@@ -16,8 +17,8 @@ namespace cairn {
 /// 1` and, without a gap, the positions from `first_position` on. A barrier (an append of nothing)
 /// has `count` 0.
 struct commit {
-  std::uint64_t first_position = 0;
-  std::uint64_t first_version = 0;
+  cairn::position first_position{};
+  cairn::version first_version{};
   std::uint64_t count = 0;
 
   bool operator==(const commit&) const = default;
@@ -25,8 +26,8 @@ struct commit {
 
 /// The end of a stream: the version and position of its last event; both 0: it has none.
 struct stream_head {
-  std::uint64_t version = 0;
-  std::uint64_t position = 0;
+  cairn::version version{};
+  cairn::position position{};
 
   bool operator==(const stream_head&) const = default;
 };

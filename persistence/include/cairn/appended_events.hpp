@@ -2,6 +2,7 @@
 
 #include <cairn/append.hpp>
 #include <cairn/event_view.hpp>
+#include <cairn/position.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +23,7 @@ public:
   void add(const event_batch& appended, const commit& at);
 
   std::size_t size() const noexcept { return entries_.size(); }
-  bool contains(std::uint64_t position) const noexcept {
+  bool contains(cairn::position position) const noexcept {
     return position >= first_position_ && position - first_position_ < entries_.size();
   }
 
@@ -30,7 +31,7 @@ public:
   /// the journal would. Returns the position of the last one visited. Errors: `corrupt_record` with
   /// the position, if reading threw `kj::Exception`; whatever else the visitor throws passes
   /// through.
-  result<std::uint64_t> visit_from(std::uint64_t position, event_visitor visitor) const;
+  result<cairn::position> visit_from(cairn::position position, event_visitor visitor) const;
 
   /// Drops all, and keeps the memory for the next ones.
   void clear() noexcept { entries_.clear(); }
@@ -42,7 +43,7 @@ private:
   };
 
   std::vector<entry> entries_;
-  std::uint64_t first_position_ = 0;
+  cairn::position first_position_{};
 };
 
 } // namespace cairn

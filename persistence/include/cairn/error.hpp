@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cairn/position.hpp>
+#include <cairn/version.hpp>
+
 #include <cstdint>
 #include <iosfwd>
 #include <string>
@@ -103,16 +106,16 @@ public:
 
   /// `version_conflict`: the actual version of the stream (0: it has no events). `not_visible`: the
   /// version of the reply. Otherwise 0.
-  std::uint64_t version() const noexcept { return version_; }
+  cairn::version version() const noexcept { return version_; }
 
   /// `corrupt_record`, `evolve_failed`, `handler_failed`: the position of the event in the journal,
   /// if it has one. `projection_stopped`, `not_visible`: as there. Otherwise 0.
-  std::uint64_t position() const noexcept { return position_; }
+  cairn::position position() const noexcept { return position_; }
 
-  error& with_version(std::uint64_t version) & { return version_ = version, *this; }
-  error&& with_version(std::uint64_t version) && { return version_ = version, std::move(*this); }
-  error& with_position(std::uint64_t position) & { return position_ = position, *this; }
-  error&& with_position(std::uint64_t position) && {
+  error& with_version(cairn::version version) & { return version_ = version, *this; }
+  error&& with_version(cairn::version version) && { return version_ = version, std::move(*this); }
+  error& with_position(cairn::position position) & { return position_ = position, *this; }
+  error&& with_position(cairn::position position) && {
     return position_ = position, std::move(*this);
   }
 
@@ -120,8 +123,8 @@ public:
 
 private:
   std::string message_;
-  std::uint64_t version_ = 0;
-  std::uint64_t position_ = 0;
+  cairn::version version_{};
+  cairn::position position_{};
   errc code_;
 };
 

@@ -32,8 +32,8 @@ public:
   /// before a damaged record is visited all the same if the record's back pointer still leads to
   /// the event before; if not, or if the chain is broken, nothing is. What the visitor throws
   /// passes through, except that `kj::Exception` becomes `corrupt_record`.
-  virtual result<std::uint64_t> replay(const stream_id& stream, std::uint64_t from_version,
-                                       std::uint64_t to_version, event_visitor visitor) const = 0;
+  virtual result<cairn::version> replay(const stream_id& stream, cairn::version from_version,
+                                        cairn::version to_version, event_visitor visitor) const = 0;
 
 protected:
   ~stream_reader() = default;
@@ -42,19 +42,23 @@ protected:
 /// Reads all events in the order of positions, and tells of new ones. Positions are gap-free and
 /// become visible in order: a reader that has seen position n has missed nothing below n. All
 /// functions may be called from any thread.
+///
+/// What is said here of positions holds within a shard: each function works on the shard of the
+/// position that it is given. Error of all: `invalid_argument`, for a position in a shard that the
+/// journal does not have. The journals on LMDB and in memory have shard 0 only.
 class log_reader {
 public:
-  /// Calls `visitor` for all events from `from_position` (at least 1) on, in the order of
-  /// positions, up to the last that was durable when the call began. Returns the last position
+  /// Calls `visitor` for all events from `from_position` (its number at least 1) on, in the order
+  /// of positions, up to the last that was durable when the call began. Returns the last position
   /// visited, or `from_position - 1`. Errors and slices as for `stream_reader::replay`, but that
   /// everything before the damage has been visited.
-  virtual result<std::uint64_t> replay_all(std::uint64_t from_position,
-                                           event_visitor visitor) const = 0;
+  virtual result<cairn::position> replay_all(cairn::position from_position,
+                                             event_visitor visitor) const = 0;
 
   /// The last durable position; never less than before. One atomic read, but where the journal is
   /// open for reading only: a read transaction (about a microsecond), as nobody tells that process
   /// of commits. The last one known once the journal is closed or cannot be read.
-  virtual std::uint64_t last_position() const noexcept = 0;
+  virtual cairn::position last_position() const noexcept = 0;
 
   /// Waits until the last durable position is beyond `position`, but not after `deadline`, and not
   /// once `interrupt` has been requested to stop. Returns the last durable position: not beyond
@@ -64,13 +68,13 @@ public:
   /// commit nothing while nobody waits. One that is open for reading looks by itself, first after
   /// 0.1 ms, then at longer and longer intervals up to 4 ms. Not from within an `append_listener`
   /// or a visitor. Errors: `shut_down` (also when the journal is closed meanwhile), `io_failed`.
-  virtual result<std::uint64_t> wait_beyond(std::uint64_t position,
-                                            std::chrono::steady_clock::time_point deadline,
-                                            const std::stop_token& interrupt) const = 0;
+  virtual result<cairn::position> wait_beyond(cairn::position position,
+                                              std::chrono::steady_clock::time_point deadline,
+                                              const std::stop_token& interrupt) const = 0;
 
   /// The same, not to be interrupted.
-  result<std::uint64_t> wait_beyond(std::uint64_t position,
-                                    std::chrono::steady_clock::time_point deadline) const {
+  result<cairn::position> wait_beyond(cairn::position position,
+                                      std::chrono::steady_clock::time_point deadline) const {
     return wait_beyond(position, deadline, std::stop_token{});
   }
 
@@ -84,16 +88,16 @@ using stream_visitor = function_ref<visit_result(std::string_view name, stream_h
 /// Finds events and streams by what they contain. All functions may be called from any thread.
 class event_index {
 public:
-  /// Calls `visitor` for the events with this tag from `from_position` (at least 1) on, in the
-  /// order of positions, up to the last that was durable when the call began. Costs a look-up for
-  /// each of them, whatever lies between.
+  /// Calls `visitor` for the events with this tag from `from_position` (its number at least 1) on,
+  /// in the order of positions, up to the last that was durable when the call began. Costs a
+  /// look-up for each of them, whatever lies between.
   ///
   /// Returns the position up to which the journal has been searched: the last durable one (at least
   /// `from_position - 1`), or that of the event that the visitor stopped at. Errors and slices as
   /// for `stream_reader::replay`; `invalid_argument` (no tag can be like this), `corrupt_journal`
   /// (the index is damaged).
-  virtual result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
-                                           event_visitor visitor) const = 0;
+  virtual result<cairn::position> replay_tag(std::string_view tag, cairn::position from_position,
+                                             event_visitor visitor) const = 0;
 
   /// The stream that holds the key, as of the newest durable event; nothing if nobody does.
   /// Errors: `invalid_argument` (no key can be like this), `io_failed`, `corrupt_record`,

@@ -2,6 +2,7 @@
 
 #include <cairn/function_ref.hpp>
 #include <cairn/ids.hpp>
+#include <cairn/position.hpp>
 
 #include <cairn/journal.capnp.h>
 
@@ -20,9 +21,9 @@ namespace cairn {
 class event_view {
 public:
   struct header {
-    std::uint64_t position = 0;
-    std::uint64_t version = 0;
-    std::uint64_t previous = 0;
+    cairn::position position{};
+    cairn::version version{};
+    cairn::position previous{};
     std::uint64_t recorded_at_ns = 0;
     std::uint64_t epoch = 0;
   };
@@ -33,11 +34,11 @@ public:
     : header_{fixed}, record_{record}, message_{message} {}
 
   /// Place in the journal, from 1, without gaps, in commit order.
-  std::uint64_t position() const noexcept { return header_.position; }
+  cairn::position position() const noexcept { return header_.position; }
   /// Place in the stream, from 1, without gaps.
-  std::uint64_t version() const noexcept { return header_.version; }
+  cairn::version version() const noexcept { return header_.version; }
   /// Position of the stream's event before this one; 0: there is none.
-  std::uint64_t previous() const noexcept { return header_.previous; }
+  cairn::position previous() const noexcept { return header_.previous; }
   /// When the writer put it into a commit, by the wall clock of its machine: for people, never for
   /// order.
   std::chrono::sys_time<std::chrono::nanoseconds> recorded_at() const noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cairn/result.hpp>
+#include <cairn/version.hpp>
 
 #include <compare>
 #include <cstddef>
@@ -92,26 +93,26 @@ public:
   enum class kind : std::uint8_t { any, none, exists, exact };
 
   /// No demand.
-  static constexpr expected_version any() noexcept { return {kind::any, 0}; }
+  static constexpr expected_version any() noexcept { return {kind::any, cairn::version{}}; }
   /// The stream has no events.
-  static constexpr expected_version none() noexcept { return {kind::none, 0}; }
+  static constexpr expected_version none() noexcept { return {kind::none, cairn::version{}}; }
   /// The stream has at least one event.
-  static constexpr expected_version exists() noexcept { return {kind::exists, 0}; }
+  static constexpr expected_version exists() noexcept { return {kind::exists, cairn::version{}}; }
   /// The stream's last event has this version; 0 is the same as `none`.
-  static constexpr expected_version exact(std::uint64_t version) noexcept {
+  static constexpr expected_version exact(cairn::version version) noexcept {
     return {kind::exact, version};
   }
 
   constexpr kind what() const noexcept { return kind_; }
   /// The version of `exact`; 0 for the other kinds.
-  constexpr std::uint64_t version() const noexcept { return version_; }
+  constexpr cairn::version version() const noexcept { return version_; }
 
   /// Whether a stream whose last version is `actual` (0: no events) meets the demand.
-  constexpr bool admits(std::uint64_t actual) const noexcept {
+  constexpr bool admits(cairn::version actual) const noexcept {
     switch (kind_) {
       case kind::any: return true;
-      case kind::none: return actual == 0;
-      case kind::exists: return actual != 0;
+      case kind::none: return actual.is_none();
+      case kind::exists: return !actual.is_none();
       case kind::exact: return actual == version_;
     }
     return false;
@@ -120,10 +121,10 @@ public:
   constexpr bool operator==(const expected_version&) const noexcept = default;
 
 private:
-  constexpr expected_version(kind what, std::uint64_t version) noexcept
+  constexpr expected_version(kind what, cairn::version version) noexcept
     : version_{version}, kind_{what} {}
 
-  std::uint64_t version_;
+  cairn::version version_;
   kind kind_;
 };
 

@@ -16,7 +16,7 @@ namespace cairn {
 
 /// What a journal reports about itself. All counts are since it was opened.
 struct journal_status {
-  std::uint64_t last_position = 0; ///< Of the last durable event; 0: the journal is empty.
+  cairn::position last_position{}; ///< Of the last durable event; 0: the journal is empty.
   std::uint64_t epoch = 0;         ///< Of this opening.
   std::uint64_t commits = 0;
   std::uint64_t appended_events = 0;

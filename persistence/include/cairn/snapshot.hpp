@@ -16,8 +16,8 @@ namespace cairn {
 /// A command that had an effect, as the deduplication window remembers it.
 struct recent_command {
   message_id id;
-  std::uint64_t version = 0;  ///< Of its last event.
-  std::uint64_t position = 0; ///< Of its last event.
+  cairn::version version{};  ///< Of its last event.
+  cairn::position position{}; ///< Of its last event.
 
   bool operator==(const recent_command&) const = default;
 };
@@ -37,7 +37,7 @@ struct snapshot_draft {
 
   /// Sets the positions of those recent commands that were encoded with position 0, because their
   /// events were in flight.
-  void locate(function_ref<std::uint64_t(std::uint64_t version)> position_of);
+  void locate(function_ref<cairn::position(cairn::version version)> position_of);
 };
 
 /// A kept state, in place; valid only during the visitor's call.

@@ -246,8 +246,8 @@ public:
   explicit table_view(std::unique_ptr<const detail::row_snapshot> rows) noexcept
     : rows_{std::move(rows)} {}
 
-  /// The rows are what the events up to this position make them.
-  std::uint64_t position() const noexcept { return rows_->position(); }
+  /// The rows are what the events up to this position make them, as far as that shard's go.
+  cairn::position position(shard_id of = {}) const noexcept { return rows_->positions().of(of); }
 
   /// The row with this key, or nothing.
   template <class Key, class Row, class... Indexes>

@@ -46,10 +46,10 @@ struct table_store_options {
   bool allow_fuse = false;       ///< Open although the directory is on a FUSE file system.
 };
 
-/// The position up to which rows are complete, and a fingerprint of the history that they were
-/// folded from.
+/// The position up to which rows are complete in one shard, and a fingerprint of the history that
+/// they were folded from. Tables have one for each shard that they have seen events of.
 struct table_checkpoint {
-  std::uint64_t position = 0;
+  cairn::position position{};
   std::uint64_t event_fingerprint = 0; ///< A hash of the event there; see `event_fingerprint`.
 
   bool operator==(const table_checkpoint&) const = default;
@@ -64,8 +64,8 @@ struct projection_decision {
   enum class kind : std::uint8_t { retry, park, skip };
 
   kind what = kind::retry;
-  std::uint64_t position = 0; ///< Of the event.
-  std::uint64_t version = 0;  ///< Of the event, in its stream.
+  cairn::position position{}; ///< Of the event.
+  cairn::version version{};  ///< Of the event, in its stream.
   std::uint64_t type = 0;     ///< Of the event: the id of its Cap'n Proto type.
   std::string stream;         ///< Of the event.
   std::string error;          ///< Why it could not be applied.
@@ -85,8 +85,8 @@ enum class unflushed_rows : std::uint8_t {
 
 /// What a store reports about itself.
 struct table_store_status {
-  std::uint64_t position = 0;   ///< Of the rows that readers see.
-  std::uint64_t checkpoint = 0; ///< Of the rows on disk.
+  cairn::position position{};   ///< Of the rows that readers see, in shard 0.
+  cairn::position checkpoint{}; ///< Of the rows on disk.
   std::uint64_t commits = 0;
   std::size_t rows_in_memory = 0; ///< Newer than on disk.
   std::size_t bytes_in_memory = 0;
@@ -114,11 +114,17 @@ public:
   /// The rows as of now. Errors: `shut_down`, `io_failed`, `corrupt_journal`.
   virtual result<table_view> read() const = 0;
 
-  /// The checkpoint of the rows on disk; if rows are in memory only, theirs. Errors: as for `read`.
-  virtual result<table_checkpoint> checkpoint() const = 0;
+  /// The shard's checkpoint of the rows on disk; if rows are in memory only, theirs. Errors: as for
+  /// `read`.
+  virtual result<table_checkpoint> checkpoint(shard_id shard) const = 0;
+  /// That of shard 0.
+  result<table_checkpoint> checkpoint() const { return checkpoint(shard_id{}); }
 
-  /// The position of the rows that readers see; 0 for a store that is open for reading.
-  virtual std::uint64_t position() const noexcept = 0;
+  /// The position, in the shard, of the rows that readers see. For a store that is open for reading
+  /// it is the start.
+  virtual cairn::position position(shard_id shard) const noexcept = 0;
+  /// That in shard 0.
+  cairn::position position() const noexcept { return position(shard_id{}); }
 
   /// The decisions, oldest first. Errors: `corrupt_journal`, `io_failed`, `shut_down`.
   virtual result<std::vector<projection_decision>> decisions() const = 0;
@@ -157,8 +163,9 @@ public:
   /// Ends a batch in which nothing was written; with rows pending, a bug.
   virtual void end_batch() = 0;
 
-  /// Ends the batch: readers see its rows from now on, as those of `at`. With `committed`, they and
-  /// the checkpoint are on disk. Errors: `storage_full` and `io_failed`, after which the batch is
+  /// Ends the batch: readers see its rows from now on, as those of `at`, which replaces the
+  /// checkpoint of its shard and must not be before it. With `committed`, they and the checkpoint
+  /// are on disk. Errors: `storage_full` and `io_failed`, after which the batch is
   /// as before; `outcome_unknown` if the commit failed, after which the store writes nothing any
   /// more (`journal_stopped`) until it is opened again.
   virtual result<void> publish(table_checkpoint at) = 0;

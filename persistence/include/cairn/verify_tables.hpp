@@ -3,6 +3,7 @@
 #include <cairn/table_store.hpp>
 
 #include <cstdint>
+#include <vector>
 
 namespace cairn {
 
@@ -10,8 +11,8 @@ namespace cairn {
 struct table_verification {
   std::uint64_t rows = 0;      ///< Of all tables, the entries of their indexes included.
   std::uint64_t decisions = 0; ///< About events that could not be applied.
-  table_checkpoint checkpoint;
-  bool unfinished_commit = false; ///< As for `lmdb_verification`.
+  std::vector<table_checkpoint> checkpoints; ///< In the order of shards; that of shard 0 first.
+  bool unfinished_commit = false;            ///< As for `lmdb_verification`.
 };
 
 /// Reads all of a projection's tables and checks what reading trusts: that LMDB's pages, which have

@@ -1,4 +1,5 @@
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 #include <string>
 #include <vector>
@@ -32,7 +33,7 @@ TEST_CASE_FIXTURE(engine_fixture,
     CHECK(settled(call).value().accepted());
   CHECK(settled(elsewhere).value().accepted());
   journal.stop_holding();
-  CHECK(engine.finish(accounts.ask("a", put(1))).value().version() == 4);
+  CHECK(engine.finish(accounts.ask("a", put(1))).value().version() == 4_ver);
 }
 
 TEST_CASE("beyond the runtime's bound of requests the caller gets overloaded at once") {
@@ -51,7 +52,7 @@ TEST_CASE("beyond the runtime's bound of requests the caller gets overloaded at 
   CHECK(settled(b).value().accepted());
   CHECK(settled(c).value() == 0);
   CHECK(engine.figures().outstanding == 0);
-  CHECK(engine.finish(accounts.ask("d", put(1))).value().version() == 1);
+  CHECK(engine.finish(accounts.ask("d", put(1))).value().version() == 1_ver);
 }
 
 TEST_CASE("beyond the runtime's bound of bytes the caller gets overloaded at once") {
@@ -66,7 +67,7 @@ TEST_CASE("beyond the runtime's bound of bytes the caller gets overloaded at onc
   CHECK(!small.ready());
   engine.run();
   CHECK(settled(large).value().accepted());
-  CHECK(settled(small).value().version() == 1);
+  CHECK(settled(small).value().version() == 1_ver);
   CHECK(engine.figures().outstanding_bytes == 0);
 }
 
@@ -107,10 +108,10 @@ TEST_CASE("a quarter beyond the bound of residents new aggregates are refused") 
   journal.stop_holding();
   for (auto& call : sent)
     CHECK(settled(call).value().accepted());
-  CHECK(settled(known).value().version() == 2);
+  CHECK(settled(known).value().version() == 2_ver);
   engine.pass(0s);
   CHECK(engine.figures().resident <= 4);
-  CHECK(engine.finish(accounts.ask("one too many", put(1))).value().version() == 1);
+  CHECK(engine.finish(accounts.ask("one too many", put(1))).value().version() == 1_ver);
 }
 
 TEST_CASE("the largest bounds there are mean no bound") {
@@ -142,8 +143,8 @@ TEST_CASE_FIXTURE(engine_fixture,
   engine.run();
   CHECK(settled(late).error().code() == errc::deadline_exceeded);
   CHECK(settled(late_query).error().code() == errc::deadline_exceeded);
-  CHECK(settled(in_time).value().version() == 1);
-  CHECK(journal.last_position() == 1);
+  CHECK(settled(in_time).value().version() == 1_ver);
+  CHECK(journal.last_position() == 1_pos);
   CHECK(engine.figures().outstanding == 0);
 }
 
@@ -158,7 +159,7 @@ TEST_CASE_FIXTURE(engine_fixture,
   engine.pass(10s);
   CHECK(!decided.ready());
   journal.release_all();
-  CHECK(engine.finish(std::move(decided)).value().version() == 1);
+  CHECK(engine.finish(std::move(decided)).value().version() == 1_ver);
 }
 
 TEST_CASE_FIXTURE(engine_fixture,
@@ -191,7 +192,7 @@ TEST_CASE_FIXTURE(engine_fixture, "ids are checked at the edge, and the answer n
     const auto error = settled(call).error();
     CHECK(error.code() == errc::invalid_argument);
     CHECK(balance_of(accounts, id).get().error().code() == errc::invalid_argument);
-    CHECK(accounts.state_at_version(id, 1).error().code() == errc::invalid_argument);
+    CHECK(accounts.state_at_version(id, 1_ver).error().code() == errc::invalid_argument);
     return error.message();
   };
   CHECK(refused("") != "");
@@ -216,10 +217,10 @@ TEST_CASE("an event beyond the limit is refused with the limit named, and change
   auto large = accounts.ask("a", put(1, std::string(5000, 'x')));
   auto after = accounts.ask("a", put(1));
   engine.run();
-  CHECK(settled(before).value().version() == 1);
+  CHECK(settled(before).value().version() == 1_ver);
   const auto error = settled(large).error();
   CHECK(error.code() == errc::invalid_argument);
   CHECK(error.message().find("4096") != std::string::npos);
-  CHECK(settled(after).value().version() == 2);
+  CHECK(settled(after).value().version() == 2_ver);
   CHECK(engine.finish(balance_of(accounts, "a")).value() == 2);
 }

@@ -1,4 +1,5 @@
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 #include <cairn/check_replay.hpp>
 
@@ -80,8 +81,8 @@ TEST_CASE_FIXTURE(engine_fixture,
   REQUIRE(found->findings.size() == 1);
   CHECK(found->findings[0].what == kind::different_state);
   CHECK(found->findings[0].stream == "account/a");
-  CHECK(found->findings[0].version == 3);
-  CHECK(found->findings[0].position == 3);
+  CHECK(found->findings[0].version == 3_ver);
+  CHECK(found->findings[0].position == 3_pos);
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "a change that is declared by its version is not a difference") {
@@ -110,8 +111,8 @@ TEST_CASE_FIXTURE(engine_fixture,
   REQUIRE(found->findings.size() == 1);
   CHECK(found->findings[0].what == kind::failed_event);
   CHECK(found->findings[0].stream == "account/a");
-  CHECK(found->findings[0].version == 2);
-  CHECK(found->findings[0].position == 2);
+  CHECK(found->findings[0].version == 2_ver);
+  CHECK(found->findings[0].position == 2_pos);
   CHECK(found->findings[0].message.find("13 is not allowed") != std::string::npos);
 }
 

@@ -1,4 +1,5 @@
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -28,11 +29,11 @@ void check_repeated(const cairn::reply& again, const cairn::reply& first) {
   CHECK(again.position() == first.position());
 }
 
-std::vector<std::uint64_t> positions_in_snapshot(const cairn::journal& of, std::string_view id) {
-  std::vector<std::uint64_t> positions;
+std::vector<cairn::position> positions_in_snapshot(const cairn::journal& of, std::string_view id) {
+  std::vector<cairn::position> positions;
   CHECK(of.load_snapshot(stream_of(id), [&](const cairn::snapshot_view& kept) {
             for (const auto& entry : kept.record.getRecentCommands())
-              positions.push_back(entry.getPosition());
+              positions.push_back(cairn::position::from_bits(entry.getPosition()));
           }).value());
   return positions;
 }
@@ -45,7 +46,7 @@ TEST_CASE_FIXTURE(window_fixture, "a command sent twice has its effect once and 
   send(2);
   check_repeated(send(1), first);
   CHECK(engine.finish(balance_of(accounts, "a")).value() == 2);
-  CHECK(journal.last_position() == 3);
+  CHECK(journal.last_position() == 3_pos);
 }
 
 TEST_CASE_FIXTURE(window_fixture, "a command repeated while the first is in flight waits for it") {
@@ -62,7 +63,7 @@ TEST_CASE_FIXTURE(window_fixture, "a command repeated while the first is in flig
   const auto reply = settled(first).value();
   check_repeated(settled(same_run).value(), reply);
   check_repeated(settled(later_run).value(), reply);
-  CHECK(journal.last_position() == 1);
+  CHECK(journal.last_position() == 1_pos);
 }
 
 TEST_CASE_FIXTURE(window_fixture, "a repetition is known after passivation") {
@@ -98,7 +99,7 @@ TEST_CASE("a repetition is known after a restart, with a snapshot and without") 
   auto accounts = engine.host<account>(options);
   for (std::uint64_t id = 0; id < 5; ++id)
     check_repeated(engine.finish(accounts.ask("a", put(1), with_id(id + 1))).value(), first[id]);
-  CHECK(journal.last_position() == 6);
+  CHECK(journal.last_position() == 6_pos);
 }
 
 TEST_CASE("a command that was in flight when the snapshot was taken is known, with its position") {
@@ -122,7 +123,7 @@ TEST_CASE("a command that was in flight when the snapshot was taken is known, wi
     journal.stop_holding();
   }
   REQUIRE(journal.snapshots.size() == 1);
-  CHECK(positions_in_snapshot(journal, "a") == std::vector<std::uint64_t>{2, 3, 4});
+  CHECK(positions_in_snapshot(journal, "a") == std::vector<cairn::position>{2_pos, 3_pos, 4_pos});
   test_engine engine{journal};
   auto accounts = engine.host<account>(options);
   for (std::uint64_t id = 0; id < 3; ++id)
@@ -142,9 +143,9 @@ TEST_CASE("the window remembers as many commands as it says, and not one more") 
     a.engine.passivate_idle();
   CHECK(a.send(2).repeated()); // the oldest of three
   CHECK(a.send(4).repeated());
-  CHECK(a.journal.last_position() == 4);
+  CHECK(a.journal.last_position() == 4_pos);
   CHECK(!a.send(1).repeated()); // the fourth newest: judged anew
-  CHECK(a.journal.last_position() == 5);
+  CHECK(a.journal.last_position() == 5_pos);
 }
 
 TEST_CASE("a window of none switches deduplication off") {
@@ -153,7 +154,7 @@ TEST_CASE("a window of none switches deduplication off") {
   CHECK(!a.send(1).repeated());
   a.engine.passivate_idle();
   CHECK(!a.send(1).repeated());
-  CHECK(a.journal.last_position() == 3);
+  CHECK(a.journal.last_position() == 3_pos);
 }
 
 TEST_CASE("a smaller window than the snapshot's keeps the newest") {
@@ -193,7 +194,7 @@ TEST_CASE("a command with several events is one entry, and its reply names the l
   a.send(1, 100);
   const auto moved =
       a.engine.finish(a.accounts.ask("a", transfer{.amount = 1, .fee = 1}, with_id(2))).value();
-  CHECK(moved.version() == 3);
+  CHECK(moved.version() == 3_ver);
   bool passivated = false;
   SUBCASE("in memory") {}
   SUBCASE("rebuilt from the events") {
@@ -224,14 +225,14 @@ TEST_CASE_FIXTURE(window_fixture, "the same id on another aggregate is another c
 TEST_CASE_FIXTURE(window_fixture, "commands without an id are never taken for each other") {
   CHECK(!engine.finish(accounts.ask("a", put(1))).value().repeated());
   CHECK(!engine.finish(accounts.ask("a", put(1))).value().repeated());
-  CHECK(journal.last_position() == 2);
+  CHECK(journal.last_position() == 2_pos);
 }
 
 TEST_CASE_FIXTURE(window_fixture, "a command that a foreign writer had recorded is a repetition") {
   REQUIRE(append_foreign(journal, "a", deposited{.amount = 1, .note = {}}, {1, 9}));
   const auto again = send(9);
   CHECK(again.repeated());
-  CHECK(again.version() == 1);
+  CHECK(again.version() == 1_ver);
 }
 
 TEST_CASE_FIXTURE(window_fixture, "a repetition is answered without reading the journal") {
@@ -291,14 +292,16 @@ TEST_CASE(
     for (std::uint64_t id = 1; id <= 3; ++id)
       first.push_back(engine.finish(accounts.ask("a", put(1), with_id(id))).value());
   }
-  const std::vector<cairn::recent_command> recent{{{1, 1}, 1, 0}, {{1, 2}, 2, 0}, {{1, 3}, 3, 0}};
+  const std::vector<cairn::recent_command> recent{
+      {{1, 1}, 1_ver, {}}, {{1, 2}, 2_ver, {}}, {{1, 3}, 3_ver, {}}};
   const cairn::detail::typed_model<account> model{options};
-  journal.beneath().submit_snapshot(cairn::snapshot_draft::encode(
-      stream_of("a"), {3, 4}, model.fingerprint, recent, [&](capnp::AnyPointer::Builder into) {
-        cairn::detail::typed_state<account> state;
-        state.value.balance = 3;
-        state.write_snapshot(into);
-      }));
+  journal.beneath().submit_snapshot(
+      cairn::snapshot_draft::encode(stream_of("a"), {3_ver, 4_pos}, model.fingerprint, recent,
+                                    [&](capnp::AnyPointer::Builder into) {
+                                      cairn::detail::typed_state<account> state;
+                                      state.value.balance = 3;
+                                      state.write_snapshot(into);
+                                    }));
   journal.replays = 0;
   bool readable = true;
   SUBCASE("from the journal") {}
@@ -320,7 +323,7 @@ TEST_CASE(
     } else {
       REQUIRE(!again);
       CHECK(again.error().code() == errc::corrupt_journal);
-      CHECK(again.error().version() == id);
+      CHECK(again.error().version() == cairn::version{id});
     }
   }
   CHECK(journal.replays == 2);

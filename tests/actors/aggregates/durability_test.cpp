@@ -1,5 +1,6 @@
 #include "aggregates/commit_listener.hpp"
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 #include <cstdint>
 #include <string>
@@ -21,7 +22,7 @@ TEST_CASE_FIXTURE(engine_fixture, "an aggregate is activated by its first messag
   CHECK(engine.figures().resident == 2);
   CHECK(engine.figures().rehydrations == 2);
   for (std::size_t i = 0; i < replies.size(); ++i)
-    CHECK(settled(replies[i]).value().version() == i + 1);
+    CHECK(settled(replies[i]).value().version() == cairn::version{i + 1});
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "commands of one caller to one aggregate take effect in order") {
@@ -32,10 +33,10 @@ TEST_CASE_FIXTURE(engine_fixture, "commands of one caller to one aggregate take 
   auto closed = accounts.ask("a", test::close{});
   auto late = accounts.ask("a", put(1));
   engine.run();
-  CHECK(settled(opened).value().version() == 1);
-  CHECK(settled(emptied).value().version() == 2);
+  CHECK(settled(opened).value().version() == 1_ver);
+  CHECK(settled(emptied).value().version() == 2_ver);
   CHECK(settled(refused).value().rejection().code == "insufficient_funds");
-  CHECK(settled(closed).value().version() == 3);
+  CHECK(settled(closed).value().version() == 3_ver);
   CHECK(settled(late).value().rejection().code == "closed");
 }
 
@@ -50,7 +51,7 @@ TEST_CASE_FIXTURE(engine_fixture, "a delete followed at once by a modify refuses
   journal.release_all();
   CHECK(engine.finish(std::move(deleted)).value().accepted());
   CHECK(engine.finish(std::move(modified)).value().rejection().code == "closed");
-  CHECK(journal.last_position() == 1);
+  CHECK(journal.last_position() == 1_pos);
 }
 
 namespace {
@@ -112,7 +113,7 @@ TEST_CASE_FIXTURE(engine_fixture, "no answer leaves before the events it depends
         == std::vector<std::string>{"reply", "query", "rejection", "conflict!", "repeated",
                                     "nothing to do", "exception!"});
   CHECK(engine.figures().outstanding == 0);
-  CHECK(journal.last_position() == 1);
+  CHECK(journal.last_position() == 1_pos);
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "an answer that depends on nothing in flight is given at once") {
@@ -155,15 +156,15 @@ TEST_CASE_FIXTURE(
   engine.run();
   for (std::size_t i = 0; i < replies.size(); ++i) {
     const auto reply = settled(replies[i]).value();
-    CHECK(reply.version() == i + 1);
-    CHECK(reply.position() == i + 1);
+    CHECK(reply.version() == cairn::version{i + 1});
+    CHECK(reply.position() == cairn::position{i + 1});
     CHECK(reply.events() == 1);
   }
-  std::uint64_t version = 0;
+  cairn::version version{};
   CHECK(accounts.history("a", [&](const cairn::event_info& info, const account::event&) {
     CHECK(info.version == ++version);
   }));
-  CHECK(version == 1001);
+  CHECK(version == 1001_ver);
 }
 
 TEST_CASE_FIXTURE(engine_fixture,
@@ -172,8 +173,8 @@ TEST_CASE_FIXTURE(engine_fixture,
   REQUIRE(engine.finish(accounts.ask("other", put(1)))); // so that positions are not versions
   REQUIRE(engine.finish(accounts.ask("a", put(1))));
   auto refused = engine.finish(accounts.ask("a", take(10))).value();
-  CHECK(refused.version() == 1);
-  CHECK(refused.position() == 2);
+  CHECK(refused.version() == 1_ver);
+  CHECK(refused.position() == 2_pos);
   journal.hold();
   auto sent = accounts.ask("a", put(1));
   auto same_run = accounts.ask("a", take(10));
@@ -182,10 +183,10 @@ TEST_CASE_FIXTURE(engine_fixture,
   engine.run();
   journal.release_all();
   REQUIRE(engine.finish(std::move(sent)));
-  CHECK(settled(same_run).value().position() == 3);
+  CHECK(settled(same_run).value().position() == 3_pos);
   const auto last = settled(later).value();
-  CHECK(last.version() == 2);
-  CHECK(last.position() == 3);
+  CHECK(last.version() == 2_ver);
+  CHECK(last.position() == 3_pos);
 }
 
 namespace {
@@ -195,13 +196,13 @@ struct recorder final : cairn::detail::commit_listener {
   explicit recorder(test_engine& of) : engine{of} { engine.tell(this); }
   ~recorder() override { engine.tell(nullptr); }
   void before_replies(
-      std::uint64_t position,
+      cairn::position position,
       std::span<const std::unique_ptr<cairn::append_operation>> /*appends*/) noexcept override {
     positions.push_back(position);
   }
 
   test_engine& engine;
-  std::vector<std::uint64_t> positions;
+  std::vector<cairn::position> positions;
 };
 
 } // namespace
@@ -211,7 +212,7 @@ TEST_CASE_FIXTURE(engine_fixture, "events are told of before the reply, once the
   recorder told{engine};
   journal.hold();
   const auto positions_at_reply = [&](bool fails) {
-    std::vector<std::uint64_t> at_reply;
+    std::vector<cairn::position> at_reply;
     accounts.ask("a", put(1)).then([&](cairn::result<cairn::reply>&& outcome) {
       CHECK(outcome.has_value() == !fails);
       at_reply = told.positions;
@@ -225,8 +226,8 @@ TEST_CASE_FIXTURE(engine_fixture, "events are told of before the reply, once the
     engine.run();
     return at_reply;
   };
-  CHECK(positions_at_reply(false) == std::vector<std::uint64_t>{1});
-  CHECK(positions_at_reply(true) == std::vector<std::uint64_t>{1, 2});
+  CHECK(positions_at_reply(false) == std::vector<cairn::position>{1_pos});
+  CHECK(positions_at_reply(true) == std::vector<cairn::position>{1_pos, 2_pos});
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "a command with several events is one atomic append") {
@@ -238,8 +239,8 @@ TEST_CASE_FIXTURE(engine_fixture, "a command with several events is one atomic a
   CHECK(journal.held_events() == std::vector<std::size_t>{2});
   journal.release_all();
   const auto reply = engine.finish(std::move(moved)).value();
-  CHECK(reply.version() == 3);
-  CHECK(reply.position() == 3);
+  CHECK(reply.version() == 3_ver);
+  CHECK(reply.position() == 3_pos);
   CHECK(reply.events() == 2);
   CHECK(engine.finish(balance_of(accounts, "a")).value() == 89);
 }

@@ -1,4 +1,5 @@
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 #include <stdexcept>
 #include <string>
@@ -63,8 +64,8 @@ TEST_CASE_FIXTURE(engine_fixture,
   auto after = accounts.ask("a", take(7)); // in the same append
   engine.run();
   CHECK(settled(failed).error().code() == errc::decide_failed);
-  CHECK(settled(after).value().version() == 1);
-  CHECK(journal.last_position() == 1);
+  CHECK(settled(after).value().version() == 1_ver);
+  CHECK(journal.last_position() == 1_pos);
   CHECK(engine.finish(accounts.query("a", [](const account_state& now) { return now.balance; }))
             .value()
         == 7);
@@ -76,11 +77,11 @@ TEST_CASE_FIXTURE(engine_fixture, "an exception from decide fails that command o
   auto failed = accounts.ask("a", fail{.where = fail_where::decide});
   auto after = accounts.ask("a", put(5));
   engine.run();
-  CHECK(settled(before).value().version() == 1);
+  CHECK(settled(before).value().version() == 1_ver);
   const auto error = settled(failed).error();
   CHECK(error.code() == errc::decide_failed);
   CHECK(error.message().find("decide was told to fail") != std::string::npos);
-  CHECK(settled(after).value().version() == 2);
+  CHECK(settled(after).value().version() == 2_ver);
   CHECK(engine.figures().rehydrations == 1);
 }
 
@@ -99,14 +100,14 @@ TEST_CASE_FIXTURE(
   engine.run();
   journal.release_all();
   engine.run();
-  CHECK(settled(before).value().version() == 1);
+  CHECK(settled(before).value().version() == 1_ver);
   const auto error = settled(failed).error();
   CHECK(error.code() == errc::evolve_failed);
-  CHECK(error.position() == 0);
+  CHECK(error.position() == 0_pos);
   CHECK(error.message().find("evolve was told to fail") != std::string::npos);
-  CHECK(settled(after).value().version() == 2);
+  CHECK(settled(after).value().version() == 2_ver);
   CHECK(settled(query).value() == 0);
-  CHECK(journal.last_position() == 2);
+  CHECK(journal.last_position() == 2_pos);
   CHECK(engine.figures().rehydrations == 2);
 }
 
@@ -139,7 +140,7 @@ TEST_CASE_FIXTURE(
     engine.run();
     const auto error = settled(command).error();
     CHECK(error.code() == errc::evolve_failed);
-    CHECK(error.position() == 3);
+    CHECK(error.position() == 3_pos);
     CHECK(error.message().find("evolve was told to fail") != std::string::npos);
     CHECK(settled(query).error().code() == errc::evolve_failed);
   }
@@ -156,16 +157,16 @@ TEST_CASE_FIXTURE(engine_fixture,
   for (int i = 0; i < 2; ++i) {
     const auto error = engine.finish(accounts.ask("a", put(1))).error();
     CHECK(error.code() == errc::evolve_failed);
-    CHECK(error.position() == 2);
+    CHECK(error.position() == 2_pos);
     CHECK(error.message().find("does not list") != std::string::npos);
   }
   const auto history =
       accounts.history("a", [](const cairn::event_info&, const older_account::event&) {});
   REQUIRE(!history);
   CHECK(history.error().code() == errc::evolve_failed);
-  CHECK(history.error().position() == 2);
-  CHECK(accounts.state_at_version("a", 1).value().balance == 1);
-  CHECK(accounts.state_at_version("a", 2).error().code() == errc::evolve_failed);
+  CHECK(history.error().position() == 2_pos);
+  CHECK(accounts.state_at_version("a", 1_ver).value().balance == 1);
+  CHECK(accounts.state_at_version("a", 2_ver).error().code() == errc::evolve_failed);
 }
 
 TEST_CASE_FIXTURE(engine_fixture,
@@ -174,12 +175,12 @@ TEST_CASE_FIXTURE(engine_fixture,
   REQUIRE(engine.finish(accounts.ask("a", put(5))));
   engine.passivate_idle();
   journal.replay_fails_with =
-      cairn::error{errc::corrupt_record, "record 1 fails its checksum"}.with_position(1);
+      cairn::error{errc::corrupt_record, "record 1 fails its checksum"}.with_position(1_pos);
   const auto error = engine.finish(accounts.ask("a", put(1))).error();
   CHECK(error.code() == errc::corrupt_record);
-  CHECK(error.position() == 1);
+  CHECK(error.position() == 1_pos);
   journal.replay_fails_with.reset();
-  CHECK(engine.finish(accounts.ask("a", put(1))).value().version() == 2);
+  CHECK(engine.finish(accounts.ask("a", put(1))).value().version() == 2_ver);
 }
 
 TEST_CASE_FIXTURE(engine_fixture,

@@ -1,4 +1,5 @@
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 #include <string>
 #include <vector>
@@ -59,7 +60,7 @@ TEST_CASE_FIXTURE(failure_fixture,
           == "insufficient_funds");
     CHECK(engine.figures().outstanding == 0);
   }
-  CHECK(journal.last_position() == 1);
+  CHECK(journal.last_position() == 1_pos);
 }
 
 TEST_CASE_FIXTURE(failure_fixture,
@@ -79,8 +80,8 @@ TEST_CASE_FIXTURE(failure_fixture,
   const auto again = engine.finish(accounts.ask("a", put(90), with_id(7))).value();
   CHECK(again.accepted());
   CHECK(again.repeated() == written);
-  CHECK(again.version() == 2);
-  CHECK(again.position() == 2);
+  CHECK(again.version() == 2_ver);
+  CHECK(again.position() == 2_pos);
   CHECK(engine.finish(balance_of(accounts, "a")).value() == 100);
 }
 
@@ -119,7 +120,7 @@ TEST_CASE_FIXTURE(failure_fixture,
   CHECK(settled(doomed).error().code() == errc::outcome_unknown);
   CHECK(settled(decided).error().code() == errc::aborted);
   CHECK(settled(query).error().code() == errc::aborted);
-  CHECK(journal.last_position() == 1);
+  CHECK(journal.last_position() == 1_pos);
 }
 
 TEST_CASE_FIXTURE(failure_fixture,
@@ -143,10 +144,10 @@ TEST_CASE_FIXTURE(failure_fixture,
   journal.stop_holding();
   journal.release_all();
   engine.run();
-  CHECK(settled(before).value().version() == 2);
+  CHECK(settled(before).value().version() == 2_ver);
   CHECK(settled(behind).error().code() == errc::aborted);
   CHECK(settled(query).error().code() == errc::aborted);
-  CHECK(settled(after).value().version() == 3);
+  CHECK(settled(after).value().version() == 3_ver);
   CHECK(engine.finish(balance_of(accounts, "a")).value() == 19);
 }
 
@@ -176,7 +177,7 @@ TEST_CASE_FIXTURE(failure_fixture,
   CHECK(aborted.message().find("another writer") != std::string::npos);
   CHECK(engine.finish(accounts.ask("a", take(10))).value().rejection().code
         == "insufficient_funds");
-  CHECK(engine.finish(accounts.ask("a", put(3))).value().version() == 3);
+  CHECK(engine.finish(accounts.ask("a", put(3))).value().version() == 3_ver);
 }
 
 TEST_CASE_FIXTURE(
@@ -191,7 +192,7 @@ TEST_CASE_FIXTURE(
   engine.run();
   CHECK(settled(first).error().code() == errc::aborted);
   CHECK(settled(second).error().code() == errc::aborted);
-  CHECK(journal.last_position() == 2);
+  CHECK(journal.last_position() == 2_pos);
   journal.stop_holding();
   CHECK(engine.finish(balance_of(accounts, "a")).value() == 0);
 }
@@ -272,7 +273,7 @@ TEST_CASE_FIXTURE(failure_fixture,
   CHECK(engine.figures().outstanding == 0);
 
   journal.stop_holding();
-  CHECK(engine.finish(accounts.ask("a", put(1))).value().version() == 2);
+  CHECK(engine.finish(accounts.ask("a", put(1))).value().version() == 2_ver);
   CHECK(engine.finish(balance_of(accounts, "a")).value() == 11);
   CHECK(engine.figures().rehydrations == 2);
 }
@@ -286,7 +287,7 @@ TEST_CASE_FIXTURE(failure_fixture,
   journal.release_one();
   journal.fail_one({errc::not_owner, "the shard has moved"});
   engine.run();
-  CHECK(settled(landing).value().version() == 2);
+  CHECK(settled(landing).value().version() == 2_ver);
   CHECK(settled(query).error().code() == errc::not_owner);
   CHECK(engine.figures().resident == 0);
 }

@@ -1,4 +1,5 @@
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 #include <coroutine>
 #include <memory>
@@ -195,20 +196,22 @@ TEST_CASE("a future that is dropped drops the outcome and not the command") {
 
 TEST_CASE_FIXTURE(engine_fixture, "the futures of calls are taken by then and co_await, too") {
   auto accounts = engine.host<account>();
-  std::vector<std::uint64_t> seen;
+  std::vector<cairn::version> seen;
+  std::uint64_t balance = 0;
   accounts.ask("a", put(5)).then([&](cairn::result<cairn::reply>&& outcome) {
     seen.push_back(outcome.value().version());
   });
-  const auto two_steps = [](cairn::aggregates<account> on,
-                            std::vector<std::uint64_t>& into) -> detached {
+  const auto two_steps = [](cairn::aggregates<account> on, std::vector<cairn::version>& into,
+                            std::uint64_t& balance_after) -> detached {
     const auto reply = co_await on.ask("a", put(5));
     into.push_back(reply.value().version());
-    into.push_back((co_await balance_of(on, "a")).value());
+    balance_after = (co_await balance_of(on, "a")).value();
   };
-  two_steps(accounts, seen);
+  two_steps(accounts, seen, balance);
   CHECK(seen.empty());
   engine.run();
-  CHECK(seen == std::vector<std::uint64_t>{1, 2, 10});
+  CHECK(seen == std::vector<cairn::version>{1_ver, 2_ver});
+  CHECK(balance == 10);
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "a query function may take the version, and move its captures") {
@@ -216,8 +219,8 @@ TEST_CASE_FIXTURE(engine_fixture, "a query function may take the version, and mo
   REQUIRE(engine.finish(accounts.ask("a", put(5))));
   auto owned = std::make_unique<int>(2);
   auto call = accounts.query(
-      "a", [owned = std::move(owned)](const account_state& now, std::uint64_t version) {
-        return now.balance + version + static_cast<std::uint64_t>(*owned);
+      "a", [owned = std::move(owned)](const account_state& now, cairn::version version) {
+        return now.balance + version.number() + static_cast<std::uint64_t>(*owned);
       });
   CHECK(engine.finish(std::move(call)).value() == 8);
 }

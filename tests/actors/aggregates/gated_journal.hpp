@@ -48,8 +48,8 @@ public:
     inner().submit(std::move(operation));
   }
 
-  cairn::result<std::uint64_t> replay(const cairn::stream_id& stream, std::uint64_t from_version,
-                                      std::uint64_t to_version,
+  cairn::result<cairn::version> replay(const cairn::stream_id& stream, cairn::version from_version,
+                                      cairn::version to_version,
                                       cairn::event_visitor visitor) const override {
     if (on_replay)
       on_replay(stream);

@@ -2,6 +2,7 @@
 // list, and longer orders by chance.
 
 #include "aggregates/in_flight.hpp"
+#include "literals.hpp"
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
@@ -146,7 +147,7 @@ private:
     } else {
       log_.push_back(one.ticket);
       one.written = true;
-      one.outcome = commit{log_.size(), log_.size(), 1};
+      one.outcome = commit{cairn::position{log_.size()}, cairn::version{log_.size()}, 1};
     }
   }
 
@@ -249,7 +250,7 @@ private:
     requeued_.clear();
     state_ = log_;
     key_refused_ = fenced_ = false;
-    flight_.reset({log_.size(), log_.size()});
+    flight_.reset({cairn::version{log_.size()}, cairn::position{log_.size()}});
     require(!flight_.must_rebuild(), "the state can be trusted once it is rebuilt");
   }
 
@@ -381,40 +382,43 @@ TEST_CASE("a state that evolve has spoilt is rebuilt, though no append has faile
   CHECK(flight.must_rebuild());
   CHECK(!flight.failing());
   CHECK(flight.drained());
-  flight.reset({3, 7});
+  flight.reset({3_ver, 7_pos});
   CHECK(!flight.must_rebuild());
-  CHECK(flight.durable_head() == cairn::stream_head{3, 7});
+  CHECK(flight.durable_head() == cairn::stream_head{3_ver, 7_pos});
 }
 
 TEST_CASE("where events have landed is known as long as the window may ask") {
   constexpr std::size_t remembered = 4;
   in_flight flight{remembered};
-  flight.reset({2, 10});
-  CHECK(flight.position_of(2) == 10);
-  CHECK(flight.position_of(3) == 0);
-  flight.set_durable_head({11, 3, 2}, true); // right behind
-  flight.set_durable_head({20, 5, 1}, true);
-  flight.set_durable_head({30, 6, 1}, false);
-  flight.set_durable_head({40, 7, 3}, true);
-  CHECK(flight.position_of(3) == 11);
-  CHECK(flight.position_of(4) == 12);
-  CHECK(flight.position_of(5) == 20);
-  CHECK(flight.position_of(6) == 0); // of no remembered command
-  CHECK(flight.position_of(9) == 42);
-  for (std::uint64_t version = 10; version < 100; ++version) {
-    flight.set_durable_head({version * 10, version, 1}, true);
-    for (auto asked = version + 1 - remembered; asked > 9 && asked <= version; ++asked)
-      CHECK(flight.position_of(asked) == asked * 10);
+  flight.reset({2_ver, 10_pos});
+  CHECK(flight.position_of(2_ver) == 10_pos);
+  CHECK(flight.position_of(3_ver) == 0_pos);
+  flight.set_durable_head({11_pos, 3_ver, 2}, true); // right behind
+  flight.set_durable_head({20_pos, 5_ver, 1}, true);
+  flight.set_durable_head({30_pos, 6_ver, 1}, false);
+  flight.set_durable_head({40_pos, 7_ver, 3}, true);
+  CHECK(flight.position_of(3_ver) == 11_pos);
+  CHECK(flight.position_of(4_ver) == 12_pos);
+  CHECK(flight.position_of(5_ver) == 20_pos);
+  CHECK(flight.position_of(6_ver) == 0_pos); // of no remembered command
+  CHECK(flight.position_of(9_ver) == 42_pos);
+  const auto position_of = [](cairn::version version) {
+    return cairn::position{version.number() * 10};
+  };
+  for (cairn::version version{10}; version < 100_ver; ++version) {
+    flight.set_durable_head({position_of(version), version, 1}, true);
+    for (auto asked = version + 1 - remembered; asked > 9_ver && asked <= version; ++asked)
+      CHECK(flight.position_of(asked) == position_of(asked));
   }
 
   deduplication_window window{remembered};
-  for (std::uint64_t version = 96; version < 100; ++version)
-    window.remember({1, version}, version, version == 96 ? 960 : 0);
+  for (cairn::version version{96}; version < 100_ver; ++version)
+    window.remember({1, version.number()}, version, version == 96_ver ? 960_pos : 0_pos);
   (void)flight.begin();
   flight.locate(window);
-  CHECK(window.find({1, 99})->position == 0); // not while something is in flight
+  CHECK(window.find({1, 99})->position == 0_pos); // not while something is in flight
   CHECK(!flight.end());
   flight.locate(window);
-  for (std::uint64_t version = 96; version < 100; ++version)
-    CHECK(window.find({1, version})->position == version * 10);
+  for (cairn::version version{96}; version < 100_ver; ++version)
+    CHECK(window.find({1, version.number()})->position == position_of(version));
 }

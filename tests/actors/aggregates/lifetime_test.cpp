@@ -1,5 +1,6 @@
 #include "engine_fixture.hpp"
 #include "gated_journal.hpp"
+#include "literals.hpp"
 
 #include <memory>
 #include <optional>
@@ -43,7 +44,7 @@ TEST_CASE("closing answers everything that was accepted, and refuses what comes 
   }
   CHECK(engine.figures().resident == 0);
   CHECK(engine.figures().resident_bytes == 0);
-  CHECK(journal.last_position() == 100);
+  CHECK(journal.last_position() == 100_pos);
 }
 
 TEST_CASE("closing answers what the journal fails, too") {
@@ -75,7 +76,7 @@ TEST_CASE("a handle that outlives the engine fails with shut_down") {
   engine.reset();
   CHECK(accounts.ask("a", put(1)).get().error().code() == errc::shut_down);
   CHECK(balance_of(accounts, "a").get().error().code() == errc::shut_down);
-  CHECK(accounts.state_at_version("a", 1).error().code() == errc::shut_down);
+  CHECK(accounts.state_at_version("a", 1_ver).error().code() == errc::shut_down);
   CHECK(accounts.history("a", [](const cairn::event_info&, const account::event&) {}).error().code()
         == errc::shut_down);
 }
@@ -97,7 +98,7 @@ TEST_CASE_FIXTURE(engine_fixture,
   auto again = engine.host<account>({.max_outstanding = 100});
   auto first = accounts.ask("a", put(1));
   CHECK(again.ask("a", put(1)).get().error().code() == errc::overloaded);
-  CHECK(engine.finish(std::move(first)).value().version() == 1);
+  CHECK(engine.finish(std::move(first)).value().version() == 1_ver);
   CHECK(engine.finish(balance_of(again, "a")).value() == 1);
   CHECK(engine.figures().resident == 1);
 }
@@ -110,5 +111,5 @@ TEST_CASE("what is dropped unread still has its effect") {
     for (int i = 0; i < 5; ++i)
       (void)accounts.ask("a", put(1));
   }
-  CHECK(journal.last_position() == 5);
+  CHECK(journal.last_position() == 5_pos);
 }

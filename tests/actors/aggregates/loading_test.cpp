@@ -2,6 +2,7 @@
 
 #include "gated_journal.hpp"
 #include "latch.hpp"
+#include "literals.hpp"
 
 #include <vector>
 
@@ -46,7 +47,7 @@ TEST_CASE_FIXTURE(loading_fixture,
   }
   CHECK(!slow.ready());
   disk.open();
-  CHECK(slow.get().value().version() == 1);
+  CHECK(slow.get().value().version() == 1_ver);
 }
 
 TEST_CASE_FIXTURE(loading_fixture,
@@ -58,6 +59,6 @@ TEST_CASE_FIXTURE(loading_fixture,
     sent.push_back(accounts.ask("slow", put(1)));
   disk.open();
   for (std::uint64_t i = 0; i < sent.size(); ++i)
-    CHECK(sent[i].get().value().version() == i + 1);
+    CHECK(sent[i].get().value().version() == cairn::version{i + 1});
   CHECK(engine.figures().rehydrations == 1);
 }

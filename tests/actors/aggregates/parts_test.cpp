@@ -1,6 +1,7 @@
 // The parts of an activation, each alone.
 
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 #include "aggregates/activation.hpp"
 #include "aggregates/deduplication_window.hpp"
@@ -97,19 +98,22 @@ TEST_CASE(
     "a window forgets the oldest first, and keeps one entry for a command of several events") {
   deduplication_window window{3};
   for (std::uint64_t i = 1; i <= 5; ++i)
-    window.remember({0, i}, i, 0);
+    window.remember({0, i}, cairn::version{i}, 0_pos);
   CHECK(window.find({0, 2}) == nullptr);
   REQUIRE(window.find({0, 3}));
-  window.remember({0, 5}, 6, 42); // a further event of the newest command
+  window.remember({0, 5}, 6_ver, 42_pos); // a further event of the newest command
   CHECK(window.entries()
-        == std::vector<recent_command>{{{0, 3}, 3, 0}, {{0, 4}, 4, 0}, {{0, 5}, 6, 42}});
+        == std::vector<recent_command>{
+            {{0, 3}, 3_ver, 0_pos}, {{0, 4}, 4_ver, 0_pos}, {{0, 5}, 6_ver, 42_pos}});
 
   deduplication_window restored{2};
   restored.assign(window.entries());
-  CHECK(restored.entries() == std::vector<recent_command>{{{0, 4}, 4, 0}, {{0, 5}, 6, 42}});
-  restored.remember({0, 7}, 7, 43);
-  CHECK(restored.entries() == std::vector<recent_command>{{{0, 5}, 6, 42}, {{0, 7}, 7, 43}});
-  restored.remember({}, 8, 44);
+  CHECK(restored.entries()
+        == std::vector<recent_command>{{{0, 4}, 4_ver, 0_pos}, {{0, 5}, 6_ver, 42_pos}});
+  restored.remember({0, 7}, 7_ver, 43_pos);
+  CHECK(restored.entries()
+        == std::vector<recent_command>{{{0, 5}, 6_ver, 42_pos}, {{0, 7}, 7_ver, 43_pos}});
+  restored.remember({}, 8_ver, 44_pos);
   CHECK(restored.entries().size() == 2);
 }
 

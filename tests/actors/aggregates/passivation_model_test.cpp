@@ -139,7 +139,7 @@ private:
 
   struct sent_command {
     cairn::future<cairn::reply> answer;
-    std::uint64_t version;
+    cairn::version version;
   };
   struct sent_query {
     cairn::future<std::uint64_t> answer;
@@ -150,7 +150,7 @@ private:
   test_engine engine_;
   cairn::aggregates<account> accounts_;
   std::array<std::uint64_t, accounts_used> balances_{};
-  std::array<std::uint64_t, accounts_used> versions_{};
+  std::array<cairn::version, accounts_used> versions_{};
   std::vector<sent_command> commands_;
   std::vector<sent_query> queries_;
 };

@@ -1,4 +1,5 @@
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 #include <string>
 #include <vector>
@@ -139,9 +140,9 @@ TEST_CASE_FIXTURE(engine_fixture,
   engine.run();
   journal.on_replay = {};
   CHECK(most == 1);
-  CHECK(settled(first).value().version() == 2);
-  CHECK(settled(second).value().version() == 2);
-  CHECK(settled(third).value().version() == 2);
+  CHECK(settled(first).value().version() == 2_ver);
+  CHECK(settled(second).value().version() == 2_ver);
+  CHECK(settled(third).value().version() == 2_ver);
   CHECK(engine.figures().waiting_rehydrations == 0);
 }
 

@@ -1,6 +1,7 @@
 // What is reserved is unique across aggregates; who comes second is rejected, and nobody else pays.
 
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 #include "member.hpp"
 
 #include <cairn/memory_journal.hpp>
@@ -37,7 +38,7 @@ struct member_fixture : engine_fixture {
 };
 
 void check_rejected(const cairn::result<cairn::reply>& outcome, std::string_view key,
-                    std::string_view holder, std::uint64_t version) {
+                    std::string_view holder, cairn::version version) {
   REQUIRE(outcome);
   REQUIRE(!outcome->accepted());
   CHECK(outcome->rejection().code == cairn::key_held_code);
@@ -51,10 +52,10 @@ void check_rejected(const cairn::result<cairn::reply>& outcome, std::string_view
 
 TEST_CASE_FIXTURE(member_fixture, "who wants a key that another holds is rejected by its name") {
   CHECK(engine.finish(members.ask("a", to("x"))).value().accepted());
-  check_rejected(engine.finish(members.ask("b", to("x"))), "x", "a", 0);
-  CHECK(journal.last_position() == 1);
-  CHECK(engine.finish(members.ask("b", to("y"))).value().version() == 1);
-  check_rejected(engine.finish(members.ask("b", move{.address = "x"})), "x", "a", 1);
+  check_rejected(engine.finish(members.ask("b", to("x"))), "x", "a", 0_ver);
+  CHECK(journal.last_position() == 1_pos);
+  CHECK(engine.finish(members.ask("b", to("y"))).value().version() == 1_ver);
+  check_rejected(engine.finish(members.ask("b", move{.address = "x"})), "x", "a", 1_ver);
   CHECK(holder("x") == "a");
   CHECK(holder("y") == "b");
   CHECK(engine.figures().outstanding == 0);
@@ -89,17 +90,17 @@ TEST_CASE_FIXTURE(member_fixture,
     pause();
     auto after = members.ask(id, greet{});
     pause();
-    auto strict = members.ask(id, greet{}, expecting(cairn::expected_version::exact(3)));
+    auto strict = members.ask(id, greet{}, expecting(cairn::expected_version::exact(3_ver)));
     pause();
-    auto unexpected = members.ask(id, greet{}, expecting(cairn::expected_version::exact(5)));
+    auto unexpected = members.ask(id, greet{}, expecting(cairn::expected_version::exact(5_ver)));
     engine.run();
     CHECK(!refused.ready());
     let_all_through();
-    CHECK(settled(before).value().version() == 2);
-    check_rejected(settled(refused), "x", "a", 2);
+    CHECK(settled(before).value().version() == 2_ver);
+    check_rejected(settled(refused), "x", "a", 2_ver);
     CHECK(settled(address).value().empty());
-    CHECK(settled(after).value().version() == 3);
-    CHECK(settled(strict).value().version() == 4);
+    CHECK(settled(after).value().version() == 3_ver);
+    CHECK(settled(strict).value().version() == 4_ver);
     CHECK(settled(unexpected).error().code() == errc::version_conflict);
     CHECK(engine.finish(members.query(id, [](const member_state& now) { return now.greetings; }))
               .value()
@@ -120,9 +121,9 @@ TEST_CASE_FIXTURE(member_fixture, "what comes while others are given back waits 
   auto later = members.ask("b", greet{});
   engine.run();
   let_all_through();
-  check_rejected(settled(refused), "x", "a", 0);
-  CHECK(settled(behind).value().version() == 1);
-  CHECK(settled(later).value().version() == 2);
+  check_rejected(settled(refused), "x", "a", 0_ver);
+  CHECK(settled(behind).value().version() == 1_ver);
+  CHECK(settled(later).value().version() == 2_ver);
 }
 
 TEST_CASE_FIXTURE(member_fixture, "of several refused commands in flight each is rejected once") {
@@ -136,10 +137,10 @@ TEST_CASE_FIXTURE(member_fixture, "of several refused commands in flight each is
   auto third = members.ask("b", to("z"));
   engine.run();
   let_all_through();
-  check_rejected(settled(first), "x", "a", 0);
-  CHECK(settled(greeted).value().version() == 1);
-  check_rejected(settled(second), "y", "a2", 1);
-  CHECK(settled(third).value().version() == 2);
+  check_rejected(settled(first), "x", "a", 0_ver);
+  CHECK(settled(greeted).value().version() == 1_ver);
+  check_rejected(settled(second), "y", "a2", 1_ver);
+  CHECK(settled(third).value().version() == 2_ver);
 }
 
 TEST_CASE_FIXTURE(member_fixture, "a repetition of a refused command is judged anew") {
@@ -147,8 +148,8 @@ TEST_CASE_FIXTURE(member_fixture, "a repetition of a refused command is judged a
   auto first = members.ask("b", to("x"), with_id(1));
   auto repeated = members.ask("b", to("x"), with_id(1));
   engine.run();
-  check_rejected(settled(first), "x", "a", 0);
-  check_rejected(settled(repeated), "x", "a", 0);
+  check_rejected(settled(first), "x", "a", 0_ver);
+  check_rejected(settled(repeated), "x", "a", 0_ver);
   CHECK(engine.finish(members.ask("a", leave{})).value().accepted());
   CHECK(engine.finish(members.ask("b", to("x"), with_id(1))).value().accepted());
 }
@@ -164,7 +165,7 @@ TEST_CASE_FIXTURE(member_fixture,
   engine.run();
   engine.pass_time_only(2s);
   let_all_through();
-  check_rejected(settled(refused), "x", "a", 0);
+  check_rejected(settled(refused), "x", "a", 0_ver);
   CHECK(settled(behind).error().code() == errc::deadline_exceeded);
 }
 
@@ -177,8 +178,8 @@ TEST_CASE_FIXTURE(member_fixture,
   engine.run();
   engine.pass_time_only(1h);
   let_all_through();
-  check_rejected(settled(refused), "x", "a", 0);
-  CHECK(settled(behind).value().version() == 1);
+  check_rejected(settled(refused), "x", "a", 0_ver);
+  CHECK(settled(behind).value().version() == 1_ver);
   engine.passivate_idle();
   CHECK(engine.figures().resident == 0);
 }
@@ -195,9 +196,9 @@ TEST_CASE_FIXTURE(member_fixture,
   journal.fail_one({errc::io_failed, "the disk is gone"});
   journal.stop_holding();
   engine.run();
-  check_rejected(settled(refused), "x", "a", 0);
+  check_rejected(settled(refused), "x", "a", 0_ver);
   CHECK(settled(behind).error().code() == errc::io_failed);
-  CHECK(engine.finish(members.ask("b", greet{})).value().version() == 1);
+  CHECK(engine.finish(members.ask("b", greet{})).value().version() == 1_ver);
 }
 
 TEST_CASE_FIXTURE(member_fixture, "reservations against the rules fail their command alone") {
@@ -208,7 +209,7 @@ TEST_CASE_FIXTURE(member_fixture, "reservations against the rules fail their com
   engine.run();
   CHECK(settled(nothing).error().code() == errc::decide_failed);
   CHECK(settled(nonsense).error().code() == errc::invalid_argument);
-  CHECK(settled(fine).value().version() == 1);
+  CHECK(settled(fine).value().version() == 1_ver);
 }
 
 TEST_CASE(
@@ -255,19 +256,19 @@ TEST_CASE_FIXTURE(member_fixture, "events carry the tags that their aggregate gi
   CHECK(engine.finish(members.ask("a", greet{})).value().accepted());
   CHECK(engine.finish(members.ask("a", move{.address = "y"})).value().accepted());
   const auto tagged = [&](std::string_view tag) {
-    std::vector<std::uint64_t> positions;
-    CHECK(journal.replay_tag(tag, 1, [&](const cairn::event_view& event) {
+    std::vector<cairn::position> positions;
+    CHECK(journal.replay_tag(tag, 1_pos, [&](const cairn::event_view& event) {
       positions.push_back(event.position());
       return cairn::visit_result::proceed;
     }));
     return positions;
   };
-  CHECK(tagged("Ulm") == std::vector<std::uint64_t>{1, 3});
-  CHECK(tagged("move") == std::vector<std::uint64_t>{3});
+  CHECK(tagged("Ulm") == std::vector<cairn::position>{1_pos, 3_pos});
+  CHECK(tagged("move") == std::vector<cairn::position>{3_pos});
   const auto nonsense =
       engine.finish(members.ask("a", misbehave{.how = misbehave_how::tag_nonsense}));
   CHECK(nonsense.error().code() == errc::invalid_argument);
-  CHECK(engine.finish(members.ask("a", greet{})).value().version() == 4);
+  CHECK(engine.finish(members.ask("a", greet{})).value().version() == 4_ver);
 }
 
 TEST_CASE("a scenario shows the tags and reservations of a decision") {

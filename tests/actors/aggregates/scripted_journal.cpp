@@ -90,9 +90,9 @@ void scripted_journal::on_completed(std::vector<operation_ptr> operations) noexc
   written_ = std::move(operations.front());
 }
 
-cairn::result<std::uint64_t> scripted_journal::replay(const cairn::stream_id& stream,
-                                                      std::uint64_t from_version,
-                                                      std::uint64_t to_version,
+cairn::result<cairn::version> scripted_journal::replay(const cairn::stream_id& stream,
+                                                      cairn::version from_version,
+                                                      cairn::version to_version,
                                                       cairn::event_visitor visitor) const {
   ++replays;
   if (on_replay)

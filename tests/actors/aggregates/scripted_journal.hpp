@@ -66,8 +66,8 @@ public:
   // The journal.
 
   void submit(std::unique_ptr<cairn::append_operation> operation) override;
-  cairn::result<std::uint64_t> replay(const cairn::stream_id& stream, std::uint64_t from_version,
-                                      std::uint64_t to_version,
+  cairn::result<cairn::version> replay(const cairn::stream_id& stream, cairn::version from_version,
+                                      cairn::version to_version,
                                       cairn::event_visitor visitor) const override;
   void submit_snapshot(cairn::snapshot_draft snapshot) override;
   cairn::result<void> close() override;

@@ -1,4 +1,5 @@
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 #include <cstdint>
 #include <stdexcept>
@@ -9,8 +10,8 @@ using namespace test;
 
 namespace {
 
-std::vector<std::uint64_t> versions_of(const std::vector<cairn::snapshot_draft>& snapshots) {
-  std::vector<std::uint64_t> versions;
+std::vector<cairn::version> versions_of(const std::vector<cairn::snapshot_draft>& snapshots) {
+  std::vector<cairn::version> versions;
   for (const auto& one : snapshots)
     versions.push_back(one.at.version);
   return versions;
@@ -23,22 +24,23 @@ struct revised_account : account {
 
 /// Asks for a snapshot whenever the balance is a round hundred.
 struct rounding_account : account {
-  static bool wants_snapshot(const state& now, std::uint64_t) { return now.balance % 100 == 0; }
+  static bool wants_snapshot(const state& now, cairn::version) { return now.balance % 100 == 0; }
 };
 
 /// Asks for a snapshot with an exception.
 struct throwing_account : account {
-  static bool wants_snapshot(const state&, std::uint64_t) {
+  static bool wants_snapshot(const state&, cairn::version) {
     throw std::runtime_error{"wants_snapshot was told to fail"};
   }
 };
 
 account_state fold(const scripted_journal& journal, std::string_view id) {
   cairn::detail::typed_state<account> folded;
-  REQUIRE(journal.replay(stream_of(id), 1, UINT64_MAX, [&](const cairn::event_view& event) {
-    folded.evolve(event);
-    return cairn::visit_result::proceed;
-  }));
+  REQUIRE(journal.replay(stream_of(id), 1_ver, cairn::version::max(),
+                         [&](const cairn::event_view& event) {
+                           folded.evolve(event);
+                           return cairn::visit_result::proceed;
+                         }));
   return folded.value;
 }
 
@@ -48,9 +50,9 @@ TEST_CASE_FIXTURE(engine_fixture, "a snapshot is taken every so many events") {
   auto accounts = engine.host<account>({.snapshot_every = 3});
   for (int i = 0; i < 10; ++i)
     REQUIRE(engine.finish(accounts.ask("a", put(1))));
-  CHECK(versions_of(journal.snapshots) == std::vector<std::uint64_t>{3, 6, 9});
+  CHECK(versions_of(journal.snapshots) == std::vector<cairn::version>{3_ver, 6_ver, 9_ver});
   CHECK(journal.snapshots_beyond.empty());
-  CHECK(journal.snapshots[1].at.position == 6);
+  CHECK(journal.snapshots[1].at.position == 6_pos);
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "no snapshot is taken when there is no rule for one") {
@@ -65,13 +67,13 @@ TEST_CASE_FIXTURE(engine_fixture, "an aggregate may ask for snapshots by a predi
   auto accounts = engine.host<rounding_account>({.snapshot_every = 0});
   for (int i = 0; i < 4; ++i)
     REQUIRE(engine.finish(accounts.ask("a", put(50))));
-  CHECK(versions_of(journal.snapshots) == std::vector<std::uint64_t>{2, 4});
+  CHECK(versions_of(journal.snapshots) == std::vector<cairn::version>{2_ver, 4_ver});
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "a predicate that throws costs the snapshot and nothing else") {
   auto accounts = engine.host<throwing_account>();
   CHECK(engine.finish(accounts.ask("a", put(50))).value().accepted());
-  CHECK(engine.finish(accounts.ask("a", put(50))).value().version() == 2);
+  CHECK(engine.finish(accounts.ask("a", put(50))).value().version() == 2_ver);
   CHECK(journal.snapshots.empty());
 }
 
@@ -89,8 +91,8 @@ TEST_CASE_FIXTURE(engine_fixture, "a snapshot is never ahead of what is durable"
   CHECK(journal.snapshots.empty());
   journal.release_one();
   engine.run();
-  CHECK(versions_of(journal.snapshots) == std::vector<std::uint64_t>{2});
-  CHECK(journal.snapshots.front().at.position == 2);
+  CHECK(versions_of(journal.snapshots) == std::vector<cairn::version>{2_ver});
+  CHECK(journal.snapshots.front().at.position == 2_pos);
   journal.release_one();
   engine.run();
   CHECK(journal.snapshots_beyond.empty());
@@ -108,7 +110,7 @@ TEST_CASE_FIXTURE(engine_fixture, "a snapshot of events that failed is never kep
   CHECK(!settled(doomed));
   CHECK(journal.snapshots.empty());
   REQUIRE(engine.finish(accounts.ask("a", put(5))));
-  REQUIRE(versions_of(journal.snapshots) == std::vector<std::uint64_t>{2});
+  REQUIRE(versions_of(journal.snapshots) == std::vector<cairn::version>{2_ver});
   engine.passivate_idle();
   CHECK(engine.finish(balance_of(accounts, "a")).value() == 6);
 }
@@ -162,8 +164,8 @@ TEST_CASE_FIXTURE(engine_fixture, "a damaged snapshot is ignored and the state r
     REQUIRE(engine.finish(accounts.ask("a", put(1), with_id(static_cast<std::uint64_t>(i) + 1))));
   const auto fingerprint =
       cairn::detail::typed_model<account>{cairn::aggregate_options{}}.fingerprint;
-  const std::vector<cairn::recent_command> recent{{{1, 77}, 2, 2}};
-  auto wrong = cairn::snapshot_draft::encode(stream_of("a"), {2, 2}, fingerprint, recent,
+  const std::vector<cairn::recent_command> recent{{{1, 77}, 2_ver, 2_pos}};
+  auto wrong = cairn::snapshot_draft::encode(stream_of("a"), {2_ver, 2_pos}, fingerprint, recent,
                                              [](capnp::AnyPointer::Builder into) {
                                                // A text where the state should be.
                                                into.setAs<capnp::Text>("not a state");
@@ -187,5 +189,5 @@ TEST_CASE_FIXTURE(engine_fixture,
   engine.run();
   journal.release_all();
   engine.run();
-  CHECK(versions_of(journal.snapshots) == std::vector<std::uint64_t>{3});
+  CHECK(versions_of(journal.snapshots) == std::vector<cairn::version>{3_ver});
 }

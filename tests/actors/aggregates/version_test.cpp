@@ -1,4 +1,5 @@
 #include "engine_fixture.hpp"
+#include "literals.hpp"
 
 using namespace test;
 using cairn::errc;
@@ -10,7 +11,7 @@ TEST_CASE_FIXTURE(engine_fixture, "an expected version that is met lets the comm
     return engine.finish(accounts.ask("a", put(1), expecting(expected))).value().accepted();
   };
   CHECK(accepted(expected_version::none()));
-  CHECK(accepted(expected_version::exact(1)));
+  CHECK(accepted(expected_version::exact(1_ver)));
   CHECK(accepted(expected_version::exists()));
   CHECK(accepted(expected_version::any()));
 }
@@ -23,15 +24,15 @@ TEST_CASE_FIXTURE(engine_fixture, "a conflict carries the actual version and wri
     CHECK(outcome.error().code() == errc::version_conflict);
     return outcome.error().version();
   };
-  CHECK(conflict("new", expected_version::exists()) == 0);
-  CHECK(conflict("new", expected_version::exact(1)) == 0);
+  CHECK(conflict("new", expected_version::exists()) == 0_ver);
+  CHECK(conflict("new", expected_version::exact(1_ver)) == 0_ver);
   REQUIRE(engine.finish(accounts.ask("a", put(1))));
   REQUIRE(engine.finish(accounts.ask("a", put(1))));
-  CHECK(conflict("a", expected_version::none()) == 2);
-  CHECK(conflict("a", expected_version::exact(1)) == 2);
-  CHECK(conflict("a", expected_version::exact(3)) == 2);
-  CHECK(conflict("a", expected_version::exact(0)) == 2);
-  CHECK(journal.last_position() == 2);
+  CHECK(conflict("a", expected_version::none()) == 2_ver);
+  CHECK(conflict("a", expected_version::exact(1_ver)) == 2_ver);
+  CHECK(conflict("a", expected_version::exact(3_ver)) == 2_ver);
+  CHECK(conflict("a", expected_version::exact(0_ver)) == 2_ver);
+  CHECK(journal.last_position() == 2_pos);
 }
 
 TEST_CASE_FIXTURE(engine_fixture, "an expected version counts events in flight") {
@@ -39,12 +40,12 @@ TEST_CASE_FIXTURE(engine_fixture, "an expected version counts events in flight")
   journal.hold();
   auto first = accounts.ask("a", put(1), expecting(expected_version::none()));
   engine.run();
-  auto second = accounts.ask("a", put(1), expecting(expected_version::exact(1)));
-  auto conflicting = accounts.ask("a", put(1), expecting(expected_version::exact(1)));
+  auto second = accounts.ask("a", put(1), expecting(expected_version::exact(1_ver)));
+  auto conflicting = accounts.ask("a", put(1), expecting(expected_version::exact(1_ver)));
   engine.run();
   journal.release_all();
   engine.run();
-  CHECK(settled(first).value().version() == 1);
-  CHECK(settled(second).value().version() == 2);
-  CHECK(settled(conflicting).error().version() == 2);
+  CHECK(settled(first).value().version() == 1_ver);
+  CHECK(settled(second).value().version() == 2_ver);
+  CHECK(settled(conflicting).error().version() == 2_ver);
 }

@@ -26,19 +26,19 @@ using namespace std::chrono_literals;
 class scripted_target final : public cairn::detail::event_target {
 public:
   /// By position: how many attempts are still to fail.
-  std::map<std::uint64_t, int> failures;
+  std::map<cairn::position, int, cairn::position_order> failures;
   /// The next commits fail with these.
   std::vector<cairn::error> commit_failures;
   /// Called before each event is applied.
-  std::function<void(std::uint64_t)> on_apply;
+  std::function<void(cairn::position)> on_apply;
   std::function<void(const cairn::event_view&)> on_event = {}; ///< The same.
 
-  std::vector<std::uint64_t> applied;                     ///< Positions, in the order of applying.
+  std::vector<cairn::position> applied;                   ///< Positions, in the order of applying.
   std::vector<cairn::table_checkpoint> commits;           ///< Checkpoints that were committed.
   std::vector<cairn::projection_decision> decisions = {}; ///< On record.
   int empty_batches = 0;
 
-  std::uint64_t position() const noexcept override { return position_; }
+  cairn::position position() const noexcept override { return position_; }
   cairn::result<void> begin() override {
     CHECK_FALSE(std::exchange(in_batch_, true));
     return {};
@@ -79,15 +79,15 @@ public:
     return {};
   }
 
-  std::vector<std::uint64_t> committed_positions() const {
-    std::vector<std::uint64_t> positions;
+  std::vector<cairn::position> committed_positions() const {
+    std::vector<cairn::position> positions;
     for (const auto& each : commits)
       positions.push_back(each.position);
     return positions;
   }
 
 private:
-  std::uint64_t position_ = 0;
+  cairn::position position_{};
   bool in_batch_ = false;
 };
 
@@ -103,7 +103,7 @@ public:
               target, noting_pauses(std::move(options)), environment, [this] { ++progress; }} {}
 
   /// Appends an event of `id`, and returns its position.
-  std::uint64_t append(std::string_view id = "a", std::vector<std::string> tags = {}) {
+  cairn::position append(std::string_view id = "a", std::vector<std::string> tags = {}) {
     const auto stream = cairn::stream_id::make("account", id).value();
     cairn::event_batch batch;
     const std::vector<std::string_view> views(tags.begin(), tags.end());
@@ -164,16 +164,16 @@ private:
   }
 };
 
-using positions = std::vector<std::uint64_t>;
+using positions = std::vector<cairn::position>;
 
 /// An event of the stream `account/memory`, as it is handed back by the journal; `version` is also
 /// its number in the stream. Only its stream tells it from an event of the log.
-inline cairn::event_batch event_in_memory(std::uint64_t version) {
+inline cairn::event_batch event_in_memory(cairn::version version) {
   const auto stream = cairn::stream_id::make("account", "memory").value();
   const auto log = cairn::make_memory_journal();
   cairn::event_batch filler;
   cairn::event_batch batch;
-  for (std::uint64_t before = 1; before < version; ++before)
+  for (cairn::version before{1}; before < version; ++before)
     REQUIRE(filler.add(stream, {}, deposited{.amount = 1}));
   REQUIRE(batch.add(stream, {}, deposited{.amount = 1}));
   if (!filler.empty())

@@ -1,6 +1,7 @@
 // The machine that follows the log, turn by turn.
 
 #include "consumer_fixture.hpp"
+#include "literals.hpp"
 
 #include <list>
 
@@ -36,17 +37,17 @@ TEST_CASE("a consumer applies each event once, in order, and commits each batch'
   stepped_consumer at{two_a_batch()};
   at.append_some(5);
   at.machine.turn();
-  CHECK(at.target.committed_positions() == positions{2});
+  CHECK(at.target.committed_positions() == positions{2_pos});
   CHECK(at.state() == consumer_state::catching_up);
   at.run();
-  CHECK(at.target.applied == positions{1, 2, 3, 4, 5});
-  CHECK(at.target.committed_positions() == positions{2, 4, 5});
+  CHECK(at.target.applied == positions{1_pos, 2_pos, 3_pos, 4_pos, 5_pos});
+  CHECK(at.target.committed_positions() == positions{2_pos, 4_pos, 5_pos});
   CHECK(at.state() == consumer_state::following);
   CHECK_FALSE(at.machine.wants_turn());
   at.append();
   CHECK(at.machine.wants_turn());
   at.run();
-  CHECK(at.target.committed_positions() == positions{2, 4, 5, 6});
+  CHECK(at.target.committed_positions() == positions{2_pos, 4_pos, 5_pos, 6_pos});
 }
 
 TEST_CASE("a checkpoint carries the mark of the event at its position, whoever computed it") {
@@ -56,7 +57,7 @@ TEST_CASE("a checkpoint carries the mark of the event at its position, whoever c
     at.append();
     at.run();
     REQUIRE_FALSE(at.target.commits.empty());
-    CHECK(at.target.commits.back() == at.machine.source().checkpoint_at(2));
+    CHECK(at.target.commits.back() == at.machine.source().checkpoint_at(2_pos));
     CHECK(at.target.commits.back().event_fingerprint != 0);
   }
 }
@@ -64,10 +65,10 @@ TEST_CASE("a checkpoint carries the mark of the event at its position, whoever c
 TEST_CASE("a batch ends when its time is over, and the next one goes on behind it") {
   stepped_consumer at{{.thread_name = "test", .batch = {.events = 100, .time = 10ms}}};
   at.append_some(20);
-  at.target.on_apply = [&](std::uint64_t) { at.now += 1ms; };
+  at.target.on_apply = [&](cairn::position) { at.now += 1ms; };
   at.run();
   CHECK(at.target.committed_positions()
-        == positions{16, 20}); // the clock is read after each eighth
+        == positions{16_pos, 20_pos}); // the clock is read after each eighth
   CHECK(at.target.applied.size() == 20);
 }
 
@@ -82,13 +83,13 @@ TEST_CASE("a consumer applies only what is selected, and passes over the rest") 
         at.append(id, std::string_view{id} == "a" ? std::vector<std::string>{"wanted"}
                                                   : std::vector<std::string>{});
       at.run();
-      CHECK(at.target.applied == positions{2, 3, 5});
-      CHECK(at.target.position() == 7);
+      CHECK(at.target.applied == positions{2_pos, 3_pos, 5_pos});
+      CHECK(at.target.position() == 7_pos);
       CHECK(at.state() == consumer_state::following);
       at.append("b");
       at.append("a", {"wanted"});
       at.run();
-      CHECK(at.target.applied == positions{2, 3, 5, 9});
+      CHECK(at.target.applied == positions{2_pos, 3_pos, 5_pos, 9_pos});
     }
   }
 }
@@ -96,11 +97,11 @@ TEST_CASE("a consumer applies only what is selected, and passes over the rest") 
 TEST_CASE("an event that fails at first is applied once, and so are those before it") {
   stepped_consumer at{three_attempts()};
   at.append_some(4);
-  at.target.failures[3] = 2;
+  at.target.failures[3_pos] = 2;
   at.run();
   CHECK(at.pauses == std::vector{10ms, 15ms});
-  CHECK(at.target.applied == positions{1, 2, 3, 4});
-  CHECK(at.target.committed_positions() == positions{2, 3, 4});
+  CHECK(at.target.applied == positions{1_pos, 2_pos, 3_pos, 4_pos});
+  CHECK(at.target.committed_positions() == positions{2_pos, 3_pos, 4_pos});
   CHECK(at.state() == consumer_state::following);
 }
 
@@ -110,42 +111,42 @@ TEST_CASE("an event that fails at every attempt stops the consumer behind the ev
         event_selection::of_stream(cairn::stream_id::make("account", "a").value())}) {
     stepped_consumer at{three_attempts(), selection};
     at.append_some(4);
-    at.target.failures[3] = 99;
+    at.target.failures[3_pos] = 99;
     at.run();
     CHECK(at.state() == consumer_state::stopped);
-    CHECK(at.target.position() == 2);
-    CHECK(at.target.applied == positions{1, 2});
+    CHECK(at.target.position() == 2_pos);
+    CHECK(at.target.applied == positions{1_pos, 2_pos});
     const auto status = at.machine.status();
     CHECK(status.attempts == 3);
     REQUIRE(status.last_error);
-    CHECK(status.last_error->position() == 3);
+    CHECK(status.last_error->position() == 3_pos);
     const auto stopped = at.machine.stopped();
     REQUIRE(stopped);
-    CHECK(stopped->position == 3);
+    CHECK(stopped->position == 3_pos);
     CHECK_FALSE(at.machine.wants_turn());
     at.append();
     CHECK_FALSE(at.machine.wants_turn());
 
     SUBCASE("retry tries it as often as at first") {
-      at.target.failures[3] = 2;
+      at.target.failures[3_pos] = 2;
       REQUIRE(at.decide(kind::retry));
       at.run();
-      CHECK(at.target.applied == positions{1, 2, 3, 4, 5});
+      CHECK(at.target.applied == positions{1_pos, 2_pos, 3_pos, 4_pos, 5_pos});
     }
     SUBCASE("park goes on behind it") {
       REQUIRE(at.decide(kind::park));
-      CHECK(at.target.position() == 3);
+      CHECK(at.target.position() == 3_pos);
       at.run();
-      CHECK(at.target.applied == positions{1, 2, 4, 5});
+      CHECK(at.target.applied == positions{1_pos, 2_pos, 4_pos, 5_pos});
     }
     SUBCASE("skip goes on behind it") {
       REQUIRE(at.decide(kind::skip));
       at.run();
-      CHECK(at.target.applied == positions{1, 2, 4, 5});
+      CHECK(at.target.applied == positions{1_pos, 2_pos, 4_pos, 5_pos});
     }
     CHECK(at.state() == consumer_state::following);
     REQUIRE(at.target.decisions.size() == 1);
-    CHECK(at.target.decisions[0].position == 3);
+    CHECK(at.target.decisions[0].position == 3_pos);
     CHECK(at.target.decisions[0].stream == "account/a");
     CHECK(at.target.decisions[0].attempts == 3);
     CHECK(at.decide(kind::skip).error().code() == errc::not_found);
@@ -157,25 +158,25 @@ TEST_CASE("a decision that was made elsewhere passes over its event, unless it h
   at.append_some(3);
   cairn::projection_decision parked;
   parked.what = kind::park;
-  parked.position = 2;
+  parked.position = 2_pos;
   SUBCASE("before it comes") {
     at.machine.apply_decision_locked(parked);
     at.run();
-    CHECK(at.target.applied == positions{1, 3});
+    CHECK(at.target.applied == positions{1_pos, 3_pos});
   }
   SUBCASE("when it has stopped at the event") {
-    at.target.failures[2] = 99;
+    at.target.failures[2_pos] = 99;
     at.run();
     REQUIRE(at.state() == consumer_state::stopped);
     at.machine.apply_decision_locked(parked);
     at.run();
-    CHECK(at.target.applied == positions{1, 3});
+    CHECK(at.target.applied == positions{1_pos, 3_pos});
   }
   SUBCASE("a retry is no such decision") {
     parked.what = kind::retry;
     at.machine.apply_decision_locked(parked);
     at.run();
-    CHECK(at.target.applied == positions{1, 2, 3});
+    CHECK(at.target.applied == positions{1_pos, 2_pos, 3_pos});
   }
   CHECK(at.state() == consumer_state::following);
   CHECK(at.target.decisions.empty());
@@ -189,26 +190,26 @@ TEST_CASE("a paused consumer takes nothing in until it is resumed") {
   at.append();
   CHECK_FALSE(at.machine.wants_turn());
   at.machine.turn(); // it had been asked before the pause
-  CHECK(at.target.position() == 2);
+  CHECK(at.target.position() == 2_pos);
   CHECK(at.state() == consumer_state::paused);
   at.machine.resume();
   CHECK(at.state() == consumer_state::catching_up);
   at.run();
-  CHECK(at.target.position() == 3);
+  CHECK(at.target.position() == 3_pos);
 }
 
 TEST_CASE("a pause between two attempts waits with the event, and resuming tries it again") {
   stepped_consumer at{three_attempts()};
   at.append_some(2);
-  at.target.failures[2] = 1;
+  at.target.failures[2_pos] = 1;
   at.during_pause = [&] { at.machine.pause(); };
   at.run();
   CHECK(at.state() == consumer_state::paused);
-  CHECK(at.target.applied == positions{1});
+  CHECK(at.target.applied == positions{1_pos});
   at.during_pause = nullptr;
   at.machine.resume();
   at.run();
-  CHECK(at.target.applied == positions{1, 2});
+  CHECK(at.target.applied == positions{1_pos, 2_pos});
 }
 
 TEST_CASE("a commit that fails is made again, and no event of its batch is applied again") {
@@ -222,20 +223,20 @@ TEST_CASE("a commit that fails is made again, and no event of its batch is appli
     CHECK(at.state() == consumer_state::catching_up);
     at.append();
     at.run();
-    CHECK(at.target.committed_positions() == positions{3, 4});
-    CHECK(at.target.applied == positions{1, 2, 3, 4});
+    CHECK(at.target.committed_positions() == positions{3_pos, 4_pos});
+    CHECK(at.target.applied == positions{1_pos, 2_pos, 3_pos, 4_pos});
   }
 }
 
 TEST_CASE("a failed commit comes before the event at which the batch ended") {
   stepped_consumer at{three_attempts()};
   at.append_some(3);
-  at.target.failures[3] = 1;
+  at.target.failures[3_pos] = 1;
   at.target.commit_failures = {cairn::error{errc::storage_full, "no"}};
   at.machine.turn();
   CHECK(at.pauses.empty()); // no attempt of an event that may come again
   at.run();
-  CHECK(at.target.applied == positions{1, 2, 3});
+  CHECK(at.target.applied == positions{1_pos, 2_pos, 3_pos});
 }
 
 TEST_CASE("an error that waiting cannot mend stops the consumer, and there is nothing to decide") {
@@ -244,7 +245,7 @@ TEST_CASE("an error that waiting cannot mend stops the consumer, and there is no
   at.target.commit_failures = {cairn::error{errc::outcome_unknown, "who knows"}};
   at.run();
   CHECK(at.state() == consumer_state::stopped);
-  CHECK(at.machine.stopped().value().position == 0);
+  CHECK(at.machine.stopped().value().position == 0_pos);
   CHECK(at.machine.stopped().value().why.code() == errc::outcome_unknown);
   CHECK(at.decide(kind::skip).error().code() == errc::not_found);
 }
@@ -252,12 +253,12 @@ TEST_CASE("an error that waiting cannot mend stops the consumer, and there is no
 TEST_CASE("a consumer that is told to end commits what it has applied, and begins nothing more") {
   stepped_consumer at{three_attempts()};
   at.append_some(3);
-  at.target.on_apply = [&](std::uint64_t position) {
-    if (position == 2)
+  at.target.on_apply = [&](cairn::position position) {
+    if (position == 2_pos)
       at.machine.retire();
   };
   at.machine.turn();
-  CHECK(at.target.committed_positions() == positions{2});
+  CHECK(at.target.committed_positions() == positions{2_pos});
   CHECK_FALSE(at.machine.wants_turn());
   CHECK(at.state() == consumer_state::closed);
 }
@@ -265,7 +266,7 @@ TEST_CASE("a consumer that is told to end commits what it has applied, and begin
 TEST_CASE("a consumer that is told to end between two attempts makes no other") {
   stepped_consumer at{three_attempts()};
   at.append();
-  at.target.failures[1] = 99;
+  at.target.failures[1_pos] = 99;
   at.during_pause = [&] { at.machine.retire(); };
   at.machine.turn();
   CHECK(at.pauses.size() == 1);
@@ -275,28 +276,28 @@ TEST_CASE("a consumer that is told to end between two attempts makes no other") 
 TEST_CASE("an inlined consumer is advanced by its caller once it has caught up") {
   stepped_consumer at{inlined()};
   at.append_some(2);
-  at.machine.advance_inline(2);
-  CHECK(at.target.position() == 0); // not before
+  at.machine.advance_inline(2_pos);
+  CHECK(at.target.position() == 0_pos); // not before
   at.machine.turn();
   CHECK(at.state() == consumer_state::following);
   at.append();
-  at.machine.advance_inline(3);
-  CHECK(at.target.position() == 3);
+  at.machine.advance_inline(3_pos);
+  CHECK(at.target.position() == 3_pos);
   at.append(); // by another process: no reply brings it
   at.machine.turn();
-  CHECK(at.target.position() == 4);
+  CHECK(at.target.position() == 4_pos);
 }
 
 TEST_CASE("an inlined consumer takes in what came while it caught up, before it follows") {
   stepped_consumer at{inlined()};
   at.append_some(2);
-  at.target.on_apply = [&](std::uint64_t position) {
-    if (position == 2)
+  at.target.on_apply = [&](cairn::position position) {
+    if (position == 2_pos)
       at.append(); // its reply has left by now
   };
   at.machine.turn();
   CHECK(at.state() == consumer_state::following);
-  CHECK(at.target.position() == 3);
+  CHECK(at.target.position() == 3_pos);
 }
 
 TEST_CASE("an event that fails inline is left to the consumer's turns, and replies do not wait") {
@@ -304,20 +305,20 @@ TEST_CASE("an event that fails inline is left to the consumer's turns, and repli
   at.append();
   at.run_once();
   at.append_some(2);
-  at.target.failures[2] = 2;
-  at.machine.advance_inline(3);
-  CHECK(at.target.position() == 1);
+  at.target.failures[2_pos] = 2;
+  at.machine.advance_inline(3_pos);
+  CHECK(at.target.position() == 1_pos);
   CHECK(at.pauses.empty());
-  at.machine.advance_inline(3); // the next reply does not try it
-  CHECK(at.target.failures[2] == 1);
+  at.machine.advance_inline(3_pos); // the next reply does not try it
+  CHECK(at.target.failures[2_pos] == 1);
   at.run_once();
   CHECK(at.pauses == std::vector{10ms, 15ms});
-  CHECK(at.target.position() >= 2);
+  CHECK(at.target.position() >= 2_pos);
   at.run_once();
-  CHECK(at.target.applied == positions{1, 2, 3});
+  CHECK(at.target.applied == positions{1_pos, 2_pos, 3_pos});
   at.append();
-  at.machine.advance_inline(4); // and inline again
-  CHECK(at.target.position() == 4);
+  at.machine.advance_inline(4_pos); // and inline again
+  CHECK(at.target.position() == 4_pos);
 }
 
 TEST_CASE("what is in memory yet is not read from the log, and what is missing there is") {
@@ -326,63 +327,66 @@ TEST_CASE("what is in memory yet is not read from the log, and what is missing t
   at.run_once();
   REQUIRE(at.state() == consumer_state::following);
   std::list<cairn::event_batch> appends;
-  const auto kept = [&](std::initializer_list<std::uint64_t> told) {
+  const auto kept = [&](std::initializer_list<cairn::position> told) {
     cairn::appended_events recent;
-    for (const auto position : told)
-      recent.add(appends.emplace_back(event_in_memory(position)), {position, position, 1});
+    for (const auto position : told) {
+      const cairn::version version{position.number()}; // there is one stream
+      recent.add(appends.emplace_back(event_in_memory(version)), {position, version, 1});
+    }
     return recent;
   };
-  for (std::uint64_t position = 2; position <= 9; ++position)
+  for (cairn::position position{2}; position <= 9_pos; ++position)
     at.append();
-  std::vector<std::uint64_t> from_memory;
+  positions from_memory;
   at.target.on_event = [&](const cairn::event_view& event) {
     if (event.stream() == "account/memory")
       from_memory.push_back(event.position());
   };
   SUBCASE("all") {
-    const auto recent = kept({2, 3, 4, 5, 6, 7, 8, 9});
-    at.machine.advance_inline(9, &recent);
-    CHECK(from_memory == positions{2, 3, 4, 5, 6, 7, 8, 9});
+    const auto recent = kept({2_pos, 3_pos, 4_pos, 5_pos, 6_pos, 7_pos, 8_pos, 9_pos});
+    at.machine.advance_inline(9_pos, &recent);
+    CHECK(from_memory == positions{2_pos, 3_pos, 4_pos, 5_pos, 6_pos, 7_pos, 8_pos, 9_pos});
   }
   SUBCASE("older ones too") {
-    const auto recent = kept({1, 2, 3, 4, 5, 6, 7, 8, 9});
-    at.machine.advance_inline(9, &recent);
-    CHECK(from_memory == positions{2, 3, 4, 5, 6, 7, 8, 9});
+    const auto recent = kept({1_pos, 2_pos, 3_pos, 4_pos, 5_pos, 6_pos, 7_pos, 8_pos, 9_pos});
+    at.machine.advance_inline(9_pos, &recent);
+    CHECK(from_memory == positions{2_pos, 3_pos, 4_pos, 5_pos, 6_pos, 7_pos, 8_pos, 9_pos});
   }
   SUBCASE("not the first") {
-    const auto recent = kept({5, 6, 7, 8, 9});
-    at.machine.advance_inline(9, &recent);
+    const auto recent = kept({5_pos, 6_pos, 7_pos, 8_pos, 9_pos});
+    at.machine.advance_inline(9_pos, &recent);
     CHECK(from_memory.empty());
   }
   SUBCASE("not the last") {
-    const auto recent = kept({2, 3});
-    at.machine.advance_inline(9, &recent);
-    CHECK(from_memory == positions{2, 3});
+    const auto recent = kept({2_pos, 3_pos});
+    at.machine.advance_inline(9_pos, &recent);
+    CHECK(from_memory == positions{2_pos, 3_pos});
   }
   SUBCASE("a gap: what lies behind it counts") {
-    const auto recent = kept({2, 3, 5, 6});
-    at.machine.advance_inline(4);
-    at.machine.advance_inline(9, &recent);
-    CHECK(from_memory == positions{5, 6});
+    const auto recent = kept({2_pos, 3_pos, 5_pos, 6_pos});
+    at.machine.advance_inline(4_pos);
+    at.machine.advance_inline(9_pos, &recent);
+    CHECK(from_memory == positions{5_pos, 6_pos});
   }
   SUBCASE("newer ones than are asked for") {
-    const auto recent = kept({2, 3, 4, 5, 6});
-    at.machine.advance_inline(4, &recent);
-    CHECK(at.target.position() == 4);
-    CHECK(from_memory == positions{2, 3, 4});
+    const auto recent = kept({2_pos, 3_pos, 4_pos, 5_pos, 6_pos});
+    at.machine.advance_inline(4_pos, &recent);
+    CHECK(at.target.position() == 4_pos);
+    CHECK(from_memory == positions{2_pos, 3_pos, 4_pos});
   }
   SUBCASE("one of which fails") {
-    at.target.failures[4] = 1;
-    const auto recent = kept({2, 3, 4, 5, 6, 7, 8, 9});
-    at.machine.advance_inline(9, &recent);
-    CHECK(at.target.position() == 3);
+    at.target.failures[4_pos] = 1;
+    const auto recent = kept({2_pos, 3_pos, 4_pos, 5_pos, 6_pos, 7_pos, 8_pos, 9_pos});
+    at.machine.advance_inline(9_pos, &recent);
+    CHECK(at.target.position() == 3_pos);
     at.run_once(); // from the log
-    CHECK(from_memory == positions{2, 3, 4});
+    CHECK(from_memory == positions{2_pos, 3_pos, 4_pos});
   }
-  at.machine.advance_inline(9);
+  at.machine.advance_inline(9_pos);
   at.run_once();
-  CHECK(at.target.applied == positions{1, 2, 3, 4, 5, 6, 7, 8, 9});
-  CHECK(at.target.position() == 9);
+  CHECK(at.target.applied
+        == positions{1_pos, 2_pos, 3_pos, 4_pos, 5_pos, 6_pos, 7_pos, 8_pos, 9_pos});
+  CHECK(at.target.position() == 9_pos);
 }
 
 TEST_CASE("events in memory are of all streams: a consumer of some reads the log") {
@@ -391,11 +395,11 @@ TEST_CASE("events in memory are of all streams: a consumer of some reads the log
   at.run_once();
   at.append("b");
   cairn::appended_events recent;
-  const auto append = event_in_memory(1);
-  recent.add(append, {1, 1, 1});
-  at.machine.advance_inline(1, &recent);
+  const auto append = event_in_memory(1_ver);
+  recent.add(append, {1_pos, 1_ver, 1});
+  at.machine.advance_inline(1_pos, &recent);
   CHECK(at.target.applied.empty());
-  CHECK(at.target.position() == 1);
+  CHECK(at.target.position() == 1_pos);
 }
 
 TEST_CASE("a paused or stopped consumer is not advanced inline") {
@@ -405,25 +409,25 @@ TEST_CASE("a paused or stopped consumer is not advanced inline") {
   SUBCASE("paused") {
     at.machine.pause();
     at.append();
-    at.machine.advance_inline(2);
-    CHECK(at.target.position() == 1);
+    at.machine.advance_inline(2_pos);
+    CHECK(at.target.position() == 1_pos);
     at.machine.resume();
   }
   SUBCASE("stopped") {
     at.append();
-    at.target.failures[2] = 3;
+    at.target.failures[2_pos] = 3;
     at.run_once(); // inline
     at.run_once(); // and the other two attempts
     CHECK(at.state() == consumer_state::stopped);
-    at.machine.advance_inline(2);
-    CHECK(at.target.position() == 1);
+    at.machine.advance_inline(2_pos);
+    CHECK(at.target.position() == 1_pos);
     REQUIRE(at.decide(kind::retry));
   }
   at.run_once();
-  CHECK(at.target.applied == positions{1, 2});
+  CHECK(at.target.applied == positions{1_pos, 2_pos});
   at.append();
-  at.machine.advance_inline(3);
-  CHECK(at.target.position() == 3);
+  at.machine.advance_inline(3_pos);
+  CHECK(at.target.position() == 3_pos);
 }
 
 TEST_CASE("progress is reported after each batch, and when a consumer stops or may go on") {
@@ -432,7 +436,7 @@ TEST_CASE("progress is reported after each batch, and when a consumer stops or m
   at.machine.turn();
   CHECK(at.progress == 1);
   at.append();
-  at.target.failures[2] = 99;
+  at.target.failures[2_pos] = 99;
   at.machine.turn();
   CHECK(at.progress == 3); // the batch, and the stop
   at.machine.pause();

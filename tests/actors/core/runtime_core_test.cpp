@@ -5,6 +5,7 @@
 #include "scheduling/stepped_executor.hpp"
 
 #include "core/runtime_core.hpp"
+#include "literals.hpp"
 
 #include <cairn/aggregates.hpp>
 #include <cairn/memory_journal.hpp>
@@ -76,7 +77,7 @@ TEST_CASE_FIXTURE(core_fixture, "each step of closing waits for what the one bef
   REQUIRE(accepted.ready());
   CHECK(accepted.get().value().accepted());
   REQUIRE(late.ready());
-  CHECK(late.get().value().version() == 2);
+  CHECK(late.get().value().version() == 2_ver);
 
   CHECK(core.engine()->counts().resident == 1);
   take(step::empty_memory);
@@ -97,8 +98,8 @@ TEST_CASE_FIXTURE(core_fixture, "each step of closing waits for what the one bef
 TEST_CASE_FIXTURE(core_fixture, "a journal that is somebody else's stays open") {
   (void)host().ask("a", put(1));
   close_by_steps();
-  CHECK(journal.replay_all(1, [](const auto&) { return cairn::visit_result::proceed; }).value()
-        == 1);
+  CHECK(journal.replay_all(1_pos, [](const auto&) { return cairn::visit_result::proceed; }).value()
+        == 1_pos);
 }
 
 TEST_CASE_FIXTURE(core_fixture, "feeds end first, and no new ones begin") {

@@ -2,6 +2,7 @@
 
 #include "aggregates/engine_fixture.hpp"
 #include "ledger.hpp"
+#include "literals.hpp"
 #include "temporary_directory.hpp"
 
 #include <cairn/lmdb_journal.hpp>
@@ -62,7 +63,7 @@ TEST_CASE("what an older version wrote is read as what it means today") {
         history << info.version << '@' << info.position << ' ';
         std::visit([&](const auto& one) { history << one << '\n'; }, event);
       });
-  CHECK(reached.value() == 5);
+  CHECK(reached.value() == 5_ver);
   CHECK(history.str()
         == "1@1 described{owner: \"Ada\", name: \"\"}\n"
            "2@2 entry_made{label: \"tea\", cents: 300, currency: \"EUR\"}\n"
@@ -70,26 +71,26 @@ TEST_CASE("what an older version wrote is read as what it means today") {
            "4@4 entry_made{label: \"bank\", cents: 700, currency: \"EUR\"}\n"
            "5@5 described{owner: \"\", name: \"house\"}\n");
 
-  CHECK(ledgers.state_at_version("a", 3).value().lines.size() == 1);
-  CHECK(ledgers.state_at_version("a", 4).value().lines.size() == 3);
-  CHECK(ledgers.state_at_version("a", 5).value() == golden_state);
+  CHECK(ledgers.state_at_version("a", 3_ver).value().lines.size() == 1);
+  CHECK(ledgers.state_at_version("a", 4_ver).value().lines.size() == 3);
+  CHECK(ledgers.state_at_version("a", 5_ver).value() == golden_state);
 }
 
 TEST_CASE("versions go on where the older version left them, and the journal knows both schemas") {
   const temporary_directory directory;
   const auto journal = golden(directory / "j");
-  for (std::uint64_t version : {6, 7}) {
+  for (cairn::version version : {6_ver, 7_ver}) {
     threaded_engine engine{*journal};
     const auto ledgers = engine.host<ledger>();
     const auto cents = [](const ledger_state& now) { return now.cents; };
-    CHECK(ledgers.query("a", cents).get().value() == (version == 6 ? 300 : 399));
+    CHECK(ledgers.query("a", cents).get().value() == (version == 6_ver ? 300 : 399));
     const enter milk{.label = "milk", .cents = 99, .currency = "EUR"};
     CHECK(ledgers.ask("a", milk).get().value().version() == version);
   }
   const auto catalogue = cairn::schema_catalogue::load(*journal).value();
   CHECK(catalogue.generations() == 2);
   std::string names;
-  CHECK(journal->replay_all(1, [&](const cairn::event_view& event) {
+  CHECK(journal->replay_all(1_pos, [&](const cairn::event_view& event) {
     CHECK(catalogue.event_as_json(event));
     names += catalogue.name_of(event.type()) + ' ';
     return cairn::visit_result::proceed;
@@ -107,11 +108,11 @@ TEST_CASE_FIXTURE(engine_fixture, "an upcaster that throws fails the calls with 
   auto ledgers = newer.host<ledger>();
   const auto failed = ask_state(newer, ledgers, [](const ledger_state& now) { return now; });
   CHECK(failed.error().code() == errc::evolve_failed);
-  CHECK(failed.error().position() == 2);
+  CHECK(failed.error().position() == 2_pos);
   CHECK(failed.error().message().find("upcast threw: no such amount") != std::string::npos);
   const auto history = ledgers.history("a", [](const auto&, const auto&) {});
   CHECK(history.error().code() == errc::evolve_failed);
-  CHECK(history.error().position() == 2);
+  CHECK(history.error().position() == 2_pos);
 }
 
 TEST_CASE("a scenario is given older events as a journal gives them") {

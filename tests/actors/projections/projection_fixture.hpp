@@ -39,7 +39,7 @@ struct sheet : follows_money<sheet<Version>> {
 /// Called before each event is applied, by the tables that serve and by those that are built.
 struct sheet_handlers {
   static inline std::function<void(const cairn::event_info&)> on_event = {};
-  static inline std::uint64_t fails_at = 0;
+  static inline cairn::position fails_at = {};
 };
 
 template <std::uint32_t Version>
@@ -59,7 +59,7 @@ void sheet<Version>::move(cairn::table_writer& to, const cairn::event_info& at,
 class sheet_log {
 public:
   /// Appends an event of `id`, and returns its position.
-  std::uint64_t put(std::string_view id = "a") {
+  cairn::position put(std::string_view id = "a") {
     const auto stream = cairn::stream_id::make("account", id).value();
     cairn::event_batch batch;
     REQUIRE(batch.add(stream, {}, deposited{.amount = 1}));
@@ -85,7 +85,7 @@ public:
                       cairn::detail::projection_environment{.turns = {.by_threads = false}}} {}
   ~stepped_projections() {
     sheet_handlers::on_event = {};
-    sheet_handlers::fails_at = 0;
+    sheet_handlers::fails_at = {};
   }
 
   /// Batches of 7 events, and no second attempt.
@@ -115,12 +115,12 @@ public:
   }
 
   /// Appends an event, whose reply leaves.
-  std::uint64_t put_and_reply(std::string_view id = "a") {
+  cairn::position put_and_reply(std::string_view id = "a") {
     const auto position = log_.put(id);
     set_.before_replies(position, {});
     return position;
   }
-  void reply(std::uint64_t position) { set_.before_replies(position, {}); }
+  void reply(cairn::position position) { set_.before_replies(position, {}); }
 
   cairn::result<void> close() { return set_.close(); }
 

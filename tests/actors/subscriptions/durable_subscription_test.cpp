@@ -2,6 +2,7 @@
 // checkpoints are on disk.
 
 #include "account.hpp"
+#include "literals.hpp"
 #include "subscriptions/durable_set.hpp"
 #include "temporary_directory.hpp"
 
@@ -26,7 +27,7 @@ using cairn::errc;
 using cairn::event_selection;
 using cairn::subscription_start;
 using kind = cairn::subscription_decision::kind;
-using positions = std::vector<std::uint64_t>;
+using positions = std::vector<cairn::position>;
 
 namespace {
 
@@ -78,7 +79,8 @@ public:
   cairn::result<void> end() { return set_.close(); }
 
   positions handled;
-  std::map<std::uint64_t, int> failures; ///< By position: how many calls are still to throw.
+  std::map<cairn::position, int, cairn::position_order>
+      failures; ///< By position: how many calls are still to throw.
 
 private:
   static inline const cairn::detail::consumer_environment stepped{.by_threads = false};
@@ -110,16 +112,16 @@ TEST_CASE("a durable subscription goes on behind the last event that it handled 
     program first{*at.log, at.root};
     const auto mailer = first.subscribe().value();
     first.run();
-    CHECK(first.handled == positions{1, 2, 3});
-    CHECK(mailer.position() == 3);
+    CHECK(first.handled == positions{1_pos, 2_pos, 3_pos});
+    CHECK(mailer.position() == 3_pos);
     CHECK(mailer.status().state == consumer_state::following);
   }
   append_some(*at.log, 2);
   program second{*at.log, at.root};
   const auto mailer = second.subscribe().value();
-  CHECK(mailer.position() == 3);
+  CHECK(mailer.position() == 3_pos);
   second.run();
-  CHECK(second.handled == positions{4, 5});
+  CHECK(second.handled == positions{4_pos, 5_pos});
 }
 
 TEST_CASE("after a crash a durable subscription is called again from its checkpoint on disk on") {
@@ -136,15 +138,15 @@ TEST_CASE("after a crash a durable subscription is called again from its checkpo
     program second{*at.log, at.root};
     const auto mailer = second.subscribe().value();
     second.run();
-    REQUIRE(second.handled == positions{3, 4, 5});
-    CHECK(mailer.status().checkpoint == 2);
+    REQUIRE(second.handled == positions{3_pos, 4_pos, 5_pos});
+    CHECK(mailer.status().checkpoint == 2_pos);
     copy_as_crashed(at.root, at.place / "crashed");
   }
   append(*at.log);
   program third{*at.log, at.place / "crashed"};
   const auto mailer = third.subscribe().value();
   third.run();
-  CHECK(third.handled == positions{3, 4, 5, 6});
+  CHECK(third.handled == positions{3_pos, 4_pos, 5_pos, 6_pos});
 }
 
 TEST_CASE("a new name begins where its options say, and an old one at its checkpoint") {
@@ -161,17 +163,17 @@ TEST_CASE("a new name begins where its options say, and an old one at its checkp
   SUBCASE("now") {
     CHECK(subscribe_at(subscription_start::now()).empty());
     append(*at.log);
-    CHECK(subscribe_at(subscription_start::beginning()) == positions{4});
+    CHECK(subscribe_at(subscription_start::beginning()) == positions{4_pos});
   }
   SUBCASE("after a position") {
-    CHECK(subscribe_at(subscription_start::after(2)) == positions{3});
+    CHECK(subscribe_at(subscription_start::after(2_pos)) == positions{3_pos});
     append(*at.log);
-    CHECK(subscribe_at(subscription_start::now()) == positions{4});
+    CHECK(subscribe_at(subscription_start::now()) == positions{4_pos});
   }
   SUBCASE("beyond the end: refused") {
     program one{*at.log, at.root};
     auto options = one_attempt();
-    options.start = subscription_start::after(4);
+    options.start = subscription_start::after(4_pos);
     CHECK(one.subscribe(event_selection::all(), options).error().code() == errc::invalid_argument);
   }
 }
@@ -183,31 +185,31 @@ TEST_CASE("an event whose handler fails stops a durable subscription until an op
   positions rest;
   SUBCASE("retry") {
     decision = kind::retry;
-    rest = {3, 4};
+    rest = {3_pos, 4_pos};
   }
   SUBCASE("park") {
     decision = kind::park;
-    rest = {4};
+    rest = {4_pos};
   }
   SUBCASE("skip") {
     decision = kind::skip;
-    rest = {4};
+    rest = {4_pos};
   }
   std::vector<cairn::subscription_decision> decided;
   {
     program one{*at.log, at.root};
-    one.failures[3] = 1;
+    one.failures[3_pos] = 1;
     auto mailer = one.subscribe().value();
     one.run();
-    CHECK(one.handled == positions{1, 2});
+    CHECK(one.handled == positions{1_pos, 2_pos});
     const auto status = mailer.status();
     CHECK(status.state == consumer_state::stopped);
-    CHECK(status.position == 2);
+    CHECK(status.position == 2_pos);
     CHECK(status.lag_events == 2);
     CHECK(status.attempts == 1);
     REQUIRE(status.last_error);
     CHECK(status.last_error->code() == errc::handler_failed);
-    CHECK(status.last_error->position() == 3);
+    CHECK(status.last_error->position() == 3_pos);
     CHECK(status.last_error->message().find("does not answer") != std::string::npos);
     const auto made = *decision == kind::retry  ? mailer.retry("the server is up again")
                       : *decision == kind::park ? mailer.park("the server is up again")
@@ -217,7 +219,7 @@ TEST_CASE("an event whose handler fails stops a durable subscription until an op
     decided = mailer.decisions().value();
     REQUIRE(decided.size() == 1);
     CHECK(decided[0].what == *decision);
-    CHECK(decided[0].position == 3);
+    CHECK(decided[0].position == 3_pos);
     CHECK(decided[0].stream == "account/a");
     CHECK(mailer.parked().value().size() == (*decision == kind::park ? 1 : 0));
     copy_as_crashed(at.root, at.place / "crashed"); // right after the decision
@@ -235,14 +237,14 @@ TEST_CASE("an event whose handler fails is tried again first, and those before i
   world at;
   append_some(*at.log, 3);
   program one{*at.log, at.root};
-  one.failures[2] = 2;
+  one.failures[2_pos] = 2;
   std::vector<std::chrono::milliseconds> pauses;
   cairn::durable_subscription_options options;
   options.max_attempts = 3;
   options.pause_between_attempts = [&](std::chrono::milliseconds time) { pauses.push_back(time); };
   const auto mailer = one.subscribe(event_selection::all(), options).value();
   one.run();
-  CHECK(one.handled == positions{1, 2, 3});
+  CHECK(one.handled == positions{1_pos, 2_pos, 3_pos});
   CHECK(pauses == std::vector{10ms, 20ms});
 }
 
@@ -254,7 +256,7 @@ TEST_CASE("an error that the handler returns counts as an exception that it thro
   positions handled;
   bool is_full = true;
   const auto record = [&](const cairn::event_info& info, const test::deposited&) {
-    if (info.position == 2 && is_full)
+    if (info.position == 2_pos && is_full)
       return cairn::result<void>{cairn::error{errc::overloaded, "the queue is full"}};
     handled.push_back(info.position);
     return cairn::result<void>{};
@@ -267,16 +269,16 @@ TEST_CASE("an error that the handler returns counts as an exception that it thro
           .value();
   while (set.turn()) {
   }
-  CHECK(handled == positions{1});
+  CHECK(handled == positions{1_pos});
   REQUIRE(queue.status().last_error);
   CHECK(queue.status().last_error->code() == errc::handler_failed);
-  CHECK(queue.status().last_error->position() == 2);
+  CHECK(queue.status().last_error->position() == 2_pos);
   CHECK(queue.status().last_error->message().find("the queue is full") != std::string::npos);
   is_full = false;
   REQUIRE(queue.retry("there is room again"));
   while (set.turn()) {
   }
-  CHECK(handled == positions{1, 2});
+  CHECK(handled == positions{1_pos, 2_pos});
 }
 
 TEST_CASE("a runtime has one durable subscription of a name, until that is closed") {
@@ -291,14 +293,14 @@ TEST_CASE("a runtime has one durable subscription of a name, until that is close
   const auto other = one.subscribe(event_selection::all(), one_attempt(), "auditor");
   CHECK(other);
   one.run();
-  CHECK(one.handled == positions{1, 1});
+  CHECK(one.handled == positions{1_pos, 1_pos});
   REQUIRE(mailer.close());
   CHECK(mailer.status().state == consumer_state::closed);
   CHECK(mailer.skip("nothing").error().code() == errc::shut_down);
   append(*at.log);
   mailer = one.subscribe().value();
   one.run();
-  CHECK(one.handled == positions{1, 1, 2, 2});
+  CHECK(one.handled == positions{1_pos, 1_pos, 2_pos, 2_pos});
 }
 
 TEST_CASE("a durable subscription that another opening of the directory has is refused") {
@@ -352,15 +354,15 @@ TEST_CASE("a durable subscription passes over what is not selected, and its chec
     program one{*at.log, at.root};
     const auto mailer = one.subscribe(only_a).value();
     one.run();
-    CHECK(one.handled == positions{1, 4});
-    CHECK(mailer.position() == 5);
+    CHECK(one.handled == positions{1_pos, 4_pos});
+    CHECK(mailer.position() == 5_pos);
   }
   append(*at.log, "a");
   program two{*at.log, at.root};
   const auto mailer = two.subscribe(only_a).value();
-  CHECK(mailer.position() == 5);
+  CHECK(mailer.position() == 5_pos);
   two.run();
-  CHECK(two.handled == positions{6});
+  CHECK(two.handled == positions{6_pos});
 }
 
 TEST_CASE("a paused durable subscription handles nothing, and tells how far it lags") {
@@ -372,15 +374,15 @@ TEST_CASE("a paused durable subscription handles nothing, and tells how far it l
   mailer.pause();
   append_some(*at.log, 2);
   one.run();
-  CHECK(one.handled == positions{1});
+  CHECK(one.handled == positions{1_pos});
   const auto status = mailer.status();
   CHECK(status.name == "mailer");
   CHECK(status.state == consumer_state::paused);
-  CHECK(status.head == 3);
+  CHECK(status.head == 3_pos);
   CHECK(status.lag_events == 2);
   mailer.resume();
   one.run();
-  CHECK(one.handled == positions{1, 2, 3});
+  CHECK(one.handled == positions{1_pos, 2_pos, 3_pos});
   CHECK(mailer.status().lag_events == 0);
 }
 

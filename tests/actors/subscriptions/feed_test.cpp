@@ -1,4 +1,5 @@
 #include "account.hpp"
+#include "literals.hpp"
 #include "subscriptions/subscription_hub.hpp"
 
 #include <cairn/aggregates.hpp>
@@ -19,7 +20,7 @@ using namespace cairn;
 namespace {
 
 using clock = std::chrono::steady_clock;
-using positions = std::vector<std::uint64_t>;
+using positions = std::vector<cairn::position>;
 constexpr auto at_once = clock::time_point::min();
 
 stream_id stream(std::string_view type, std::string_view id) {
@@ -30,8 +31,8 @@ stream_id stream(std::string_view type, std::string_view id) {
 struct feed_fixture {
   ~feed_fixture() { hub->close(); }
 
-  std::uint64_t append(const stream_id& to, std::size_t count = 1,
-                       std::vector<std::string_view> tags = {}) {
+  cairn::position append(const stream_id& to, std::size_t count = 1,
+                         std::vector<std::string_view> tags = {}) {
     event_batch batch;
     for (std::size_t i = 0; i < count; ++i)
       REQUIRE(batch.add(to, {.tags = tags}, withdrawn{.amount = ++appended}));
@@ -53,7 +54,7 @@ positions rest_of(event_feed& feed) {
   positions seen;
   const auto note = [&](const event_view& event) {
     // The payload is the event's number, which is its position here: so a copy is the right one.
-    CHECK(event.payload().getAs<Withdrawn>().getAmount() == event.position());
+    CHECK(event.payload().getAs<Withdrawn>().getAmount() == event.position().number());
     seen.push_back(event.position());
     return visit_result::proceed;
   };
@@ -62,7 +63,7 @@ positions rest_of(event_feed& feed) {
   return seen;
 }
 
-positions from_to(std::uint64_t first, std::uint64_t last) {
+positions from_to(cairn::position first, cairn::position last) {
   positions all;
   for (; first <= last; ++first)
     all.push_back(first);
@@ -86,13 +87,13 @@ TEST_CASE_FIXTURE(feed_fixture, "what was there and what comes later is one sequ
   append(a, 3);
   append(b, 2);
   auto feed = follow(event_selection::all());
-  CHECK(feed.position() == 0);
-  CHECK(rest_of(feed) == from_to(1, 5));
-  CHECK(feed.position() == 5);
+  CHECK(feed.position() == 0_pos);
+  CHECK(rest_of(feed) == from_to(1_pos, 5_pos));
+  CHECK(feed.position() == 5_pos);
   CHECK(rest_of(feed).empty());
   append(a, 1);
   append(b, 4);
-  CHECK(rest_of(feed) == from_to(6, 10));
+  CHECK(rest_of(feed) == from_to(6_pos, 10_pos));
 }
 
 TEST_CASE_FIXTURE(feed_fixture, "a feed begins at the beginning, after a position, or now") {
@@ -101,14 +102,14 @@ TEST_CASE_FIXTURE(feed_fixture, "a feed begins at the beginning, after a positio
   for (const auto& selection : {event_selection::all(), event_selection::of_type("account"),
                                 event_selection::of_stream(a)}) {
     auto all = follow(selection),
-         later = follow(selection, {.start = subscription_start::after(3)}),
+         later = follow(selection, {.start = subscription_start::after(3_pos)}),
          none = follow(selection, {.start = subscription_start::after(journal->last_position())}),
          live = follow(selection, {.start = subscription_start::now()});
     const auto last = journal->last_position();
     CHECK(live.position() == last);
     append(a, 2);
-    CHECK(rest_of(all) == from_to(1, last + 2));
-    CHECK(rest_of(later) == from_to(4, last + 2));
+    CHECK(rest_of(all) == from_to(1_pos, last + 2));
+    CHECK(rest_of(later) == from_to(4_pos, last + 2));
     CHECK(rest_of(none) == from_to(last + 1, last + 2));
     CHECK(rest_of(live) == from_to(last + 1, last + 2));
   }
@@ -125,14 +126,14 @@ TEST_CASE_FIXTURE(feed_fixture, "a selection shows its events and moves on over 
   auto tag = follow(event_selection::tagged("red"));
   auto one = follow(event_selection::of_stream(other));
   auto nothing = follow(event_selection::of_stream(stream("account", "nobody")));
-  CHECK(rest_of(type) == positions{1, 3, 4});
-  CHECK(rest_of(tag) == positions{1, 2});
-  CHECK(rest_of(one) == positions{2, 5});
+  CHECK(rest_of(type) == positions{1_pos, 3_pos, 4_pos});
+  CHECK(rest_of(tag) == positions{1_pos, 2_pos});
+  CHECK(rest_of(one) == positions{2_pos, 5_pos});
   CHECK(rest_of(nothing).empty());
-  CHECK(type.position() == 5);
-  CHECK(tag.position() == 5);
-  CHECK(one.position() == 5);
-  CHECK(nothing.position() == 5);
+  CHECK(type.position() == 5_pos);
+  CHECK(tag.position() == 5_pos);
+  CHECK(one.position() == 5_pos);
+  CHECK(nothing.position() == 5_pos);
 }
 
 TEST_CASE_FIXTURE(feed_fixture, "whatever the batches, each event comes once and in order") {
@@ -149,10 +150,10 @@ TEST_CASE_FIXTURE(feed_fixture, "whatever the batches, each event comes once and
       const bool red = random() % 3 == 0;
       const auto first = append(
           to, count, red ? std::vector<std::string_view>{"red"} : std::vector<std::string_view>{});
-      for (std::uint64_t at = first; at < first + count; ++at)
+      for (auto at = first; at < first + count; ++at)
         for (const auto& key : {std::string{}, std::string{to.type()}, to.name()})
           expected[key].push_back(at);
-      for (std::uint64_t at = first; red && at < first + count; ++at)
+      for (auto at = first; red && at < first + count; ++at)
         expected["#red"].push_back(at);
     }
   };
@@ -211,18 +212,18 @@ TEST_CASE_FIXTURE(feed_fixture,
   auto feed = follow(event_selection::all());
   const auto first = [](const event_view&) { return visit_result::stop; };
   CHECK(feed.next(first).value() == 1);
-  CHECK(feed.position() == 1);
+  CHECK(feed.position() == 1_pos);
   const auto fail = [](const event_view&) -> visit_result { throw std::runtime_error{"no"}; };
   CHECK_THROWS_AS((void)feed.next(fail), std::runtime_error);
-  CHECK(feed.position() == 1);
+  CHECK(feed.position() == 1_pos);
   const auto misread = [](const event_view&) -> visit_result {
     KJ_FAIL_REQUIRE("as a damaged payload would");
   };
   const auto damaged = feed.next(misread);
   REQUIRE(!damaged);
   CHECK(damaged.error().code() == errc::corrupt_record);
-  CHECK(damaged.error().position() == 3);
-  CHECK(rest_of(feed) == positions{4});
+  CHECK(damaged.error().position() == 3_pos);
+  CHECK(rest_of(feed) == positions{4_pos});
 }
 
 TEST_CASE_FIXTURE(feed_fixture,
@@ -254,11 +255,28 @@ TEST_CASE_FIXTURE(feed_fixture, "what cannot be followed is refused with its rea
   CHECK(refused(event_selection::of_type("No Type")).find("No Type") != std::string::npos);
   CHECK(refused(event_selection::tagged("")).find("tag") != std::string::npos);
   CHECK(refused(event_selection::tagged(std::string(129, 'x'))).find("128") != std::string::npos);
-  CHECK(refused(event_selection::all(), {.start = subscription_start::after(3)})
+  CHECK(refused(event_selection::all(), {.start = subscription_start::after(3_pos)})
             .find("position 3 is beyond")
         != std::string::npos);
   CHECK(refused(event_selection::all(), {.max_batch_events = 0}).find("max_batch")
         != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(feed_fixture, "a start in a shard that the journal does not have is refused") {
+  append(stream("account", "a"), 2);
+  const shard_id elsewhere{3};
+  for (const auto start : {cairn::position{1, elsewhere}, cairn::position{9, elsewhere},
+                           cairn::position::start_of(elsewhere)}) {
+    CAPTURE(start);
+    for (const auto& selection : {event_selection::all(), event_selection::tagged("red"),
+                                  event_selection::of_stream(stream("account", "a"))}) {
+      const auto made = hub->follow(selection, {.start = subscription_start::after(start)});
+      REQUIRE(!made);
+      CHECK(made.error().code() == errc::invalid_argument);
+      CHECK(made.error().message()
+            == "position " + to_string(start) + " is in shard 3; this journal has shard 0 only");
+    }
+  }
 }
 
 TEST_CASE_FIXTURE(feed_fixture, "a feed that outlives the end says so") {
@@ -270,7 +288,7 @@ TEST_CASE_FIXTURE(feed_fixture, "a feed that outlives the end says so") {
   REQUIRE(journal->close());
   journal.reset();
   CHECK(feed.next(count).error().code() == errc::shut_down);
-  CHECK(feed.position() == 1);
+  CHECK(feed.position() == 1_pos);
 }
 
 TEST_CASE_FIXTURE(feed_fixture, "an event of a type that the aggregate does not list ends it") {
@@ -283,7 +301,7 @@ TEST_CASE_FIXTURE(feed_fixture, "an event of a type that the aggregate does not 
   const auto ended = follower.wait();
   REQUIRE(!ended);
   CHECK(ended.error().code() == errc::evolve_failed);
-  CHECK(ended.error().position() == 1);
+  CHECK(ended.error().position() == 1_pos);
 }
 
 TEST_CASE_FIXTURE(feed_fixture,
@@ -298,7 +316,7 @@ TEST_CASE_FIXTURE(feed_fixture,
   };
   CHECK(feed.next(note, at_once).value() == 0);
   const auto after_one = feed.position();
-  CHECK(after_one > 0);
+  CHECK(after_one > 0_pos);
   CHECK(after_one < last);
   CHECK(feed.next(note, at_once).value() == 0);
   CHECK(feed.position() > after_one);

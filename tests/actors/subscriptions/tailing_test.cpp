@@ -38,23 +38,23 @@ public:
     std::size_t writer = 0;
     const std::string_view id = event.stream().substr(event.stream().find('/') + 1);
     std::from_chars(id.data(), id.data() + id.size(), writer);
-    const bool right = event.position() == last_ + 1 && writer < writers
-                       && event.version() == versions_[writer] + 1
-                       && event.payload().getAs<::test::Withdrawn>().getAmount() == event.version();
+    const bool right =
+        event.position() == last_ + 1 && writer < writers
+        && event.version() == versions_[writer] + 1
+        && event.payload().getAs<::test::Withdrawn>().getAmount() == event.version().number();
     if (!right && !first_wrong_)
-      first_wrong_ = "position " + std::to_string(event.position()) + " after "
-                     + std::to_string(last_) + ", " + std::string{event.stream()} + " version "
-                     + std::to_string(event.version());
+      first_wrong_ = "position " + to_string(event.position()) + " after " + to_string(last_) + ", "
+                     + std::string{event.stream()} + " version " + to_string(event.version());
     last_ = event.position();
     if (writer < writers)
       versions_[writer] = event.version();
   }
-  std::uint64_t last() const noexcept { return last_; }
-  std::string verdict() const { return first_wrong_.value_or("seen " + std::to_string(last_)); }
+  position last() const noexcept { return last_; }
+  std::string verdict() const { return first_wrong_.value_or("seen " + to_string(last_)); }
 
 private:
-  std::uint64_t last_ = 0;
-  std::array<std::uint64_t, writers> versions_{};
+  position last_;
+  std::array<version, writers> versions_{};
   std::optional<std::string> first_wrong_;
 };
 
@@ -75,7 +75,7 @@ private:
 };
 
 /// By the primitives: waits, replays, stops somewhere, goes on there.
-std::string tail_journal(const journal& events, std::uint64_t until, speed pace) {
+std::string tail_journal(const journal& events, position until, speed pace) {
   sequence seen;
   while (seen.last() < until) {
     if (const auto more = events.wait_beyond(seen.last(), never); !more)
@@ -93,7 +93,7 @@ std::string tail_journal(const journal& events, std::uint64_t until, speed pace)
 }
 
 /// By pull.
-std::string tail_feed(detail::subscription_hub& hub, std::uint64_t until, speed pace) {
+std::string tail_feed(detail::subscription_hub& hub, position until, speed pace) {
   const subscription_options options{.max_batch_events = pace.upto(3'000)};
   auto feed = hub.follow(event_selection::all(), options);
   if (!feed)
@@ -112,7 +112,7 @@ std::string tail_feed(detail::subscription_hub& hub, std::uint64_t until, speed 
 }
 
 /// All that follows in one process; says what each has seen.
-std::vector<std::string> tail_all(const journal& events, std::uint64_t until, std::uint64_t seed) {
+std::vector<std::string> tail_all(const journal& events, position until, std::uint64_t seed) {
   const auto hub = std::make_shared<detail::subscription_hub>(events);
   std::vector<std::string> verdicts(5);
   std::vector<std::thread> threads;
@@ -131,13 +131,13 @@ std::vector<std::string> tail_all(const journal& events, std::uint64_t until, st
 void write(journal& to, std::size_t writer, std::atomic<std::int64_t>& left, std::mt19937_64 random,
            std::atomic<int>& failures) {
   const auto stream = stream_id::make("test", std::to_string(writer)).value();
-  std::uint64_t version = 0;
+  std::uint64_t number = 0;
   for (;;) {
     const auto wanted = static_cast<std::int64_t>(1 + random() % 64);
     const auto before = left.fetch_sub(wanted);
     event_batch batch;
     for (std::int64_t i = 0; i < std::min(wanted, before); ++i)
-      failures += !batch.add(stream, {}, ::test::withdrawn{.amount = ++version});
+      failures += !batch.add(stream, {}, ::test::withdrawn{.amount = ++number});
     if (batch.empty())
       return;
     failures += !to.append(stream, expected_version::any(), std::move(batch));
@@ -147,9 +147,10 @@ void write(journal& to, std::size_t writer, std::atomic<std::int64_t>& left, std
 } // namespace
 
 TEST_CASE("64 writers, and who follows them, here and in another process, sees exactly 1..N") {
-  const auto until = events_wanted();
+  const auto wanted_events = events_wanted();
+  const position until{wanted_events};
   const std::uint64_t seed = std::random_device{}();
-  MESSAGE(until, " events, seed ", seed);
+  MESSAGE(wanted_events, " events, seed ", seed);
   const ::test::temporary_directory directory;
   const lmdb_journal_options options{.directory = directory / "journal"};
   REQUIRE(open_lmdb_journal(options).value()->close()); // so that it is there
@@ -165,7 +166,7 @@ TEST_CASE("64 writers, and who follows them, here and in another process, sees e
 
   const auto begin = std::chrono::steady_clock::now();
   const auto events = open_lmdb_journal(options).value();
-  std::atomic<std::int64_t> left = static_cast<std::int64_t>(until);
+  std::atomic<std::int64_t> left = static_cast<std::int64_t>(wanted_events);
   std::atomic<int> failures = 0;
   std::vector<std::thread> threads;
   for (std::size_t writer = 0; writer < writers; ++writer)
@@ -175,7 +176,7 @@ TEST_CASE("64 writers, and who follows them, here and in another process, sees e
   const auto here = tail_all(*events, until, seed);
   for (std::thread& thread : threads)
     thread.join();
-  const std::string wanted = "seen " + std::to_string(until);
+  const std::string wanted = "seen " + to_string(until);
   for (std::size_t i = 0; i < here.size(); ++i) {
     CHECK(here[i] == wanted);
     CHECK(other.read_line() == wanted);

@@ -1,4 +1,5 @@
 #include "journal_fixture.hpp"
+#include "literals.hpp"
 
 #include <cairn/appended_events.hpp>
 
@@ -33,14 +34,17 @@ public:
 TEST_CASE("an append to a new stream gets version 1 and the journal's next position") {
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
-    CHECK(must(journal.append(a, expected_version::none(), notes(a, 10))) == commit{1, 1, 1});
+    CHECK(must(journal.append(a, expected_version::none(), notes(a, 10)))
+          == commit{1_pos, 1_ver, 1});
     const auto b = stream("b");
-    CHECK(must(journal.append(b, expected_version::none(), notes(b, 20, 2))) == commit{2, 1, 2});
-    CHECK(must(journal.append(a, expected_version::exact(1), notes(a, 11))) == commit{4, 2, 1});
-    CHECK(journal.last_position() == 4);
-    CHECK(must(journal.head(a)) == stream_head{2, 4});
-    CHECK(must(journal.head(b)) == stream_head{2, 3});
-    CHECK(must(journal.head(stream("c"))) == stream_head{0, 0});
+    CHECK(must(journal.append(b, expected_version::none(), notes(b, 20, 2)))
+          == commit{2_pos, 1_ver, 2});
+    CHECK(must(journal.append(a, expected_version::exact(1_ver), notes(a, 11)))
+          == commit{4_pos, 2_ver, 1});
+    CHECK(journal.last_position() == 4_pos);
+    CHECK(must(journal.head(a)) == stream_head{2_ver, 4_pos});
+    CHECK(must(journal.head(b)) == stream_head{2_ver, 3_pos});
+    CHECK(must(journal.head(stream("c"))) == stream_head{0_ver, 0_pos});
   }
 }
 
@@ -53,20 +57,20 @@ TEST_CASE("each expected version admits exactly the streams it describes") {
       CHECK(conflict.code() == errc::version_conflict);
       return conflict.version();
     };
-    CHECK(refused(fresh, expected_version::exists()) == 0);
-    CHECK(refused(fresh, expected_version::exact(1)) == 0);
-    CHECK(refused(old, expected_version::none()) == 3);
-    CHECK(refused(old, expected_version::exact(2)) == 3);
-    CHECK(refused(old, expected_version::exact(4)) == 3);
-    CHECK(refused(old, expected_version::exact(0)) == 3);
-    CHECK(journal.last_position() == 3);
+    CHECK(refused(fresh, expected_version::exists()) == 0_ver);
+    CHECK(refused(fresh, expected_version::exact(1_ver)) == 0_ver);
+    CHECK(refused(old, expected_version::none()) == 3_ver);
+    CHECK(refused(old, expected_version::exact(2_ver)) == 3_ver);
+    CHECK(refused(old, expected_version::exact(4_ver)) == 3_ver);
+    CHECK(refused(old, expected_version::exact(0_ver)) == 3_ver);
+    CHECK(journal.last_position() == 3_pos);
 
     must(journal.append(old, expected_version::exists(), notes(old, 4)));
-    must(journal.append(old, expected_version::exact(4), notes(old, 5)));
+    must(journal.append(old, expected_version::exact(4_ver), notes(old, 5)));
     must(journal.append(old, expected_version::any(), notes(old, 6)));
-    must(journal.append(fresh, expected_version::exact(0), notes(fresh, 7)));
-    CHECK(must(journal.head(old)).version == 6);
-    CHECK(must(journal.head(fresh)).version == 1);
+    must(journal.append(fresh, expected_version::exact(0_ver), notes(fresh, 7)));
+    CHECK(must(journal.head(old)).version == 6_ver);
+    CHECK(must(journal.head(fresh)).version == 1_ver);
   }
 }
 
@@ -75,12 +79,12 @@ TEST_CASE("a conflict changes nothing, carries the actual version and names the 
     const auto a = stream("a");
     must(journal.append(a, expected_version::none(), notes(a, 1, 2)));
     const error conflict =
-        failure_of(journal.append(a, expected_version::exact(1), notes(a, 3, 5)));
+        failure_of(journal.append(a, expected_version::exact(1_ver), notes(a, 3, 5)));
     CHECK(conflict.code() == errc::version_conflict);
-    CHECK(conflict.version() == 2);
+    CHECK(conflict.version() == 2_ver);
     CHECK(conflict.message() == "stream test/a is at version 2, expected exactly 1");
     CHECK(events_of(journal, a).size() == 2);
-    CHECK(journal.last_position() == 2);
+    CHECK(journal.last_position() == 2_pos);
   }
 }
 
@@ -89,11 +93,11 @@ TEST_CASE("several events of one append get consecutive versions and positions")
     const auto a = stream("a");
     must(journal.append(a, expected_version::none(), notes(a, 1)));
     const commit landed = must(journal.append(a, expected_version::any(), notes(a, 2, 100)));
-    CHECK(landed == commit{2, 2, 100});
+    CHECK(landed == commit{2_pos, 2_ver, 100});
     const auto seen = events_of(journal, a);
     REQUIRE(seen.size() == 101);
     for (std::uint64_t i = 0; i < seen.size(); ++i)
-      CHECK(seen[i] == seen_event{i + 1, i + 1, i + 1});
+      CHECK(seen[i] == seen_event{1_pos + i, 1_ver + i, i + 1});
   }
 }
 
@@ -101,8 +105,8 @@ TEST_CASE("queued appends take effect in order, each judged after the one before
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
     keeping_target target;
-    const std::array expected{expected_version::none(), expected_version::exact(1),
-                              expected_version::exact(1), expected_version::exact(2)};
+    const std::array expected{expected_version::none(), expected_version::exact(1_ver),
+                              expected_version::exact(1_ver), expected_version::exact(2_ver)};
     for (std::uint64_t i = 0; i < expected.size(); ++i) {
       auto operation = std::make_unique<append_operation>(a, expected[i], target);
       operation->events = notes(a, i);
@@ -111,11 +115,11 @@ TEST_CASE("queued appends take effect in order, each judged after the one before
     barrier(journal, a);
     const std::lock_guard lock{target.mutex};
     REQUIRE(target.done.size() == 4);
-    CHECK(target.done[0]->outcome->value() == commit{1, 1, 1});
-    CHECK(target.done[1]->outcome->value() == commit{2, 2, 1});
+    CHECK(target.done[0]->outcome->value() == commit{1_pos, 1_ver, 1});
+    CHECK(target.done[1]->outcome->value() == commit{2_pos, 2_ver, 1});
     CHECK(target.done[2]->outcome->error().code() == errc::version_conflict);
-    CHECK(target.done[2]->outcome->error().version() == 2);
-    CHECK(target.done[3]->outcome->value() == commit{3, 3, 1});
+    CHECK(target.done[2]->outcome->error().version() == 2_ver);
+    CHECK(target.done[3]->outcome->value() == commit{3_pos, 3_ver, 1});
   }
 }
 
@@ -124,7 +128,7 @@ TEST_CASE("an append is handed back with its records as a replay shows them") {
     keeping_target target;
     const std::array streams{stream("a"), stream("b"), stream("a"), stream("a")};
     const std::array expected{expected_version::none(), expected_version::any(),
-                              expected_version::exact(7), expected_version::exact(2)};
+                              expected_version::exact(7_ver), expected_version::exact(2_ver)};
     for (std::size_t i = 0; i < streams.size(); ++i) {
       auto operation = std::make_unique<append_operation>(streams[i], expected[i], target);
       operation->events = notes(streams[i], 10 * i, 1 + (i + 1) % 2);
@@ -138,7 +142,7 @@ TEST_CASE("an append is handed back with its records as a replay shows them") {
       if (*operation->outcome)
         handed_back.add(operation->events, **operation->outcome);
     std::size_t seen = 0;
-    must(journal.replay_all(1, [&](const event_view& shown) {
+    must(journal.replay_all(1_pos, [&](const event_view& shown) {
       must(handed_back.visit_from(shown.position(), [&](const event_view& kept) {
         CHECK(kept.position() == shown.position());
         CHECK(kept.version() == shown.version());
@@ -169,14 +173,14 @@ TEST_CASE("a barrier completes after everything that was submitted before it") {
     barrier(journal, a);
     const std::lock_guard lock{target.mutex};
     REQUIRE(target.done.size() == 50);
-    std::uint64_t position = 0;
+    cairn::position position{};
     for (std::size_t i = 0; i < 50; ++i) {
       const commit landed = target.done[i]->outcome->value();
       CHECK(landed.count == (i % 5 == 4 ? 0 : 1));
       if (landed.count > 0)
         CHECK(landed.first_position == ++position);
     }
-    CHECK(journal.last_position() == 40);
+    CHECK(journal.last_position() == 40_pos);
   }
 }
 
@@ -221,8 +225,8 @@ TEST_CASE("an append larger than a commit's limits is still atomic") {
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
     const commit landed = must(journal.append(a, expected_version::none(), notes(a, 1, 10'000)));
-    CHECK(landed == commit{1, 1, 10'000});
-    CHECK(events_of(journal, a, 9'999).size() == 2);
+    CHECK(landed == commit{1_pos, 1_ver, 10'000});
+    CHECK(events_of(journal, a, 9'999_ver).size() == 2);
   }
 }
 
@@ -233,7 +237,7 @@ TEST_CASE("a record larger than the journal takes is refused, naming the limit")
         journal.append(a, expected_version::none(), notes(a, 1, 1, default_max_event_bytes)));
     CHECK(refused.code() == errc::invalid_argument);
     CHECK(refused.message().find("1048576") != std::string::npos);
-    CHECK(journal.last_position() == 0);
+    CHECK(journal.last_position() == 0_pos);
     must(
         journal.append(a, expected_version::none(), notes(a, 1, 1, default_max_event_bytes - 512)));
     CHECK(all_events(journal).size() == 1);
@@ -250,11 +254,11 @@ TEST_CASE("after closing every call says so, and closing again is no error") {
     CHECK(failure_of(journal.append(a, expected_version::any(), notes(a, 2))).code()
           == errc::shut_down);
     CHECK(failure_of(journal.head(a)).code() == errc::shut_down);
-    CHECK(failure_of(journal.replay(a, 1, to_the_end, nothing)).code() == errc::shut_down);
-    CHECK(failure_of(journal.replay_all(1, nothing)).code() == errc::shut_down);
+    CHECK(failure_of(journal.replay(a, 1_ver, to_the_end, nothing)).code() == errc::shut_down);
+    CHECK(failure_of(journal.replay_all(1_pos, nothing)).code() == errc::shut_down);
     CHECK(failure_of(journal.load_snapshot(a, [](const snapshot_view&) {})).code()
           == errc::shut_down);
-    CHECK(journal.last_position() == 1);
-    journal.submit_snapshot(tally(a, {1, 1}, 1));
+    CHECK(journal.last_position() == 1_pos);
+    journal.submit_snapshot(tally(a, {1_ver, 1_pos}, 1));
   }
 }

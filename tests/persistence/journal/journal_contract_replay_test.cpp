@@ -1,4 +1,5 @@
 #include "journal_fixture.hpp"
+#include "literals.hpp"
 
 #include <array>
 #include <atomic>
@@ -17,22 +18,22 @@ std::vector<std::vector<seen_event>> scatter(journal& journal, std::vector<strea
                                              std::size_t appends, unsigned seed) {
   std::vector<std::vector<seen_event>> expected(streams.size());
   std::mt19937 random{seed};
-  std::uint64_t position = 0;
+  cairn::position position{};
   for (std::size_t i = 0; i < appends; ++i) {
     const std::size_t which = random() % streams.size();
     const std::size_t count = 1 + random() % 3;
-    must(journal.append(streams[which], expected_version::exact(expected[which].size()),
-                        notes(streams[which], position, count, random() % 100)));
+    must(journal.append(streams[which], expected_version::exact(version{expected[which].size()}),
+                        notes(streams[which], position.number(), count, random() % 100)));
     for (std::size_t k = 0; k < count; ++k) {
-      expected[which].push_back({position + 1, expected[which].size() + 1, position});
+      expected[which].push_back(
+          {position + 1, version{expected[which].size() + 1}, position.number()});
       ++position;
     }
   }
   return expected;
 }
 
-std::vector<seen_event> versions(const std::vector<seen_event>& events, std::uint64_t from,
-                                 std::uint64_t to) {
+std::vector<seen_event> versions(const std::vector<seen_event>& events, version from, version to) {
   std::vector<seen_event> part;
   for (const seen_event& event : events)
     if (event.version >= from && event.version <= to)
@@ -49,7 +50,7 @@ TEST_CASE("a replay gives exactly the stream's events in the range asked for, in
       std::vector<stream_id> streams;
       for (std::size_t i = 0; i < stream_count; ++i)
         streams.push_back(stream("s" + std::to_string(stream_count) + "-" + std::to_string(i)));
-      const std::uint64_t before = journal.last_position();
+      const auto before = journal.last_position();
       std::vector<std::vector<seen_event>> expected(stream_count);
       {
         const temporary_directory other;
@@ -59,16 +60,16 @@ TEST_CASE("a replay gives exactly the stream's events in the range asked for, in
       }
       for (std::size_t i = 0; i < stream_count; ++i) {
         for (seen_event& event : expected[i])
-          event.position += before;
-        const std::uint64_t end = expected[i].size();
-        for (const auto& [from, to] : {std::array<std::uint64_t, 2>{1, to_the_end},
-                                       {1, 1},
-                                       {2, end},
+          event.position += before.number();
+        const version end{expected[i].size()};
+        for (const auto& [from, to] : {std::array{1_ver, to_the_end},
+                                       {1_ver, 1_ver},
+                                       {2_ver, end},
                                        {end, to_the_end},
                                        {end + 1, to_the_end},
-                                       {3, 17},
-                                       {5, 4}})
-          CHECK(events_of(journal, streams[i], std::max<std::uint64_t>(from, 1), to)
+                                       {3_ver, 17_ver},
+                                       {5_ver, 4_ver}})
+          CHECK(events_of(journal, streams[i], std::max(from, 1_ver), to)
                 == versions(expected[i], from, to));
       }
     }
@@ -80,15 +81,15 @@ TEST_CASE("a replay returns the version of the last event that it visited") {
     const auto a = stream("a");
     must(journal.append(a, expected_version::none(), notes(a, 1, 10)));
     const auto all = [](const event_view&) { return visit_result::proceed; };
-    CHECK(must(journal.replay(a, 1, to_the_end, all)) == 10);
-    CHECK(must(journal.replay(a, 3, 5, all)) == 5);
-    CHECK(must(journal.replay(a, 11, to_the_end, all)) == 10);
-    CHECK(must(journal.replay(a, 4, 3, all)) == 3);
-    CHECK(must(journal.replay(stream("none"), 1, to_the_end, all)) == 0);
-    CHECK(must(journal.replay_all(1, all)) == 10);
-    CHECK(must(journal.replay_all(7, all)) == 10);
-    CHECK(must(journal.replay_all(11, all)) == 10);
-    CHECK(must(journal.replay_all(20, all)) == 19);
+    CHECK(must(journal.replay(a, 1_ver, to_the_end, all)) == 10_ver);
+    CHECK(must(journal.replay(a, 3_ver, 5_ver, all)) == 5_ver);
+    CHECK(must(journal.replay(a, 11_ver, to_the_end, all)) == 10_ver);
+    CHECK(must(journal.replay(a, 4_ver, 3_ver, all)) == 3_ver);
+    CHECK(must(journal.replay(stream("none"), 1_ver, to_the_end, all)) == 0_ver);
+    CHECK(must(journal.replay_all(1_pos, all)) == 10_pos);
+    CHECK(must(journal.replay_all(7_pos, all)) == 10_pos);
+    CHECK(must(journal.replay_all(11_pos, all)) == 10_pos);
+    CHECK(must(journal.replay_all(20_pos, all)) == 19_pos);
   }
 }
 
@@ -100,10 +101,10 @@ TEST_CASE("a visitor that says stop is not called again") {
     const auto until_third = [&](const event_view&) {
       return ++calls == 3 ? visit_result::stop : visit_result::proceed;
     };
-    CHECK(must(journal.replay(a, 1, to_the_end, until_third)) == 3);
+    CHECK(must(journal.replay(a, 1_ver, to_the_end, until_third)) == 3_ver);
     CHECK(calls == 3);
     calls = 0;
-    CHECK(must(journal.replay_all(4, until_third)) == 6);
+    CHECK(must(journal.replay_all(4_pos, until_third)) == 6_pos);
     CHECK(calls == 3);
   }
 }
@@ -112,9 +113,9 @@ TEST_CASE("positions are gap-free over all streams and each record names its pre
   FOR_EACH_JOURNAL(journal) {
     std::vector<stream_id> streams{stream("a"), stream("b"), stream("c")};
     (void)scatter(journal, streams, 100, 3);
-    std::uint64_t position = 0;
+    cairn::position position{};
     std::map<std::string, seen_event> last;
-    must(journal.replay_all(1, [&](const event_view& event) {
+    must(journal.replay_all(1_pos, [&](const event_view& event) {
       CHECK(event.position() == ++position);
       auto& before = last[std::string{event.stream()}];
       CHECK(event.version() == before.version + 1);
@@ -144,7 +145,7 @@ TEST_CASE("an event comes back with everything that it was appended with") {
     must(journal.append(cart, expected_version::none(), std::move(batch)));
     const auto after = std::chrono::system_clock::now() + std::chrono::seconds{1};
     int seen = 0;
-    must(journal.replay(cart, 1, to_the_end, [&](const event_view& event) {
+    must(journal.replay(cart, 1_ver, to_the_end, [&](const event_view& event) {
       CHECK(event.stream() == "shopping-cart/Käfer/42");
       CHECK(event.recorded_at() > before);
       CHECK(event.recorded_at() < after);
@@ -182,10 +183,10 @@ TEST_CASE("a visitor may replay another stream of the same journal") {
       must(journal.append(b, expected_version::any(), notes(b, 100 + i)));
     }
     std::uint64_t visited = 0;
-    must(journal.replay(a, 1, to_the_end, [&](const event_view& event) {
+    must(journal.replay(a, 1_ver, to_the_end, [&](const event_view& event) {
       CHECK(number_in(event) == visited++);
       CHECK(events_of(journal, b).size() == 20);
-      CHECK(events_of(journal, a, 5, 6).size() == 2);
+      CHECK(events_of(journal, a, 5_ver, 6_ver).size() == 2);
       return visit_result::proceed;
     }));
     CHECK(visited == 20);
@@ -199,9 +200,9 @@ TEST_CASE("an exception of the visitor passes through and leaves the journal usa
     const auto throwing = [](const event_view&) -> visit_result {
       throw std::runtime_error{"mine"};
     };
-    CHECK_THROWS_WITH_AS((void)journal.replay(a, 1, to_the_end, throwing), "mine",
+    CHECK_THROWS_WITH_AS((void)journal.replay(a, 1_ver, to_the_end, throwing), "mine",
                          std::runtime_error);
-    CHECK_THROWS_WITH_AS((void)journal.replay_all(1, throwing), "mine", std::runtime_error);
+    CHECK_THROWS_WITH_AS((void)journal.replay_all(1_pos, throwing), "mine", std::runtime_error);
     CHECK(events_of(journal, a).size() == 3);
     must(journal.close()); // would wait for ever for a reader that was not given back
   }
@@ -212,16 +213,16 @@ TEST_CASE("a payload that is not what its type says is a corrupt record, with it
     const auto a = stream("a");
     must(journal.append(a, expected_version::none(), notes(a, 1, 2)));
     const auto misread = [](const event_view& event) {
-      if (event.position() == 2)
+      if (event.position() == 2_pos)
         (void)event.payload().getAs<capnp::List<capnp::Text>>().size();
       return visit_result::proceed;
     };
-    const error stream_error = failure_of(journal.replay(a, 1, to_the_end, misread));
+    const error stream_error = failure_of(journal.replay(a, 1_ver, to_the_end, misread));
     CHECK(stream_error.code() == errc::corrupt_record);
-    CHECK(stream_error.position() == 2);
-    const error log_error = failure_of(journal.replay_all(1, misread));
+    CHECK(stream_error.position() == 2_pos);
+    const error log_error = failure_of(journal.replay_all(1_pos, misread));
     CHECK(log_error.code() == errc::corrupt_record);
-    CHECK(log_error.position() == 2);
+    CHECK(log_error.position() == 2_pos);
   }
 }
 
@@ -237,28 +238,30 @@ TEST_CASE("replays see whole appends while others append, and everything arrives
     for (std::size_t w = 0; w < writers; ++w)
       threads.emplace_back([&, w] {
         for (std::uint64_t i = 0; i < appends; ++i) {
-          const auto landed = journal.append(streams[w], expected_version::exact(i * events_each),
-                                             notes(streams[w], i * events_each + 1, events_each));
-          wrong += !landed || landed->first_version != i * events_each + 1;
+          const auto landed =
+              journal.append(streams[w], expected_version::exact(version{i * events_each}),
+                             notes(streams[w], i * events_each + 1, events_each));
+          wrong += !landed || landed->first_version != version{i * events_each + 1};
           const auto head = journal.head(streams[w]);
-          wrong += !head || head->version != (i + 1) * events_each;
+          wrong += !head || head->version != version{(i + 1) * events_each};
         }
         --running;
       });
     const auto check_once = [&] {
       for (const stream_id& id : streams) {
-        std::uint64_t version = 0, position = 0;
-        const auto last = journal.replay(id, 1, to_the_end, [&](const event_view& event) {
-          wrong += event.version() != ++version || number_in(event) != version;
+        cairn::version version;
+        cairn::position position;
+        const auto last = journal.replay(id, 1_ver, to_the_end, [&](const event_view& event) {
+          wrong += event.version() != ++version || number_in(event) != version.number();
           wrong += event.position() <= position;
           position = event.position();
           return visit_result::proceed;
         });
-        wrong += !last || *last != version || version % events_each != 0;
+        wrong += !last || *last != version || version.number() % events_each != 0;
       }
-      std::uint64_t position = 0;
-      const std::uint64_t durable = journal.last_position();
-      const auto last = journal.replay_all(1, [&](const event_view& event) {
+      cairn::position position{};
+      const auto durable = journal.last_position();
+      const auto last = journal.replay_all(1_pos, [&](const event_view& event) {
         wrong += event.position() != ++position;
         return visit_result::proceed;
       });
@@ -273,6 +276,22 @@ TEST_CASE("replays see whole appends while others append, and everything arrives
       thread.join();
     reader.join();
     CHECK(wrong == 0);
-    CHECK(journal.last_position() == writers * appends * events_each);
+    CHECK(journal.last_position() == position{writers * appends * events_each});
+  }
+}
+
+TEST_CASE("a position in a shard that the journal does not have is refused, and names it") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a");
+    must(journal.append(a, expected_version::none(), notes(a, 1)));
+    const position elsewhere{1, shard_id{3}};
+    const auto nothing = [](const event_view&) { return visit_result::proceed; };
+    for (const auto& refused : {failure_of(journal.replay_all(elsewhere, nothing)),
+                                failure_of(journal.replay_tag("red", elsewhere, nothing)),
+                                failure_of(journal.wait_beyond(
+                                    elsewhere, std::chrono::steady_clock::time_point::min()))}) {
+      CHECK(refused.code() == errc::invalid_argument);
+      CHECK(refused.message().find("3:1") != std::string::npos);
+    }
   }
 }

@@ -2,6 +2,7 @@
 
 #include "child_process.hpp"
 #include "journal_fixture.hpp"
+#include "literals.hpp"
 
 #include <array>
 #include <csignal>
@@ -36,7 +37,7 @@ std::string holder(const journal& journal, std::string_view key) {
 /// Who holds what, by the log alone.
 std::map<std::string, std::string> holders_in_log(const journal& journal) {
   std::map<std::string, std::string> all;
-  must(journal.replay_all(1, [&](const event_view& event) {
+  must(journal.replay_all(1_pos, [&](const event_view& event) {
     for (const auto wanted : event.reservations()) {
       const std::string key = wanted.getKey().cStr();
       const auto id = must(stream_id::parse(event.stream()));
@@ -77,7 +78,7 @@ TEST_CASE("a key belongs to the stream that reserved it first, until that one re
     CHECK(refusal.code() == errc::key_held);
     CHECK(refusal.message() == "the key ada@example.org is held by test/a");
     CHECK(holder(journal, "other").empty());
-    CHECK(must(journal.head(b)).version == 0);
+    CHECK(must(journal.head(b)).version == 0_ver);
     must(claim(journal, a, {{"ada@example.org"}})); // its own again
     must(claim(journal, a, {{"ada@example.org", true}}));
     CHECK(holder(journal, "ada@example.org").empty());

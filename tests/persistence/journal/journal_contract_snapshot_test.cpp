@@ -1,4 +1,5 @@
 #include "journal_fixture.hpp"
+#include "literals.hpp"
 
 #include <array>
 #include <stdexcept>
@@ -11,14 +12,15 @@ TEST_CASE("the newest snapshot of a stream is kept and comes back whole") {
     const auto a = stream("a");
     must(journal.append(a, expected_version::none(), notes(a, 1, 9)));
     CHECK(kept_tally(journal, a) == std::nullopt);
-    const std::array recent{recent_command{{1, 2}, 4, 5}, recent_command{{3, 4}, 6, 7}};
+    const std::array recent{recent_command{{1, 2}, 4_ver, 5_pos},
+                            recent_command{{3, 4}, 6_ver, 7_pos}};
     journal.submit_snapshot(
-        snapshot_draft::encode(a, {6, 6}, 99, recent, [](capnp::AnyPointer::Builder state) {
+        snapshot_draft::encode(a, {6_ver, 6_pos}, 99, recent, [](capnp::AnyPointer::Builder state) {
           state.initAs<Tally>().setSum(21);
         }));
     barrier(journal, a);
     const bool found = must(journal.load_snapshot(a, [&](const snapshot_view& snapshot) {
-      CHECK(snapshot.at == stream_head{6, 6});
+      CHECK(snapshot.at == stream_head{6_ver, 6_pos});
       CHECK(snapshot.record.getStream() == a.name().c_str());
       CHECK(snapshot.record.getFingerprint() == 99);
       CHECK(snapshot.record.getState().getAs<Tally>().getSum() == 21);
@@ -30,7 +32,7 @@ TEST_CASE("the newest snapshot of a stream is kept and comes back whole") {
       CHECK(commands[1].getPosition() == 7);
     }));
     CHECK(found);
-    journal.submit_snapshot(tally(a, {9, 9}, 45));
+    journal.submit_snapshot(tally(a, {9_ver, 9_pos}, 45));
     barrier(journal, a);
     CHECK(kept_tally(journal, a) == 45);
   }
@@ -40,11 +42,11 @@ TEST_CASE("a snapshot older than the kept one is dropped, one of the same versio
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
     must(journal.append(a, expected_version::none(), notes(a, 1, 9)));
-    journal.submit_snapshot(tally(a, {5, 5}, 50));
-    journal.submit_snapshot(tally(a, {4, 4}, 40));
+    journal.submit_snapshot(tally(a, {5_ver, 5_pos}, 50));
+    journal.submit_snapshot(tally(a, {4_ver, 4_pos}, 40));
     barrier(journal, a);
     CHECK(kept_tally(journal, a) == 50);
-    journal.submit_snapshot(tally(a, {5, 5}, 51));
+    journal.submit_snapshot(tally(a, {5_ver, 5_pos}, 51));
     barrier(journal, a);
     CHECK(kept_tally(journal, a) == 51);
   }
@@ -53,11 +55,11 @@ TEST_CASE("a snapshot older than the kept one is dropped, one of the same versio
 TEST_CASE("a snapshot of a version beyond the stream's head is dropped") {
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
-    journal.submit_snapshot(tally(a, {1, 1}, 10));
+    journal.submit_snapshot(tally(a, {1_ver, 1_pos}, 10));
     barrier(journal, a);
     CHECK(kept_tally(journal, a) == std::nullopt);
     must(journal.append(a, expected_version::none(), notes(a, 1, 3)));
-    journal.submit_snapshot(tally(a, {4, 4}, 40));
+    journal.submit_snapshot(tally(a, {4_ver, 4_pos}, 40));
     barrier(journal, a);
     CHECK(kept_tally(journal, a) == std::nullopt);
   }
@@ -91,7 +93,7 @@ TEST_CASE("a snapshot that cannot be read as what it should be counts as damaged
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
     must(journal.append(a, expected_version::none(), notes(a, 1)));
-    journal.submit_snapshot(tally(a, {1, 1}, 10));
+    journal.submit_snapshot(tally(a, {1_ver, 1_pos}, 10));
     barrier(journal, a);
     CHECK_FALSE(must(journal.load_snapshot(a, [](const snapshot_view& snapshot) {
       (void)snapshot.record.getState().getAs<capnp::List<capnp::Text>>().size();

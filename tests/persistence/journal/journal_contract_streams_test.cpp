@@ -1,4 +1,5 @@
 #include "journal_fixture.hpp"
+#include "literals.hpp"
 
 #include <map>
 
@@ -41,7 +42,7 @@ TEST_CASE("streams are listed in the order of names, each once, with its newest 
       ids.push_back(of(i % 3 == 0 ? "cart" : "cart-line", std::to_string(i * 7919 % 1301)));
     std::map<std::string, stream_head> expected;
     ignoring_target nobody;
-    std::uint64_t position = 0;
+    cairn::position position{};
     for (const auto& id : ids) {
       auto operation = std::make_unique<append_operation>(id, expected_version::any(), nobody);
       operation->events = notes(id, 1);
@@ -67,9 +68,9 @@ TEST_CASE("a stream that has no event is not listed, although an append to it wa
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a"), b = stream("b");
     must(journal.append(a, expected_version::any(), notes(a, 1)));
-    CHECK(failure_of(journal.append(b, expected_version::exact(4), notes(b, 1))).code()
+    CHECK(failure_of(journal.append(b, expected_version::exact(4_ver), notes(b, 1))).code()
           == errc::version_conflict);
-    CHECK(streams_of(journal) == std::vector{listed_stream{"test/a", {1, 1}}});
+    CHECK(streams_of(journal) == std::vector{listed_stream{"test/a", {1_ver, 1_pos}}});
   }
 }
 

@@ -1,6 +1,7 @@
 // Events by tag: the index trails the log, and nobody notices.
 
 #include "journal_fixture.hpp"
+#include "literals.hpp"
 #include "lmdb_journal/lmdb_store.hpp"
 
 #include <array>
@@ -27,9 +28,9 @@ event_batch tagged(const stream_id& stream, std::uint64_t number, const tags_vie
   return batch;
 }
 
-std::vector<std::uint64_t> positions_of(const journal& journal, std::string_view tag,
-                                        std::uint64_t from = 1) {
-  std::vector<std::uint64_t> positions;
+std::vector<position> positions_of(const journal& journal, std::string_view tag,
+                                   position from = 1_pos) {
+  std::vector<position> positions;
   const auto reached = must(journal.replay_tag(tag, from, [&](const event_view& event) {
     positions.push_back(event.position());
     return visit_result::proceed;
@@ -39,9 +40,9 @@ std::vector<std::uint64_t> positions_of(const journal& journal, std::string_view
 }
 
 /// What tags the events of a journal have, and where; found by reading the whole log.
-std::map<std::string, std::vector<std::uint64_t>> tags_in_log(const journal& journal) {
-  std::map<std::string, std::vector<std::uint64_t>> all;
-  must(journal.replay_all(1, [&](const event_view& event) {
+std::map<std::string, std::vector<position>> tags_in_log(const journal& journal) {
+  std::map<std::string, std::vector<position>> all;
+  must(journal.replay_all(1_pos, [&](const event_view& event) {
     for (const auto tag : event.tags())
       all[tag.cStr()].push_back(event.position());
     return visit_result::proceed;
@@ -85,16 +86,18 @@ TEST_CASE("events are found by tag, in the order of positions, from any position
     must(journal.append(a, expected_version::any(), tagged(a, 1, {"red", "big"})));
     must(journal.append(b, expected_version::any(), notes(b, 2, 3)));
     must(journal.append(b, expected_version::any(), tagged(b, 5, {"red"})));
-    CHECK(positions_of(journal, "red") == std::vector<std::uint64_t>{1, 5});
-    CHECK(positions_of(journal, "red", 2) == std::vector<std::uint64_t>{5});
-    CHECK(positions_of(journal, "red", 6).empty());
-    CHECK(positions_of(journal, "red", 60).empty());
-    CHECK(positions_of(journal, "big") == std::vector<std::uint64_t>{1});
+    CHECK(positions_of(journal, "red") == std::vector{1_pos, 5_pos});
+    CHECK(positions_of(journal, "red", 2_pos) == std::vector{5_pos});
+    CHECK(positions_of(journal, "red", 6_pos).empty());
+    CHECK(positions_of(journal, "red", 60_pos).empty());
+    CHECK(positions_of(journal, "big") == std::vector{1_pos});
     CHECK(positions_of(journal, "bi").empty());
-    CHECK(must(journal.replay_tag("red", 1, [](const event_view&) { return visit_result::stop; }))
-          == 1);
-    CHECK(must(journal.replay_tag("red", 2, [](const event_view&) { return visit_result::stop; }))
-          == 5);
+    CHECK(
+        must(journal.replay_tag("red", 1_pos, [](const event_view&) { return visit_result::stop; }))
+        == 1_pos);
+    CHECK(
+        must(journal.replay_tag("red", 2_pos, [](const event_view&) { return visit_result::stop; }))
+        == 5_pos);
   }
 }
 
@@ -102,8 +105,8 @@ TEST_CASE("a tag that an event is given twice counts once") {
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
     must(journal.append(a, expected_version::any(), tagged(a, 1, {"red", "big", "red", "red"})));
-    CHECK(positions_of(journal, "red") == std::vector<std::uint64_t>{1});
-    CHECK(positions_of(journal, "big") == std::vector<std::uint64_t>{1});
+    CHECK(positions_of(journal, "red") == std::vector{1_pos});
+    CHECK(positions_of(journal, "big") == std::vector{1_pos});
     CHECK(tags_in_log(journal).at("red").size() == 1);
   }
 }
@@ -114,7 +117,7 @@ TEST_CASE("what is no tag is refused, wherever it is given") {
     for (const std::string& text : {std::string{}, std::string(129, 'x'), std::string{"a\nb"},
                                     std::string{"\xff"}, std::string{"a\0b", 3}}) {
       const auto visitor = [](const event_view&) { return visit_result::proceed; };
-      CHECK(failure_of(journal.replay_tag(text, 1, visitor)).code() == errc::invalid_argument);
+      CHECK(failure_of(journal.replay_tag(text, 1_pos, visitor)).code() == errc::invalid_argument);
       event_batch batch;
       const std::array<std::string_view, 1> tags{text};
       CHECK(failure_of(batch.add(a, {.tags = tags}, 1, [](capnp::AnyPointer::Builder) {})).code()
@@ -131,8 +134,9 @@ TEST_CASE("what is no tag is refused, wherever it is given") {
 TEST_CASE("a refused append leaves no tags behind") {
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
-    CHECK(failure_of(journal.append(a, expected_version::exact(7), tagged(a, 1, {"red"}))).code()
-          == errc::version_conflict);
+    CHECK(
+        failure_of(journal.append(a, expected_version::exact(7_ver), tagged(a, 1, {"red"}))).code()
+        == errc::version_conflict);
     CHECK(positions_of(journal, "red").empty());
     must(journal.append(a, expected_version::any(), notes(a, 1)));
     CHECK(positions_of(journal, "red").empty());
@@ -187,12 +191,12 @@ TEST_CASE("a journal from before the index gets it when it is opened") {
                                    | std::filesystem::perms::owner_write);
   const lmdb_journal_options options{.directory = directory / "j"};
   CHECK(positions_of(*must(open_lmdb_journal_for_reading(options)), "urgent")
-        == std::vector<std::uint64_t>{2});
+        == std::vector{2_pos});
   for (const std::uint64_t replayed : {9, 0}) { // the first closing has written the index
     const auto journal = must(open_lmdb_journal(options));
     CHECK(journal->status().replayed_at_open == replayed);
-    CHECK(positions_of(*journal, "urgent") == std::vector<std::uint64_t>{2});
-    CHECK(positions_of(*journal, "customer:7") == std::vector<std::uint64_t>{2});
+    CHECK(positions_of(*journal, "urgent") == std::vector{2_pos});
+    CHECK(positions_of(*journal, "customer:7") == std::vector{2_pos});
   }
   CHECK(must(verify_lmdb_journal(options)).tagged_events == 2);
 }
@@ -208,7 +212,7 @@ TEST_CASE("many events of one tag are read across slices, while others are appen
     must(journal->append(a, expected_version::any(), std::move(batch)));
   }
   std::vector<std::uint64_t> seen;
-  must(journal->replay_tag("red", 1, [&](const event_view& event) {
+  must(journal->replay_tag("red", 1_pos, [&](const event_view& event) {
     seen.push_back(number_in(event));
     if (seen.size() % 100 == 0)
       must(journal->append(a, expected_version::any(), tagged(a, 0, {"red"})));

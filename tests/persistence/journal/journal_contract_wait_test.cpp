@@ -1,5 +1,6 @@
 #include "child_process.hpp"
 #include "journal_fixture.hpp"
+#include "literals.hpp"
 
 #include <atomic>
 #include <optional>
@@ -21,13 +22,13 @@ void append_one(journal& journal, const stream_id& to, std::uint64_t number) {
 
 /// One thread that waits until told otherwise.
 struct waiting_thread {
-  waiting_thread(const journal& journal, std::uint64_t position, const std::stop_token& interrupt)
+  waiting_thread(const journal& journal, cairn::position position, const std::stop_token& interrupt)
     : thread{[&journal, position, interrupt, this] {
         outcome = journal.wait_beyond(position, never, interrupt);
       }} {}
   void join() { thread.join(); }
 
-  std::optional<result<std::uint64_t>> outcome;
+  std::optional<result<position>> outcome;
   std::thread thread; // last: it writes the outcome
 };
 
@@ -40,9 +41,9 @@ TEST_CASE("waiting for what is durable already returns at once, whatever the dea
     append_one(journal, a, 2);
     std::stop_source stopped;
     stopped.request_stop();
-    CHECK(must(journal.wait_beyond(0, clock::time_point::min())) == 2);
-    CHECK(must(journal.wait_beyond(1, never)) == 2);
-    CHECK(must(journal.wait_beyond(1, never, stopped.get_token())) == 2);
+    CHECK(must(journal.wait_beyond(0_pos, clock::time_point::min())) == 2_pos);
+    CHECK(must(journal.wait_beyond(1_pos, never)) == 2_pos);
+    CHECK(must(journal.wait_beyond(1_pos, never, stopped.get_token())) == 2_pos);
   }
 }
 
@@ -50,19 +51,19 @@ TEST_CASE("a wait ends at its deadline, with the last position") {
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");
     append_one(journal, a, 1);
-    CHECK(must(journal.wait_beyond(1, clock::time_point::min())) == 1);
-    CHECK(must(journal.wait_beyond(9, clock::now() + std::chrono::milliseconds{2})) == 1);
+    CHECK(must(journal.wait_beyond(1_pos, clock::time_point::min())) == 1_pos);
+    CHECK(must(journal.wait_beyond(9_pos, clock::now() + std::chrono::milliseconds{2})) == 1_pos);
   }
 }
 
 TEST_CASE("who waits is woken by each commit, and by none is passed over") {
   FOR_EACH_JOURNAL(journal) {
-    constexpr std::uint64_t rounds = 300;
+    constexpr auto rounds = 300_pos;
     const auto a = stream("a");
-    std::atomic<std::uint64_t> seen = 0;
+    std::atomic<position> seen = 0_pos;
     // Each side goes on only when the other has: a lost wake-up would stop both.
     std::thread follower{[&] {
-      for (std::uint64_t position = 0; position < rounds;) {
+      for (cairn::position position{}; position < rounds;) {
         const auto last = journal.wait_beyond(position, never);
         if (!last || *last <= position)
           return;
@@ -71,8 +72,8 @@ TEST_CASE("who waits is woken by each commit, and by none is passed over") {
         seen.notify_one();
       }
     }};
-    for (std::uint64_t i = 1; i <= rounds; ++i) {
-      append_one(journal, a, i);
+    for (auto i = 1_pos; i <= rounds; ++i) {
+      append_one(journal, a, i.number());
       for (auto position = seen.load(); position < i; position = seen.load())
         seen.wait(position);
     }
@@ -86,7 +87,7 @@ TEST_CASE("many who wait for different positions all get theirs") {
     const auto a = stream("a");
     std::vector<std::thread> threads;
     std::atomic<int> right = 0;
-    for (std::uint64_t position = 0; position < 40; ++position)
+    for (cairn::position position{}; position < 40_pos; ++position)
       threads.emplace_back([&, position] {
         const auto last = journal.wait_beyond(position, never);
         right += last && *last > position;
@@ -104,26 +105,26 @@ TEST_CASE("an interruption ends the wait it is for, and no other") {
     const auto a = stream("a");
     append_one(journal, a, 1);
     std::stop_source mine, other;
-    waiting_thread interrupted{journal, 1, mine.get_token()};
-    waiting_thread patient{journal, 1, other.get_token()};
+    waiting_thread interrupted{journal, 1_pos, mine.get_token()};
+    waiting_thread patient{journal, 1_pos, other.get_token()};
     mine.request_stop();
     interrupted.join();
-    CHECK(must(*interrupted.outcome) == 1);
+    CHECK(must(*interrupted.outcome) == 1_pos);
     append_one(journal, a, 2);
     patient.join();
-    CHECK(must(*patient.outcome) == 2);
+    CHECK(must(*patient.outcome) == 2_pos);
   }
 }
 
 TEST_CASE("closing a journal ends every wait, and later ones at once") {
   FOR_EACH_JOURNAL(journal) {
-    waiting_thread first{journal, 0, {}}, second{journal, 7, {}};
+    waiting_thread first{journal, 0_pos, {}}, second{journal, 7_pos, {}};
     must(journal.close());
     first.join();
     second.join();
     CHECK(failure_of(*first.outcome).code() == errc::shut_down);
     CHECK(failure_of(*second.outcome).code() == errc::shut_down);
-    CHECK(failure_of(journal.wait_beyond(0, never)).code() == errc::shut_down);
+    CHECK(failure_of(journal.wait_beyond(0_pos, never)).code() == errc::shut_down);
   }
 }
 
@@ -147,7 +148,7 @@ TEST_CASE("a reading process is told of each commit of the writing one") {
   const auto reading = must(open_lmdb_journal_for_reading(options));
   for (std::uint64_t i = 0; i < rounds; ++i) {
     REQUIRE(write(go[1], "x", 1) == 1);
-    CHECK(must(reading->wait_beyond(i, never)) == i + 1);
+    CHECK(must(reading->wait_beyond(position{i}, never)) == position{i + 1});
   }
   CHECK(writer.wait() == ending{0, 0});
   close(go[0]);
@@ -159,13 +160,13 @@ TEST_CASE("a reading journal's waits end by deadline, interruption and closing")
   const auto options = small_options(directory / "j");
   must(must(open_lmdb_journal(options))->close());
   const auto reading = must(open_lmdb_journal_for_reading(options));
-  CHECK(must(reading->wait_beyond(0, clock::now() + std::chrono::milliseconds{2})) == 0);
+  CHECK(must(reading->wait_beyond(0_pos, clock::now() + std::chrono::milliseconds{2})) == 0_pos);
   std::stop_source stop;
-  waiting_thread interrupted{*reading, 0, stop.get_token()};
+  waiting_thread interrupted{*reading, 0_pos, stop.get_token()};
   stop.request_stop();
   interrupted.join();
-  CHECK(must(*interrupted.outcome) == 0);
-  waiting_thread closed{*reading, 0, {}};
+  CHECK(must(*interrupted.outcome) == 0_pos);
+  waiting_thread closed{*reading, 0_pos, {}};
   must(reading->close());
   closed.join();
   CHECK(failure_of(*closed.outcome).code() == errc::shut_down);

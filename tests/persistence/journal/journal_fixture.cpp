@@ -50,8 +50,8 @@ std::ostream& operator<<(std::ostream& out, const seen_event& event) {
              << event.number << "}";
 }
 
-std::vector<seen_event> events_of(const journal& journal, const stream_id& stream,
-                                  std::uint64_t from, std::uint64_t to) {
+std::vector<seen_event> events_of(const journal& journal, const stream_id& stream, version from,
+                                  version to) {
   std::vector<seen_event> seen;
   must(journal.replay(stream, from, to, [&](const event_view& event) {
     CHECK(event.stream() == stream.name());
@@ -61,7 +61,7 @@ std::vector<seen_event> events_of(const journal& journal, const stream_id& strea
   return seen;
 }
 
-std::vector<seen_event> all_events(const journal& journal, std::uint64_t from) {
+std::vector<seen_event> all_events(const journal& journal, position from) {
   std::vector<seen_event> seen;
   must(journal.replay_all(from, [&](const event_view& event) {
     seen.push_back({event.position(), event.version(), number_in(event)});

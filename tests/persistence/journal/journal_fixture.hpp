@@ -18,7 +18,7 @@
 
 namespace cairn::test {
 
-inline constexpr std::uint64_t to_the_end = std::numeric_limits<std::uint64_t>::max();
+inline constexpr auto to_the_end = version::max();
 
 /// A directory of the test's own, gone with it.
 class temporary_directory {
@@ -67,16 +67,16 @@ std::uint64_t number_in(const event_view& event);
 
 /// What a replay shows of an event.
 struct seen_event {
-  std::uint64_t position;
-  std::uint64_t version;
+  cairn::position position;
+  cairn::version version;
   std::uint64_t number;
   bool operator==(const seen_event&) const = default;
 };
 std::ostream& operator<<(std::ostream& out, const seen_event& event);
 
 std::vector<seen_event> events_of(const journal& journal, const stream_id& stream,
-                                  std::uint64_t from = 1, std::uint64_t to = to_the_end);
-std::vector<seen_event> all_events(const journal& journal, std::uint64_t from = 1);
+                                  version from = version{1}, version to = to_the_end);
+std::vector<seen_event> all_events(const journal& journal, position from = position{1});
 
 /// A snapshot whose state is `sum`.
 snapshot_draft tally(const stream_id& stream, stream_head at, std::uint64_t sum,

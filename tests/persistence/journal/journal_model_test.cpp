@@ -2,6 +2,7 @@
 // lists would.
 
 #include "journal_fixture.hpp"
+#include "literals.hpp"
 #include "memory.hpp"
 #include "temporary_directory.hpp"
 
@@ -30,13 +31,13 @@ stream_id stream_number(std::uint64_t number) {
   return stream("s" + std::to_string(number % streams));
 }
 
-expected_version demand(std::uint8_t kind, std::uint64_t actual) {
+expected_version demand(std::uint8_t kind, version actual) {
   switch (kind % 5) {
     case 0: return expected_version::any();
     case 1: return expected_version::none();
     case 2: return expected_version::exists();
     case 3: return expected_version::exact(actual);
-    default: return expected_version::exact(kind % 7);
+    default: return expected_version::exact(version{kind % 7U});
   }
 }
 
@@ -44,26 +45,28 @@ expected_version demand(std::uint8_t kind, std::uint64_t actual) {
 struct model {
   std::vector<seen_event> log; // by position
   std::map<std::uint64_t, std::vector<seen_event>> of;
-  std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> kept; // version, sum
+  std::map<std::uint64_t, std::pair<cairn::version, std::uint64_t>> kept; // and the sum
 
-  std::uint64_t version(std::uint64_t stream) { return of[stream].size(); }
+  cairn::version version_of(std::uint64_t stream) { return version{of[stream].size()}; }
+
+  position next_position() const { return position{log.size() + 1}; }
 
   /// What an append leads to, and its effect.
   result<commit> append(std::uint64_t stream, expected_version expected, std::size_t count,
                         std::uint64_t first_number) {
     auto& events = of[stream];
-    if (!expected.admits(events.size()))
-      return error{errc::version_conflict, ""}.with_version(events.size());
-    const commit landed{log.size() + 1, events.size() + 1, count};
+    if (!expected.admits(version_of(stream)))
+      return error{errc::version_conflict, ""}.with_version(version_of(stream));
+    const commit landed{next_position(), version_of(stream) + 1, count};
     for (std::uint64_t number = first_number; number < first_number + count; ++number) {
-      log.push_back({log.size() + 1, events.size() + 1, number});
+      log.push_back({next_position(), version_of(stream) + 1, number});
       events.push_back(log.back());
     }
     return landed;
   }
 
-  void keep(std::uint64_t stream, std::uint64_t version, std::uint64_t sum) {
-    if (version == 0 || version > of[stream].size())
+  void keep(std::uint64_t stream, cairn::version version, std::uint64_t sum) {
+    if (version == 0_ver || version > version_of(stream))
       return;
     const auto known = kept.find(stream);
     if (known == kept.end() || known->second.first <= version)
@@ -114,7 +117,7 @@ private:
   void append(const step& next) {
     const auto id = stream_number(next.a);
     const auto stream = next.a % streams;
-    const auto expected = demand(next.b, model_.version(stream));
+    const auto expected = demand(next.b, model_.version_of(stream));
     const std::size_t count = 1 + next.c % 3;
     const auto got = journal_->append(id, expected, notes(id, number_, count));
     RC_ASSERT(agree(got, model_.append(stream, expected, count, number_)));
@@ -136,7 +139,8 @@ private:
     std::vector<result<commit>> wanted;
     for (std::uint64_t i = 0; i < 2U + next.c % 8; ++i) {
       const auto stream = (next.a + i * next.b) % streams;
-      const auto expected = demand(static_cast<std::uint8_t>(next.b + i), model_.version(stream));
+      const auto expected =
+          demand(static_cast<std::uint8_t>(next.b + i), model_.version_of(stream));
       auto one = std::make_unique<append_operation>(ids[stream], expected, collected);
       one->events = notes(ids[stream], number_);
       wanted.push_back(model_.append(stream, expected, 1, number_++));
@@ -150,12 +154,12 @@ private:
 
   void keep(const step& next) {
     const auto stream = next.a % streams;
-    const auto version = next.b % (model_.version(stream) + 2);
-    if (version == 0)
+    const auto known = model_.version_of(stream);
+    const cairn::version version{next.b % (known.number() + 2)};
+    if (version == 0_ver)
       return;
-    const auto position = version <= model_.version(stream)
-                              ? model_.of[stream][version - 1].position
-                              : model_.log.size() + 1;
+    const auto position = version <= known ? model_.of[stream][version.number() - 1].position
+                                           : model_.next_position();
     journal_->submit_snapshot(tally(stream_number(stream), {version, position}, next.c));
     barrier(*journal_, stream_number(stream));
     model_.keep(stream, version, next.c);
@@ -163,8 +167,9 @@ private:
 
   void replay(const step& next) {
     const auto stream = next.a % streams;
-    const std::uint64_t from = 1 + next.b % (model_.version(stream) + 2);
-    const std::uint64_t to = next.c % (model_.version(stream) + 3);
+    const auto known = model_.version_of(stream).number();
+    const auto from = 1_ver + next.b % (known + 2);
+    const auto to = 0_ver + next.c % (known + 3);
     std::vector<seen_event> wanted;
     for (const auto& event : model_.of[stream])
       if (event.version >= from && event.version <= to)
@@ -173,7 +178,7 @@ private:
   }
 
   void replay_all(const step& next) {
-    const std::uint64_t from = 1 + next.b % (model_.log.size() + 2);
+    const auto from = 1_pos + next.b % (model_.log.size() + 2);
     std::vector<seen_event> wanted;
     for (const auto& event : model_.log)
       if (event.position >= from)
@@ -186,7 +191,7 @@ private:
     const stream_head head =
         events.empty() ? stream_head{} : stream_head{events.back().version, events.back().position};
     RC_ASSERT(must(journal_->head(stream_number(stream))) == head);
-    RC_ASSERT(journal_->last_position() == model_.log.size());
+    RC_ASSERT(journal_->last_position() + 1 == model_.next_position());
     const auto kept = model_.kept.find(stream);
     RC_ASSERT(kept_tally(*journal_, stream_number(stream))
               == (kept == model_.kept.end() ? std::nullopt : std::optional{kept->second.second}));

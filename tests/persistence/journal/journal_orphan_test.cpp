@@ -1,4 +1,5 @@
 #include "journal_fixture.hpp"
+#include "literals.hpp"
 
 #include <atomic>
 #include <memory>
@@ -37,7 +38,8 @@ public:
 
 std::unique_ptr<chained_append> chained(const stream_id& to, std::uint64_t expected,
                                         keeping_target& target, const chained_append* after) {
-  auto made = std::make_unique<chained_append>(to, expected_version::exact(expected), target);
+  auto made =
+      std::make_unique<chained_append>(to, expected_version::exact(version{expected}), target);
   made->events = notes(to, expected + 1);
   if (after)
     made->after = after->lost;
@@ -65,7 +67,7 @@ TEST_CASE("an append that builds upon a refused one is refused, although its ver
     CHECK(failure_of(*target.done[0]->outcome).code() == errc::version_conflict);
     CHECK(failure_of(*target.done[1]->outcome).code() == errc::aborted);
     CHECK(failure_of(*target.done[2]->outcome).code() == errc::aborted);
-    CHECK(must(*target.done[3]->outcome).first_version == 2);
-    CHECK(journal.last_position() == 2);
+    CHECK(must(*target.done[3]->outcome).first_version == 2_ver);
+    CHECK(journal.last_position() == 2_pos);
   }
 }

@@ -69,21 +69,21 @@ result<stream_head> read_aside_journal::head(const stream_id& stream) const {
   return reader()->head(stream);
 }
 
-result<std::uint64_t> read_aside_journal::replay(const stream_id& stream,
-                                                 std::uint64_t from_version,
-                                                 std::uint64_t to_version,
-                                                 event_visitor visitor) const {
+result<cairn::version> read_aside_journal::replay(const stream_id& stream,
+                                                  cairn::version from_version,
+                                                  cairn::version to_version,
+                                                  event_visitor visitor) const {
   return reader()->replay(stream, from_version, to_version, visitor);
 }
 
-result<std::uint64_t> read_aside_journal::replay_all(std::uint64_t from_position,
-                                                     event_visitor visitor) const {
+result<cairn::position> read_aside_journal::replay_all(cairn::position from_position,
+                                                       event_visitor visitor) const {
   return reader()->replay_all(from_position, visitor);
 }
 
-result<std::uint64_t> read_aside_journal::replay_tag(std::string_view tag,
-                                                     std::uint64_t from_position,
-                                                     event_visitor visitor) const {
+result<cairn::position> read_aside_journal::replay_tag(std::string_view tag,
+                                                       cairn::position from_position,
+                                                       event_visitor visitor) const {
   return reader()->replay_tag(tag, from_position, visitor);
 }
 

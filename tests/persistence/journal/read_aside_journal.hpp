@@ -24,11 +24,11 @@ public:
   result<void> declare_schemas(const schema_declaration& used) override;
 
   result<stream_head> head(const stream_id& stream) const override;
-  result<std::uint64_t> replay(const stream_id& stream, std::uint64_t from_version,
-                               std::uint64_t to_version, event_visitor visitor) const override;
-  result<std::uint64_t> replay_all(std::uint64_t from_position,
+  result<cairn::version> replay(const stream_id& stream, cairn::version from_version,
+                               cairn::version to_version, event_visitor visitor) const override;
+  result<cairn::position> replay_all(cairn::position from_position,
                                    event_visitor visitor) const override;
-  result<std::uint64_t> replay_tag(std::string_view tag, std::uint64_t from_position,
+  result<cairn::position> replay_tag(std::string_view tag, cairn::position from_position,
                                    event_visitor visitor) const override;
   result<std::optional<stream_id>> holder_of(std::string_view key) const override;
   result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override;

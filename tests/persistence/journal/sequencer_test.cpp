@@ -3,6 +3,7 @@
 #include "journal/sequencer.hpp"
 
 #include "journal_fixture.hpp"
+#include "literals.hpp"
 
 #include <map>
 #include <optional>
@@ -19,9 +20,9 @@ constexpr int engine_failure = 17;
 struct map_store {
   std::map<std::string, stream_head> heads;
   std::map<std::string, std::string> holders;
-  std::map<std::uint64_t, std::vector<std::uint64_t>> records; // by position
+  std::map<std::uint64_t, std::vector<std::uint64_t>> records; // by the number of the position
   std::optional<error> bad_head, bad_key;
-  std::uint64_t fails_at = 0; // position
+  position fails_at;
 
   int find_head(const stream_id& stream, stream_head& head, std::optional<error>& objection) {
     objection = bad_head;
@@ -33,12 +34,13 @@ struct map_store {
     holder = holders[key];
     return 0;
   }
-  int put(std::uint64_t position, std::span<const capnp::word> record) {
+  int put(cairn::position position, std::span<const capnp::word> record) {
     if (position == fails_at)
       return engine_failure;
     const auto* const words = reinterpret_cast<const std::uint64_t*>(record.data());
     CHECK(
-        records.emplace(position, std::vector<std::uint64_t>{words, words + record.size()}).second);
+        records.emplace(position.number(), std::vector<std::uint64_t>{words, words + record.size()})
+            .second);
     return 0;
   }
   int landed(const append_operation& operation, stream_head head) {
@@ -86,46 +88,47 @@ std::optional<errc> code_of(const append_operation& operation) {
 
 TEST_CASE("whether an append takes effect follows from version, chain and keys alone") {
   const auto any = expected_version::any(), none = expected_version::none(),
-             exists = expected_version::exists(), third = expected_version::exact(3);
+             exists = expected_version::exists(), third = expected_version::exact(3_ver);
   const std::optional<errc> lands;
   constexpr bool orphan = true, whole = false;
   struct row {
     const char* what;
     expected_version expected;
-    std::uint64_t version; // of the stream
+    cairn::version version; // of the stream
     bool orphaned;
     const char* holder; // of the key that it reserves; null: it reserves none; "": nobody
     std::optional<errc> refused_with;
   };
   const row table[]{
-      {"any version, no stream", any, 0, whole, nullptr, lands},
-      {"any version, a stream", any, 9, whole, nullptr, lands},
-      {"no stream expected, none there", none, 0, whole, nullptr, lands},
-      {"no stream expected, one there", none, 1, whole, nullptr, errc::version_conflict},
-      {"a stream expected, none there", exists, 0, whole, nullptr, errc::version_conflict},
-      {"a stream expected, one there", exists, 1, whole, nullptr, lands},
-      {"the version", third, 3, whole, nullptr, lands},
-      {"a lower version", third, 2, whole, nullptr, errc::version_conflict},
-      {"a higher version", third, 4, whole, nullptr, errc::version_conflict},
-      {"an orphan at the right version", third, 3, orphan, nullptr, errc::aborted},
-      {"an orphan at a wrong version", third, 4, orphan, nullptr, errc::aborted},
-      {"a free key", any, 1, whole, "", lands},
-      {"a key of its own", any, 1, whole, "test/a", lands},
-      {"another stream's key", any, 1, whole, "test/b", errc::key_held},
-      {"another stream's key at a wrong version", third, 1, whole, "test/b",
+      {"any version, no stream", any, 0_ver, whole, nullptr, lands},
+      {"any version, a stream", any, 9_ver, whole, nullptr, lands},
+      {"no stream expected, none there", none, 0_ver, whole, nullptr, lands},
+      {"no stream expected, one there", none, 1_ver, whole, nullptr, errc::version_conflict},
+      {"a stream expected, none there", exists, 0_ver, whole, nullptr, errc::version_conflict},
+      {"a stream expected, one there", exists, 1_ver, whole, nullptr, lands},
+      {"the version", third, 3_ver, whole, nullptr, lands},
+      {"a lower version", third, 2_ver, whole, nullptr, errc::version_conflict},
+      {"a higher version", third, 4_ver, whole, nullptr, errc::version_conflict},
+      {"an orphan at the right version", third, 3_ver, orphan, nullptr, errc::aborted},
+      {"an orphan at a wrong version", third, 4_ver, orphan, nullptr, errc::aborted},
+      {"a free key", any, 1_ver, whole, "", lands},
+      {"a key of its own", any, 1_ver, whole, "test/a", lands},
+      {"another stream's key", any, 1_ver, whole, "test/b", errc::key_held},
+      {"another stream's key at a wrong version", third, 1_ver, whole, "test/b",
        errc::version_conflict},
-      {"another stream's key for an orphan", any, 1, orphan, "test/b", errc::aborted},
+      {"another stream's key for an orphan", any, 1_ver, orphan, "test/b", errc::aborted},
   };
   const auto a = stream("a");
   for (const row& row : table) {
     CAPTURE(row.what);
     map_store store;
-    const stream_head before{row.version, row.version == 0 ? 0 : 5 + row.version};
+    const stream_head before{row.version,
+                             row.version.is_none() ? 0_pos : 5_pos + row.version.number()};
     store.heads[a.name()] = before;
     if (row.holder)
       store.holders["key"] = row.holder;
     detail::sequencer sequencer;
-    sequencer.begin(100, 0, 1);
+    sequencer.begin(100_pos, 0, 1);
     noted_append operation{a, row.expected, row.orphaned};
     add_note(operation, row.holder ? "key" : "");
     add_note(operation);
@@ -135,13 +138,13 @@ TEST_CASE("whether an append takes effect follows from version, chain and keys a
     if (row.refused_with) {
       CHECK(store.records.empty());
       CHECK(store.heads[a.name()] == before);
-      CHECK(sequencer.last_position() == 100);
+      CHECK(sequencer.last_position() == 100_pos);
       if (row.refused_with == errc::version_conflict)
         CHECK(operation.outcome->error().version() == row.version);
     } else {
-      CHECK(operation.outcome->value() == commit{101, row.version + 1, 2});
-      CHECK(store.heads[a.name()] == stream_head{row.version + 2, 102});
-      CHECK(sequencer.last_position() == 102);
+      CHECK(operation.outcome->value() == commit{101_pos, row.version + 1, 2});
+      CHECK(store.heads[a.name()] == stream_head{row.version + 2, 102_pos});
+      CHECK(sequencer.last_position() == 102_pos);
     }
   }
 }
@@ -150,9 +153,10 @@ TEST_CASE("records are numbered without gaps, point back, and carry the commit's
   map_store store;
   detail::sequencer sequencer;
   const auto a = stream("a"), b = stream("b");
-  sequencer.begin(0, 1234, 7);
+  sequencer.begin(0_pos, 1234, 7);
   struct place {
-    std::uint64_t version, previous;
+    cairn::version version;
+    position previous;
     bool operator==(const place&) const = default;
   };
   std::vector<place> expected;
@@ -166,11 +170,12 @@ TEST_CASE("records are numbered without gaps, point back, and carry the commit's
     expected.push_back({head.version + 2, operation.outcome->value().first_position});
   }
   REQUIRE(store.records.size() == 6);
-  for (const auto& [position, words] : store.records) {
-    CHECK(detail::is_intact(detail::key_bytes(position), words,
+  for (const auto& [number, words] : store.records) {
+    CHECK(detail::is_intact(detail::key_bytes(number), words,
                             detail::words_of<detail::event_header>));
     const auto& header = detail::header_of(words);
-    CHECK(place{header.version, header.previous} == expected[position - 1]);
+    CHECK(place{version{header.version}, position::from_bits(header.previous)}
+          == expected[number - 1]);
     CHECK(header.recorded_at_ns == 1234);
     CHECK(header.epoch == 7);
   }
@@ -180,23 +185,23 @@ TEST_CASE("a refused append takes no number, and a barrier needs none") {
   map_store store;
   detail::sequencer sequencer;
   const auto a = stream("a");
-  sequencer.begin(0, 0, 1);
-  noted_append refused{a, expected_version::exact(5)}, barrier{a, expected_version::exact(5)},
-      last{a, expected_version::none()};
+  sequencer.begin(0_pos, 0, 1);
+  noted_append refused{a, expected_version::exact(5_ver)},
+      barrier{a, expected_version::exact(5_ver)}, last{a, expected_version::none()};
   add_note(refused);
   add_note(last);
   for (noted_append* operation : {&refused, &barrier, &last})
     REQUIRE(sequencer.append(*operation, store) == 0);
   CHECK(code_of(refused) == errc::version_conflict);
   CHECK(barrier.outcome->value() == commit{});
-  CHECK(last.outcome->value() == commit{1, 1, 1});
+  CHECK(last.outcome->value() == commit{1_pos, 1_ver, 1});
 }
 
 TEST_CASE("keys that an earlier append of the same commit took or released count") {
   map_store store;
   detail::sequencer sequencer;
   const auto a = stream("a"), b = stream("b");
-  sequencer.begin(0, 0, 1);
+  sequencer.begin(0_pos, 0, 1);
   noted_append takes{a, expected_version::any()}, too_late{b, expected_version::any()},
       releases{a, expected_version::any()}, in_time{b, expected_version::any()};
   add_note(takes, "key");
@@ -217,7 +222,7 @@ TEST_CASE("damage that an operation meets refuses that operation and no other") 
   map_store store;
   detail::sequencer sequencer;
   const auto a = stream("a");
-  sequencer.begin(0, 0, 1);
+  sequencer.begin(0_pos, 0, 1);
   store.bad_head = error{errc::corrupt_record, "as if damaged"};
   noted_append first{a, expected_version::any(), true};
   add_note(first);
@@ -231,7 +236,7 @@ TEST_CASE("damage that an operation meets refuses that operation and no other") 
   REQUIRE(sequencer.append(second, store) == 0);
   REQUIRE(sequencer.append(third, store) == 0);
   CHECK(code_of(second) == errc::corrupt_journal);
-  CHECK(third.outcome->value() == commit{1, 1, 1});
+  CHECK(third.outcome->value() == commit{1_pos, 1_ver, 1});
 }
 
 TEST_CASE("after the engine's failure the commit begins again with the same numbers") {
@@ -241,11 +246,11 @@ TEST_CASE("after the engine's failure the commit begins again with the same numb
   noted_append operation{a, expected_version::any()};
   add_note(operation);
   add_note(operation);
-  sequencer.begin(40, 0, 1);
-  store.fails_at = 42;
+  sequencer.begin(40_pos, 0, 1);
+  store.fails_at = 42_pos;
   CHECK(sequencer.append(operation, store) == engine_failure);
   store = {};
-  sequencer.begin(40, 0, 1);
+  sequencer.begin(40_pos, 0, 1);
   CHECK(sequencer.append(operation, store) == 0);
-  CHECK(operation.outcome->value() == commit{41, 1, 2});
+  CHECK(operation.outcome->value() == commit{41_pos, 1_ver, 2});
 }

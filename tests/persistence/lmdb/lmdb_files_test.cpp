@@ -2,6 +2,7 @@
 
 #include "child_process.hpp"
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 #include "lmdb/directory_guard.hpp"
 #include "lmdb/reader_pool.hpp"
 #include "lmdb_rows/journal_meta.hpp"
@@ -185,7 +186,7 @@ TEST_CASE("only one process writes a journal, and it is free again when that one
   REQUIRE(owner.read_line() == "open");
   CHECK(opening_fails(directory / "j") == errc::locked);
   const auto reading = must(open_lmdb_journal_for_reading({.directory = directory / "j"}));
-  CHECK(reading->last_position() == 0);
+  CHECK(reading->last_position() == 0_pos);
   must(reading->close());
   owner.kill();
   (void)owner.wait();
@@ -255,7 +256,7 @@ TEST_CASE("a writer whose journal another process has taken over writes nothing 
   must(journal->reopen()); // as the other has let go of it
   CHECK(journal->status().epoch == 3);
   CHECK_FALSE(journal->status().stopped_by);
-  must(journal->append(a, expected_version::exact(1), notes(a, 2)));
+  must(journal->append(a, expected_version::exact(1_ver), notes(a, 2)));
   CHECK(all_events(*journal).size() == 2);
 }
 
@@ -270,16 +271,17 @@ TEST_CASE("a journal inherited through fork is unusable in the child and whole i
       return !outcome && outcome.error().code() == errc::already_open;
     };
     const bool ok = refused(journal->append(a, expected_version::any(), notes(a, 2)))
-                    && refused(journal->head(a)) && refused(journal->replay(a, 1, 9, nothing))
-                    && refused(journal->replay_all(1, nothing))
+                    && refused(journal->head(a))
+                    && refused(journal->replay(a, 1_ver, 9_ver, nothing))
+                    && refused(journal->replay_all(1_pos, nothing))
                     && refused(journal->load_snapshot(a, [](const snapshot_view&) {}))
                     && refused(journal->close());
-    journal->submit_snapshot(tally(a, {1, 1}, 1));
+    journal->submit_snapshot(tally(a, {1_ver, 1_pos}, 1));
     journal.reset();
     return ok ? 0 : 1;
   };
   CHECK(in_child(all_refused) == ending{0, 0});
-  must(journal->append(a, expected_version::exact(1), notes(a, 2)));
+  must(journal->append(a, expected_version::exact(1_ver), notes(a, 2)));
   CHECK(events_of(*journal, a).size() == 2);
 }
 
@@ -329,7 +331,7 @@ TEST_CASE("the reader slot of a killed process is freed") {
     auto opened = open_lmdb_journal_for_reading({.directory = directory / "j"});
     if (!opened)
       return 1;
-    (void)(*opened)->replay_all(1, [&](const event_view&) {
+    (void)(*opened)->replay_all(1_pos, [&](const event_view&) {
       say(pipe, "reading");
       pause();
       return visit_result::proceed;
@@ -361,7 +363,7 @@ TEST_CASE("when all readers are in use the next one waits for its turn") {
   };
   std::vector<std::thread> readers;
   for (int i = 0; i < 2; ++i)
-    readers.emplace_back([&] { must(journal->replay_all(1, wait_inside)); });
+    readers.emplace_back([&] { must(journal->replay_all(1_pos, wait_inside)); });
   {
     std::unique_lock lock{mutex};
     changed.wait(lock, [&] { return inside == 2; });
@@ -393,18 +395,19 @@ TEST_CASE("a slow visitor does not keep the pages that appends give back from be
     };
     std::uintmax_t in_view = 0, renewed = 0;
     const auto slow = [&](const event_view& event) {
-      CHECK(number_in(event) == event.version());
-      if (event.version() == 1) {
+      CHECK(number_in(event) == event.version().number());
+      if (event.version() == 1_ver) {
         in_view = growth_of(commits);
         while (journal->status().oldest_reader < std::chrono::milliseconds{60})
           (void)growth_of(1);
-      } else if (event.version() == 2) {
+      } else if (event.version() == 2_ver) {
         renewed = growth_of(commits / 2); // of what was given back before
       }
-      return event.version() < 3 ? visit_result::proceed
-                                 : visit_result::stop; // the third is met in reused pages
+      return event.version() < 3_ver ? visit_result::proceed
+                                     : visit_result::stop; // the third is met in reused pages
     };
-    CHECK(must(whole_log ? journal->replay_all(1, slow) : journal->replay(a, 1, to_the_end, slow))
+    CHECK((whole_log ? must(journal->replay_all(1_pos, slow)).number()
+                     : must(journal->replay(a, 1_ver, to_the_end, slow)).number())
           == 3);
     CHECK(in_view > 0);
     CHECK(renewed < in_view / 4);
@@ -426,7 +429,7 @@ TEST_CASE("the longest names are keys like any other, and padding mixes none up"
   }
   const auto journal = must(open_lmdb_journal(options));
   for (std::size_t i = 0; i < streams.size(); ++i) {
-    CHECK(must(journal->head(streams[i])).version == i + 1);
+    CHECK(must(journal->head(streams[i])).version == version{i + 1});
     CHECK(events_of(*journal, streams[i]).size() == i + 1);
   }
 }

@@ -2,6 +2,7 @@
 
 #include "child_process.hpp"
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 #include "lmdb_journal/lmdb_store.hpp"
 #include "lmdb_rows/journal_reader.hpp"
 
@@ -82,7 +83,7 @@ void append_until_failure(journal& journal, int pipe, std::size_t blob_bytes) {
     const auto& id = streams[i % 2];
     const auto landed = journal.append(id, expected_version::any(), notes(id, i, 2, blob_bytes));
     if (landed) {
-      say(pipe, std::to_string(landed->first_position + 1));
+      say(pipe, to_string(landed->first_position + 1));
       continue;
     }
     say(pipe, std::string{to_string(landed.error().code())});
@@ -116,11 +117,11 @@ failure_report report_of(child_process& child) {
 /// What was acknowledged is there, in whole appends, and the journal goes on.
 void check_survivor(const lmdb_journal_options& options, std::uint64_t acknowledged) {
   const auto journal = must(open_lmdb_journal(options));
-  CHECK(journal->last_position() >= acknowledged);
-  CHECK(journal->last_position() % 2 == 0);
-  CHECK(all_events(*journal).size() == journal->last_position());
+  CHECK(journal->last_position() >= position{acknowledged});
+  CHECK(journal->last_position().number() % 2 == 0);
+  CHECK(all_events(*journal).size() == journal->last_position().number());
   CHECK(events_of(*journal, stream("a")).size() + events_of(*journal, stream("b")).size()
-        == journal->last_position());
+        == journal->last_position().number());
   const auto a = stream("a");
   must(journal->append(a, expected_version::any(), notes(a, 1)));
 }
@@ -143,7 +144,7 @@ TEST_CASE("a failed commit is of unknown outcome, stops the journal, and loses n
         return 2;
       append_until_failure(**opened, pipe, 3'000);
       const auto readable =
-          (*opened)->replay_all(1, [](const event_view&) { return visit_result::proceed; });
+          (*opened)->replay_all(1_pos, [](const event_view&) { return visit_result::proceed; });
       say(pipe, readable ? "readable" : std::string{to_string(readable.error().code())});
       const auto closed = (*opened)->close();
       say(pipe, closed ? "closed" : std::string{to_string(closed.error().code())});
@@ -217,7 +218,7 @@ TEST_CASE("below the free-space watermark snapshots are dropped") {
   for (const bool enough : {false, true}) {
     options.free_space_watermark_bytes = enough ? 0 : std::size_t{1} << 62;
     const auto journal = must(open_lmdb_journal(options));
-    journal->submit_snapshot(tally(a, {1, 1}, 1));
+    journal->submit_snapshot(tally(a, {1_ver, 1_pos}, 1));
     barrier(*journal, a);
     CHECK(kept_tally(*journal, a).has_value() == enough);
   }
@@ -248,7 +249,7 @@ TEST_CASE("a full map refuses appends, loses nothing, and a larger one goes on")
   options.map_bytes = 16 * mib;
   const auto journal = must(open_lmdb_journal(options));
   CHECK(must(journal->append(a, expected_version::any(), notes(a, 2))).first_version
-        == accepted + 1);
+        == version{accepted + 1});
 }
 
 TEST_CASE(
@@ -260,8 +261,8 @@ TEST_CASE(
   const auto a = stream("a");
   must(journal->append(a, expected_version::none(), notes(a, 1)));
   journal->submit_snapshot(snapshot_draft::encode(
-      a, {1, 1}, 1, {}, [](capnp::AnyPointer::Builder state) { note(state, 1, 4 * mib); }));
-  must(journal->append(a, expected_version::exact(1), notes(a, 2)));
+      a, {1_ver, 1_pos}, 1, {}, [](capnp::AnyPointer::Builder state) { note(state, 1, 4 * mib); }));
+  must(journal->append(a, expected_version::exact(1_ver), notes(a, 2)));
   barrier(*journal, a);
   CHECK_FALSE(must(journal->load_snapshot(a, [](const snapshot_view&) {})));
   CHECK(events_of(*journal, a).size() == 2);
@@ -283,7 +284,7 @@ TEST_CASE("a reading process follows when the writing one outgrows its map") {
   CHECK(events_of(*reading, a).empty());
   writer.write();
   CHECK(events_of(*reading, a).size() == 40);
-  CHECK(reading->last_position() == 40);
+  CHECK(reading->last_position() == 40_pos);
 }
 
 TEST_CASE("who reads within a read cannot follow a map that grew, is told so, and can afterwards") {
@@ -309,9 +310,9 @@ TEST_CASE("who reads within a read cannot follow a map that grew, is told so, an
     }
   }
   const auto reader = must(readers.acquire());
-  std::uint64_t last = 0;
+  position last;
   CHECK(detail::last_log_position(reader.txn(), reader.dbs(), last) == 0);
-  CHECK(last == 8);
+  CHECK(last == 8_pos);
 }
 
 TEST_CASE("when its queue is full the journal says overloaded at once and loses no operation") {
@@ -342,5 +343,5 @@ TEST_CASE("when its queue is full the journal says overloaded at once and loses 
   CHECK(target.finished == attempts);
   CHECK(target.overloaded > 0);
   CHECK(target.accepted + target.overloaded == attempts);
-  CHECK(journal->last_position() == static_cast<std::uint64_t>(target.accepted));
+  CHECK(journal->last_position().number() == static_cast<std::uint64_t>(target.accepted));
 }

@@ -1,6 +1,7 @@
 // The bytes on disk: FORMAT.md's worked example, and a journal written by an earlier version.
 
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 #include "lmdb_journal/lmdb_store.hpp"
 
 #include <array>
@@ -77,11 +78,10 @@ void write_golden_journal(const std::filesystem::path& directory) {
   must(journal->append(kettle, expected_version::none(), std::move(second)));
   for (std::uint64_t i = 0; i < 6; ++i)
     must(journal->append(cart, expected_version::any(), notes(cart, 100 + i, 1, 20)));
-  const std::array recent{recent_command{{1, 2}, 1, 2}};
-  journal->submit_snapshot(
-      snapshot_draft::encode(kettle, {2, 3}, 0xabcd, recent, [](capnp::AnyPointer::Builder state) {
-        state.initAs<Tally>().setSum(99);
-      }));
+  const std::array recent{recent_command{{1, 2}, 1_ver, 2_pos}};
+  journal->submit_snapshot(snapshot_draft::encode(
+      kettle, {2_ver, 3_pos}, 0xabcd, recent,
+      [](capnp::AnyPointer::Builder state) { state.initAs<Tally>().setSum(99); }));
   barrier(*journal, kettle);
   std::filesystem::copy_file(directory / "journal.mdb", directory / "golden.mdb");
 }
@@ -103,10 +103,10 @@ std::vector<std::vector<unsigned char>> log_values(const std::filesystem::path& 
   REQUIRE(txn.begin(env, 0) == 0);
   REQUIRE(detail::open_databases(txn.get(), false, dbs) == 0);
   std::vector<std::vector<unsigned char>> values;
-  std::uint64_t last = 0;
+  position last;
   REQUIRE(detail::last_log_position(txn.get(), dbs, last) == 0);
-  for (std::uint64_t position = 1; position <= last; ++position) {
-    MDB_val key{sizeof(position), &position}, value{};
+  for (auto at = 1_pos; at <= last; ++at) {
+    MDB_val key{sizeof(at), &at}, value{};
     REQUIRE(mdb_get(txn.get(), dbs.log, &key, &value) == 0);
     const auto* begin = static_cast<const unsigned char*>(value.mv_data);
     values.emplace_back(begin, begin + value.mv_size);
@@ -129,16 +129,17 @@ TEST_CASE("the golden journal is read by this version, value by value") {
   const auto journal = must(open_lmdb_journal({.directory = copy_of_golden(directory / "j")}));
   const auto cart = must(stream_id::make("cart", "42"));
   const auto kettle = must(stream_id::make("kettle", "blau"));
-  CHECK(journal->last_position() == 9);
+  CHECK(journal->last_position() == 9_pos);
   CHECK(journal->status().epoch == 2);
-  CHECK(must(journal->head(cart)) == stream_head{7, 9});
-  CHECK(must(journal->head(kettle)) == stream_head{2, 3});
-  const std::vector<seen_event> cart_events{{1, 1, 7},   {4, 2, 100}, {5, 3, 101}, {6, 4, 102},
-                                            {7, 5, 103}, {8, 6, 104}, {9, 7, 105}};
+  CHECK(must(journal->head(cart)) == stream_head{7_ver, 9_pos});
+  CHECK(must(journal->head(kettle)) == stream_head{2_ver, 3_pos});
+  const std::vector<seen_event> cart_events{
+      {1_pos, 1_ver, 7},   {4_pos, 2_ver, 100}, {5_pos, 3_ver, 101}, {6_pos, 4_ver, 102},
+      {7_pos, 5_ver, 103}, {8_pos, 6_ver, 104}, {9_pos, 7_ver, 105}};
   CHECK(events_of(*journal, cart) == cart_events);
-  must(journal->replay(cart, 1, 1, [](const event_view& event) {
+  must(journal->replay(cart, 1_ver, 1_ver, [](const event_view& event) {
     CHECK(event.stream() == "cart/42");
-    CHECK(event.previous() == 0);
+    CHECK(event.previous() == 0_pos);
     CHECK(event.recorded_at() == fixed_time);
     CHECK(event.epoch() == 1);
     CHECK(event.type() == 0x9a1b2c3d4e5f6071);
@@ -146,29 +147,29 @@ TEST_CASE("the golden journal is read by this version, value by value") {
     CHECK(event.payload().getAs<Noted>().getText() == "tea");
     return visit_result::proceed;
   }));
-  must(journal->replay(kettle, 1, 2, [](const event_view& event) {
-    if (event.version() == 1) {
+  must(journal->replay(kettle, 1_ver, 2_ver, [](const event_view& event) {
+    if (event.version() == 1_ver) {
       CHECK(event.correlation_id() == message_id{3, 4});
       CHECK(event.causation_id() == message_id{5, 6});
       REQUIRE(event.tags().size() == 2);
       CHECK(event.tags()[0] == "customer:7");
       CHECK(event.tags()[1] == "urgent");
     } else {
-      CHECK(event.previous() == 2);
+      CHECK(event.previous() == 2_pos);
       CHECK(event.type() == 0x8b7a6c5d4e3f2011);
       CHECK(event.payload().getAs<Tally>().getSum() == 99);
     }
     return visit_result::proceed;
   }));
   CHECK(must(journal->load_snapshot(kettle, [](const snapshot_view& snapshot) {
-    CHECK(snapshot.at == stream_head{2, 3});
+    CHECK(snapshot.at == stream_head{2_ver, 3_pos});
     CHECK(snapshot.record.getFingerprint() == 0xabcd);
     CHECK(snapshot.record.getState().getAs<Tally>().getSum() == 99);
     REQUIRE(snapshot.record.getRecentCommands().size() == 1);
     CHECK(snapshot.record.getRecentCommands()[0].getIdLow() == 2);
   })));
-  CHECK(must(journal->append(cart, expected_version::exact(7), notes(cart, 1)))
-        == commit{10, 8, 1});
+  CHECK(must(journal->append(cart, expected_version::exact(7_ver), notes(cart, 1)))
+        == commit{10_pos, 8_ver, 1});
 }
 
 TEST_CASE("this version still writes the records of the golden journal, byte for byte") {

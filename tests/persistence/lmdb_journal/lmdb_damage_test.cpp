@@ -2,6 +2,7 @@
 
 #include "child_process.hpp"
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 #include "lmdb/page_format.hpp"
 #include "lmdb_rows/head_table.hpp"
 #include "lmdb_rows/journal_meta.hpp"
@@ -33,13 +34,13 @@ auto flip(std::size_t place, int bit = 3) {
 
 /// What a replay visits before it fails, and how it fails.
 struct replay_outcome {
-  std::vector<std::uint64_t> visited; // versions
+  std::vector<version> visited;
   error failure;
 };
 
-replay_outcome failing_replay(const journal& journal, const stream_id& id, std::uint64_t from = 1,
-                              std::uint64_t to = to_the_end) {
-  std::vector<std::uint64_t> visited;
+replay_outcome failing_replay(const journal& journal, const stream_id& id, version from = 1_ver,
+                              version to = to_the_end) {
+  std::vector<version> visited;
   auto outcome = journal.replay(id, from, to, [&](const event_view& event) {
     visited.push_back(event.version());
     return visit_result::proceed;
@@ -55,11 +56,11 @@ void make_journal(const std::filesystem::path& directory) {
     must(journal->append(a, expected_version::any(), notes(a, i)));
     must(journal->append(b, expected_version::any(), notes(b, i)));
   }
-  journal->submit_snapshot(tally(a, {10, 19}, 55));
+  journal->submit_snapshot(tally(a, {10_ver, 19_pos}, 55));
   must(journal->close());
 }
 
-const std::uint64_t position_9 = 9;
+constexpr auto position_9 = 9_pos;
 constexpr std::size_t event_header_bytes = sizeof(detail::event_header);
 
 } // namespace
@@ -70,22 +71,22 @@ TEST_CASE("every single flipped bit of a record, and every other key, breaks its
   const auto record = batch.record(0);
   std::vector<std::uint64_t> words(record.size());
   std::memcpy(words.data(), record.data(), record.size_bytes());
-  const std::uint64_t position = 42;
-  const auto intact = [&](std::uint64_t key) {
+  const auto at = 42_pos;
+  const auto intact = [&](position key) {
     return detail::is_intact(detail::key_bytes(key), words, detail::words_of<detail::event_header>);
   };
-  detail::seal_value(detail::key_bytes(position), words.data(), record.size_bytes());
-  CHECK(intact(position));
+  detail::seal_value(detail::key_bytes(at), words.data(), record.size_bytes());
+  CHECK(intact(at));
   std::size_t silent = 0;
   for (std::size_t bit = 0; bit < words.size() * 64; ++bit) {
     words[bit / 64] ^= std::uint64_t{1} << bit % 64;
-    silent += intact(position);
+    silent += intact(at);
     words[bit / 64] ^= std::uint64_t{1} << bit % 64;
   }
-  for (std::uint64_t other = 0; other < 10'000; ++other)
-    silent += other != position && intact(other);
+  for (auto other = 0_pos; other < 10'000_pos; ++other)
+    silent += other != at && intact(other);
   CHECK(silent == 0);
-  CHECK(intact(position));
+  CHECK(intact(at));
 }
 
 TEST_CASE("a damaged record is reported with its position, after the events before it") {
@@ -98,17 +99,17 @@ TEST_CASE("a damaged record is reported with its position, after the events befo
     const auto a = stream("a"), b = stream("b");
     const replay_outcome of_a = failing_replay(*journal, a);
     CHECK(of_a.failure.code() == errc::corrupt_record);
-    CHECK(of_a.failure.position() == 9);
-    CHECK(of_a.visited == std::vector<std::uint64_t>{1, 2, 3, 4});
-    CHECK(events_of(*journal, a, 1, 4).size() == 4);
-    CHECK(events_of(*journal, a, 6).size() == 5);
-    CHECK(failing_replay(*journal, a, 5, 5).failure.position() == 9);
+    CHECK(of_a.failure.position() == 9_pos);
+    CHECK(of_a.visited == std::vector{1_ver, 2_ver, 3_ver, 4_ver});
+    CHECK(events_of(*journal, a, 1_ver, 4_ver).size() == 4);
+    CHECK(events_of(*journal, a, 6_ver).size() == 5);
+    CHECK(failing_replay(*journal, a, 5_ver, 5_ver).failure.position() == 9_pos);
     CHECK(events_of(*journal, b).size() == 10);
-    const error in_log =
-        failure_of(journal->replay_all(1, [](const event_view&) { return visit_result::proceed; }));
+    const error in_log = failure_of(
+        journal->replay_all(1_pos, [](const event_view&) { return visit_result::proceed; }));
     CHECK(in_log.code() == errc::corrupt_record);
-    CHECK(in_log.position() == 9);
-    must(journal->append(a, expected_version::exact(10), notes(a, 11)));
+    CHECK(in_log.position() == 9_pos);
+    must(journal->append(a, expected_version::exact(10_ver), notes(a, 11)));
   }
 }
 
@@ -119,7 +120,7 @@ TEST_CASE("a record whose back pointer is damaged hides what lies before it, and
   const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
   const replay_outcome outcome = failing_replay(*journal, stream("a"));
   CHECK(outcome.failure.code() == errc::corrupt_record);
-  CHECK(outcome.failure.position() == 9);
+  CHECK(outcome.failure.position() == 9_pos);
   CHECK(outcome.visited.empty());
 }
 
@@ -128,7 +129,7 @@ TEST_CASE("a damaged record in a run of adjacent ones is reported after the even
   const auto a = stream("a");
   must(must(open_lmdb_journal(small_options(directory / "j")))
            ->append(a, expected_version::any(), notes(a, 1, 100)));
-  for (const std::uint64_t damaged : {1, 37, 52, 99, 100}) {
+  for (const auto damaged : {1_pos, 37_pos, 52_pos, 99_pos, 100_pos}) {
     CAPTURE(damaged);
     alter(directory / "j", database::log, detail::key_bytes(damaged), flip(60));
     {
@@ -136,7 +137,7 @@ TEST_CASE("a damaged record in a run of adjacent ones is reported after the even
       const replay_outcome outcome = failing_replay(*journal, a);
       CHECK(outcome.failure.code() == errc::corrupt_record);
       CHECK(outcome.failure.position() == damaged);
-      CHECK(outcome.visited.size() == damaged - 1);
+      CHECK(outcome.visited.size() == damaged.number() - 1);
     }
     alter(directory / "j", database::log, detail::key_bytes(damaged), flip(60));
   }
@@ -145,14 +146,14 @@ TEST_CASE("a damaged record in a run of adjacent ones is reported after the even
 TEST_CASE("a whole record under the wrong position is damage") {
   const temporary_directory directory;
   make_journal(directory / "j");
-  const std::uint64_t position_7 = 7;
+  constexpr auto position_7 = 7_pos;
   byte_vector other;
   alter(directory / "j", database::log, detail::key_bytes(position_7),
         [&](byte_vector& bytes) { other = bytes; });
   alter(directory / "j", database::log, detail::key_bytes(position_9),
         [&](byte_vector& bytes) { bytes = other; });
   const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
-  CHECK(failing_replay(*journal, stream("a")).failure.position() == 9);
+  CHECK(failing_replay(*journal, stream("a")).failure.position() == 9_pos);
 }
 
 TEST_CASE("a record of another size than was written is damage") {
@@ -165,7 +166,7 @@ TEST_CASE("a record of another size than was written is damage") {
     const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
     const error failure = failing_replay(*journal, stream("a")).failure;
     CHECK(failure.code() == errc::corrupt_record);
-    CHECK(failure.position() == 9);
+    CHECK(failure.position() == 9_pos);
   }
 }
 
@@ -194,7 +195,7 @@ TEST_CASE("a damaged record in the unflushed tail keeps the journal from opening
   options.directory = directory / "copy";
   const error refused = failure_of(open_lmdb_journal(options));
   CHECK(refused.code() == errc::corrupt_record);
-  CHECK(refused.position() == 9);
+  CHECK(refused.position() == 9_pos);
 }
 
 TEST_CASE("a damaged head is an error for its stream and for no other") {
@@ -210,7 +211,7 @@ TEST_CASE("a damaged head is an error for its stream and for no other") {
     CHECK(failure_of(journal->append(a, expected_version::any(), notes(a, 1))).code()
           == errc::corrupt_record);
     CHECK(events_of(*journal, b).size() == 10);
-    must(journal->append(b, expected_version::exact(10), notes(b, 11)));
+    must(journal->append(b, expected_version::exact(10_ver), notes(b, 11)));
   }
 }
 
@@ -224,7 +225,7 @@ TEST_CASE("a damaged snapshot is ignored, counted, and replaced by the next") {
     const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
     CHECK(kept_tally(*journal, a) == std::nullopt);
     CHECK(journal->status().damaged_snapshots == 1);
-    journal->submit_snapshot(tally(a, {9, 17}, 45));
+    journal->submit_snapshot(tally(a, {9_ver, 17_pos}, 45));
     barrier(*journal, a);
     CHECK(kept_tally(*journal, a) == 45);
     CHECK(journal->status().damaged_snapshots == 1);
@@ -281,7 +282,7 @@ TEST_CASE("verifying finds damage that no replay would meet") {
     detail::seal_value(key.bytes(), bytes.data(), bytes.size());
   };
   CHECK(failure_of(verdict(database::log, detail::key_bytes(position_9), flip(80))).position()
-        == 9);
+        == 9_pos);
   CHECK(failure_of(verdict(database::heads, key.bytes(), flip(9))).code() == errc::corrupt_journal);
   CHECK(failure_of(verdict(database::heads, key.bytes(), remove)).code() == errc::corrupt_journal);
   CHECK(failure_of(verdict(database::heads, key.bytes(), lag)).code() == errc::corrupt_journal);
@@ -458,11 +459,11 @@ TEST_CASE("a damaged row of the index of tags is reported, and a missing one by 
   const auto options = small_options(directory / "j");
   make_indexed_journal(options);
   CHECK(must(verify_lmdb_journal(options)).tagged_events == 2);
-  const detail::tag_key row{"red", 3};
-  std::vector<std::uint64_t> seen;
+  const detail::tag_key row{"red", 3_pos};
+  std::vector<position> seen;
   const auto read = [&] {
     seen.clear();
-    return must(open_lmdb_journal(options))->replay_tag("red", 1, [&](const event_view& event) {
+    return must(open_lmdb_journal(options))->replay_tag("red", 1_pos, [&](const event_view& event) {
       seen.push_back(event.position());
       return visit_result::proceed;
     });
@@ -471,8 +472,8 @@ TEST_CASE("a damaged row of the index of tags is reported, and a missing one by 
   CHECK(failure_of(read()).code() == errc::corrupt_journal);
   CHECK(failure_of(verify_lmdb_journal(options)).code() == errc::corrupt_journal);
   alter(directory / "j", database::tags, row.bytes(), flip(0));
-  CHECK(must(read()) == 3);
-  CHECK(seen == std::vector<std::uint64_t>{1, 3});
+  CHECK(must(read()) == 3_pos);
+  CHECK(seen == std::vector{1_pos, 3_pos});
   alter(directory / "j", database::tags, row.bytes(), [](byte_vector& bytes) { bytes.clear(); });
   CHECK(failure_of(verify_lmdb_journal(options)).message().find("1 rows") != std::string::npos);
 }

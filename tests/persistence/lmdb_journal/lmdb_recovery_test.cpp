@@ -1,5 +1,6 @@
 #include "child_process.hpp"
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 
 #include <fstream>
 #include <random>
@@ -30,7 +31,7 @@ TEST_CASE("a closed journal opens with everything in it and nothing to replay") 
     const auto journal = must(open_lmdb_journal({.directory = directory / "j"}));
     must(journal->append(a, expected_version::none(), notes(a, 1, 3)));
     must(journal->append(b, expected_version::none(), notes(b, 4, 2)));
-    journal->submit_snapshot(tally(a, {3, 3}, 6));
+    journal->submit_snapshot(tally(a, {3_ver, 3_pos}, 6));
     CHECK(journal->status().unflushed_heads == 2);
     must(journal->close());
     CHECK(journal->status().unflushed_heads == 0);
@@ -38,12 +39,13 @@ TEST_CASE("a closed journal opens with everything in it and nothing to replay") 
   const auto journal = must(open_lmdb_journal({.directory = directory / "j"}));
   CHECK(journal->status().replayed_at_open == 0);
   CHECK(journal->status().epoch == 2);
-  CHECK(journal->last_position() == 5);
-  CHECK(must(journal->head(a)) == stream_head{3, 3});
-  CHECK(must(journal->head(b)) == stream_head{2, 5});
+  CHECK(journal->last_position() == 5_pos);
+  CHECK(must(journal->head(a)) == stream_head{3_ver, 3_pos});
+  CHECK(must(journal->head(b)) == stream_head{2_ver, 5_pos});
   CHECK(kept_tally(*journal, a) == 6);
-  CHECK(must(journal->append(a, expected_version::exact(3), notes(a, 9))) == commit{6, 4, 1});
-  CHECK(events_of(*journal, a).back() == seen_event{6, 4, 9});
+  CHECK(must(journal->append(a, expected_version::exact(3_ver), notes(a, 9)))
+        == commit{6_pos, 4_ver, 1});
+  CHECK(events_of(*journal, a).back() == seen_event{6_pos, 4_ver, 9});
 }
 
 TEST_CASE("a journal that was not closed opens with everything, wherever its flushing stood") {
@@ -79,14 +81,14 @@ TEST_CASE("a tail stays short however many rows trail each event") {
   const std::vector<std::string> names{"0", "1", "2",  "3",  "4",  "5",  "6",  "7",
                                        "8", "9", "10", "11", "12", "13", "14", "15"};
   const std::vector<std::string_view> tags{names.begin(), names.end()};
-  for (std::size_t position = 0; position < 5 * options.flush_interval_events;) {
+  for (std::size_t events = 0; events < 5 * options.flush_interval_events;) {
     event_batch batch;
     for (std::size_t i = 0; i < options.max_commit_events; ++i)
       must(batch.add(a, {.tags = tags}, capnp::typeId<Noted>(),
                      [&](capnp::AnyPointer::Builder payload) { note(payload, i); }));
     must(journal->append(a, expected_version::any(), std::move(batch)));
-    position += options.max_commit_events;
-    if (position % 1'024 != 0)
+    events += options.max_commit_events;
+    if (events % 1'024 != 0)
       continue;
     options.directory = crashed_copy(directory / "j", directory / "copy");
     CHECK(must(open_lmdb_journal(options))->status().replayed_at_open
@@ -101,7 +103,7 @@ TEST_CASE("heads are right although most of them have left the memory") {
   std::vector<stream_id> streams;
   for (int i = 0; i < 300; ++i)
     streams.push_back(stream(std::to_string(i * 7919)));
-  std::vector<std::uint64_t> versions(streams.size(), 0);
+  std::vector<version> versions(streams.size());
   std::mt19937 random{5};
   for (std::uint64_t i = 0; i < 1'500; ++i) {
     const std::size_t which = random() % streams.size();
@@ -116,13 +118,13 @@ TEST_CASE("heads are right although most of them have left the memory") {
     }
   }
   for (std::size_t i = 0; i < streams.size(); ++i)
-    CHECK(events_of(*journal, streams[i]).size() == versions[i]);
+    CHECK(events_of(*journal, streams[i]).size() == versions[i].number());
 }
 
 TEST_CASE("every acknowledged append is there after the process was killed, and none in part") {
   const temporary_directory directory;
   const std::vector<stream_id> streams{stream("a"), stream("b"), stream("c")};
-  std::vector<std::uint64_t> acknowledged(streams.size(), 0);
+  std::vector<version> acknowledged(streams.size());
   std::mt19937 random{3};
   for (int round = 0; round < 15; ++round) {
     child_process writer{[&](int pipe) {
@@ -148,10 +150,10 @@ TEST_CASE("every acknowledged append is there after the process was killed, and 
       acknowledged[std::stoul(line)] += 3;
     const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
     for (std::size_t i = 0; i < streams.size(); ++i) {
-      const std::uint64_t version = must(journal->head(streams[i])).version;
+      const cairn::version version = must(journal->head(streams[i])).version;
       CHECK(version >= acknowledged[i]);
-      CHECK(version % 3 == 0);
-      CHECK(events_of(*journal, streams[i]).size() == version);
+      CHECK(version.number() % 3 == 0);
+      CHECK(events_of(*journal, streams[i]).size() == version.number());
       acknowledged[i] = version;
     }
   }
@@ -178,15 +180,16 @@ TEST_CASE("a process that reads sees what another has committed, flushed or not"
     return 0;
   }};
   const auto reading = must(open_lmdb_journal_for_reading(options));
-  std::vector<std::uint64_t> versions(3, 0);
+  std::vector<version> versions(3);
   for (std::uint64_t i = 0; i < 60; ++i) {
     REQUIRE(write(go[1], "x", 1) == 1);
     REQUIRE(writer.read_line() == "done");
     versions[i % 3] += 1 + i % 4;
     CHECK(must(reading->head(streams[i % 3])).version == versions[i % 3]);
-    CHECK(events_of(*reading, streams[i % 3]).size() == versions[i % 3]);
-    CHECK(reading->last_position() == versions[0] + versions[1] + versions[2]);
-    CHECK(all_events(*reading).size() == reading->last_position());
+    CHECK(events_of(*reading, streams[i % 3]).size() == versions[i % 3].number());
+    CHECK(reading->last_position().number()
+          == versions[0].number() + versions[1].number() + versions[2].number());
+    CHECK(all_events(*reading).size() == reading->last_position().number());
   }
   CHECK(
       failure_of(reading->append(streams[0], expected_version::any(), notes(streams[0], 1))).code()

@@ -1,6 +1,7 @@
 // A journal that has stopped is opened again in place.
 
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 
 #include <atomic>
 #include <csignal>
@@ -54,7 +55,7 @@ TEST_CASE("a journal whose commit has failed goes on where the disk is, once it 
   const temporary_directory directory;
   const auto a = stream("a");
   const auto journal = must(open_lmdb_journal(small_options(directory / "j")));
-  const auto acknowledged = append_until_it_stops(*journal);
+  const position acknowledged{append_until_it_stops(*journal)};
   REQUIRE(journal->status().stopped_by.has_value());
   CHECK(failure_of(journal->append(a, expected_version::any(), notes(a, 1))).code()
         == errc::journal_stopped);
@@ -67,12 +68,12 @@ TEST_CASE("a journal whose commit has failed goes on where the disk is, once it 
   CHECK_FALSE(status.stopped_by);
   CHECK(status.epoch == 2);
   CHECK(status.last_position >= acknowledged);
-  CHECK(all_events(*journal).size() == status.last_position);
-  const auto landed =
-      must(journal->append(a, expected_version::exact(status.last_position), notes(a, 7, 2)));
+  CHECK(all_events(*journal).size() == status.last_position.number());
+  const auto landed = must(journal->append(
+      a, expected_version::exact(version{status.last_position.number()}), notes(a, 7, 2)));
   CHECK(landed.first_position == status.last_position + 1);
   CHECK(must(beyond.get()) > acknowledged);
-  CHECK(events_of(*journal, a).size() == status.last_position + 2);
+  CHECK(events_of(*journal, a).size() == status.last_position.number() + 2);
   must(journal->reopen()); // it has not stopped
   CHECK(journal->status().epoch == 2);
   must(journal->close());
@@ -102,19 +103,19 @@ TEST_CASE("a journal that has stopped takes in no other one, and goes on when it
     CHECK(failure_of(journal->reopen()).code() == errc::corrupt_journal);
     CHECK(failure_of(journal->append(a, expected_version::any(), notes(a, 1))).code()
           == errc::journal_stopped);
-    CHECK(
-        failure_of(journal->replay_all(1, [](const event_view&) { return visit_result::proceed; }))
-            .code()
-        == errc::journal_stopped);
+    CHECK(failure_of(
+              journal->replay_all(1_pos, [](const event_view&) { return visit_result::proceed; }))
+              .code()
+          == errc::journal_stopped);
     CHECK(failure_of(journal->head(a)).code() == errc::journal_stopped);
     CHECK(failure_of(journal->declare_schemas({.owner = "test"})).code() == errc::journal_stopped);
     CHECK(journal->status().stopped_by.has_value());
-    CHECK(journal->last_position() >= acknowledged);
+    CHECK(journal->last_position() >= position{acknowledged});
     std::filesystem::rename(directory / "j", directory / wrong);
   }
   std::filesystem::rename(directory / "own", directory / "j");
   must(journal->reopen());
-  CHECK(journal->last_position() > acknowledged);
+  CHECK(journal->last_position() > position{acknowledged});
   must(journal->append(a, expected_version::any(), notes(a, 1)));
 }
 
@@ -133,7 +134,7 @@ TEST_CASE("who appends and reads while a journal is opened again is answered, an
           ++appended;
         else if (landed.error().code() != errc::journal_stopped)
           return;
-        const auto read = journal->replay(own, 1, to_the_end,
+        const auto read = journal->replay(own, 1_ver, to_the_end,
                                           [](const event_view&) { return visit_result::proceed; });
         if (!read && read.error().code() != errc::journal_stopped)
           return;
@@ -147,6 +148,6 @@ TEST_CASE("who appends and reads while a journal is opened again is answered, an
   for (auto& each : threads)
     each.join();
   const auto all = all_events(*journal);
-  CHECK(all.size() == journal->last_position());
+  CHECK(all.size() == journal->last_position().number());
   CHECK(all.size() >= before + 20);
 }

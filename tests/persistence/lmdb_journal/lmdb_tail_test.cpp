@@ -1,6 +1,7 @@
 // Tails that no program of today writes, and damaged ones.
 
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 #include "stored_values.hpp"
 
 #include "records/record.hpp"
@@ -22,9 +23,9 @@ event_batch tagged(const stream_id& stream, const std::vector<std::string_view>&
   return batch;
 }
 
-result<std::vector<std::uint64_t>> positions_of(const journal& journal, std::string_view tag) {
-  std::vector<std::uint64_t> positions;
-  auto read = journal.replay_tag(tag, 1, [&](const event_view& event) {
+result<std::vector<position>> positions_of(const journal& journal, std::string_view tag) {
+  std::vector<position> positions;
+  auto read = journal.replay_tag(tag, 1_pos, [&](const event_view& event) {
     positions.push_back(event.position());
     return visit_result::proceed;
   });
@@ -62,7 +63,7 @@ TEST_CASE("a record that has a tag twice, as older versions wrote it, is found o
     std::copy_n("red", other.size(), tag);
     detail::seal_value(detail::key_bytes(first), bytes.data(), bytes.size());
   });
-  const std::vector<std::uint64_t> once{1};
+  const std::vector once{1_pos};
   CHECK(must(positions_of(*must(open_lmdb_journal_for_reading(options)), "red")) == once);
   must(verify_lmdb_journal(options));
   CHECK(must(positions_of(*must(open_lmdb_journal(options)), "red")) == once);
@@ -82,8 +83,8 @@ TEST_CASE("a reader that meets a damaged tail again and again gathers nothing tw
   for (int time = 0; time < 3; ++time) {
     const error damage = failure_of(positions_of(*reading, "red"));
     CHECK(damage.code() == errc::corrupt_record);
-    CHECK(damage.position() == 3);
+    CHECK(damage.position() == 3_pos);
   }
   flip_wherever(copy, "` tag to be damaged"); // back again
-  CHECK(must(positions_of(*reading, "red")) == std::vector<std::uint64_t>{1, 2, 3});
+  CHECK(must(positions_of(*reading, "red")) == std::vector{1_pos, 2_pos, 3_pos});
 }

@@ -1,3 +1,4 @@
+#include "literals.hpp"
 #include "lmdb_journal/trailing_heads.hpp"
 
 #include <cairn/ids.hpp>
@@ -59,7 +60,7 @@ struct heads_in_memory {
 
   head_table table{64};
   trailing_heads rows;
-  std::uint64_t position = 0;
+  cairn::position position{};
 };
 
 } // namespace
@@ -75,7 +76,7 @@ TEST_CASE("heads are sorted as LMDB sorts their keys") {
       name += "abü\xff"[random() % 4];
     const std::size_t hash = std::hash<std::string>{}(name);
     if (!table.find(name, hash))
-      entries.push_back(&table.insert(name, hash, {1, 1}));
+      entries.push_back(&table.insert(name, hash, {1_ver, 1_pos}));
   }
   auto expected = entries;
   std::sort(expected.begin(), expected.end(), key_less);
@@ -86,15 +87,15 @@ TEST_CASE("heads are sorted as LMDB sorts their keys") {
 TEST_CASE("readers see a head only once its commit is published, and never one rolled back") {
   head_table table{4};
   const auto id = stream_id::make("test", "a").value();
-  head_entry& entry = table.insert(id.name(), id.hash(), {3, 30});
-  table.touch(entry, {4, 40});
-  CHECK(table.committed(id.name(), id.hash()) == stream_head{3, 30});
+  head_entry& entry = table.insert(id.name(), id.hash(), {3_ver, 30_pos});
+  table.touch(entry, {4_ver, 40_pos});
+  CHECK(table.committed(id.name(), id.hash()) == stream_head{3_ver, 30_pos});
   table.roll_back();
-  CHECK(entry.pending == stream_head{3, 30});
-  table.touch(entry, {4, 40});
-  table.touch(entry, {5, 41});
+  CHECK(entry.pending == stream_head{3_ver, 30_pos});
+  table.touch(entry, {4_ver, 40_pos});
+  table.touch(entry, {5_ver, 41_pos});
   CHECK(table.publish().size() == 1);
-  CHECK(table.committed(id.name(), id.hash()) == stream_head{5, 41});
+  CHECK(table.committed(id.name(), id.hash()) == stream_head{5_ver, 41_pos});
   head_entry* const entries[] = {&entry};
   table.erase(entries);
   CHECK(table.committed(id.name(), id.hash()) == std::nullopt);

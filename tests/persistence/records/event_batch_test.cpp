@@ -1,4 +1,5 @@
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 #include "records/crc32c.hpp"
 #include "records/record.hpp"
 
@@ -168,7 +169,7 @@ TEST_CASE("an event nests as deep as it can be read again, and no deeper") {
     CHECK(batch.size() == 1);
     must(journal->append(a, expected_version::any(), std::move(batch)));
     int levels = 0;
-    must(journal->replay(a, 1, to_the_end, [&](const event_view& event) {
+    must(journal->replay(a, 1_ver, to_the_end, [&](const event_view& event) {
       levels = levels_of(event.payload(), lists);
       return visit_result::proceed;
     }));

@@ -1,3 +1,5 @@
+#include "literals.hpp"
+
 #include <cairn/ids.hpp>
 
 #include <doctest/doctest.h>
@@ -90,5 +92,5 @@ TEST_CASE("expected versions print as people say them") {
   CHECK(printed(expected_version::any()) == "any");
   CHECK(printed(expected_version::none()) == "none");
   CHECK(printed(expected_version::exists()) == "exists");
-  CHECK(printed(expected_version::exact(7)) == "exactly 7");
+  CHECK(printed(expected_version::exact(7_ver)) == "exactly 7");
 }

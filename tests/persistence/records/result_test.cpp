@@ -1,3 +1,5 @@
+#include "literals.hpp"
+
 #include <cairn/result.hpp>
 
 #include <doctest/doctest.h>
@@ -10,10 +12,10 @@ TEST_CASE("a result holds either its value or the error that says why there is n
   CHECK(*good == "tea");
 
   const cairn::result<std::string> bad{
-      cairn::error{cairn::errc::version_conflict, "the stream is at 3"}.with_version(3)};
+      cairn::error{cairn::errc::version_conflict, "the stream is at 3"}.with_version(3_ver)};
   REQUIRE(!bad);
   CHECK(bad.error().code() == cairn::errc::version_conflict);
-  CHECK(bad.error().version() == 3);
+  CHECK(bad.error().version() == 3_ver);
   CHECK(bad.value_or("none") == "none");
 }
 

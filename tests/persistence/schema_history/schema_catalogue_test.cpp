@@ -1,6 +1,7 @@
 // Records are read with the schemas that the journal holds, without the code that wrote them.
 
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 #include "lmdb_journal/lmdb_store.hpp"
 #include "lmdb_rows/schema_rows.hpp"
 #include "schema_history/schema_history.hpp"
@@ -22,7 +23,7 @@ namespace {
 std::vector<std::string> as_json(const journal& journal) {
   const auto catalogue = must(schema_catalogue::load(journal));
   std::vector<std::string> lines;
-  must(journal.replay_all(1, [&](const event_view& event) {
+  must(journal.replay_all(1_pos, [&](const event_view& event) {
     lines.push_back(must(catalogue.event_as_json(event)));
     return visit_result::proceed;
   }));
@@ -105,10 +106,10 @@ TEST_CASE("a type that the journal does not know has its id for a name, and no J
     const auto catalogue = must(schema_catalogue::load(journal));
     CHECK(catalogue.generations() == 0);
     CHECK(catalogue.name_of(capnp::typeId<Noted>()) == "0x9a1b2c3d4e5f6071");
-    must(journal.replay_all(1, [&](const event_view& event) {
+    must(journal.replay_all(1_pos, [&](const event_view& event) {
       const auto refusal = failure_of(catalogue.event_as_json(event));
       CHECK(refusal.code() == errc::not_found);
-      CHECK(refusal.position() == 1);
+      CHECK(refusal.position() == 1_pos);
       return visit_result::proceed;
     }));
   }
@@ -126,7 +127,7 @@ TEST_CASE("a journal from before there were schemas opens, for both, and gets th
   {
     const auto reader = must(open_lmdb_journal_for_reading(options));
     CHECK(must(schema_catalogue::load(*reader)).generations() == 0);
-    CHECK(reader->last_position() == 9);
+    CHECK(reader->last_position() == 9_pos);
   }
   const auto journal = must(open_lmdb_journal(options));
   must(journal->declare_schemas(

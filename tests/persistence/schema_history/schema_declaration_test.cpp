@@ -1,6 +1,7 @@
 // A journal knows the schemas of what it holds, and lets them change only by the rules.
 
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 #include "schema_text.hpp"
 
 #include <array>
@@ -195,7 +196,7 @@ TEST_CASE("an event type may vanish only if no such event is in the owner's stre
     must(journal.append(mine, expected_version::any(), notes(mine, 1)));
     const auto refusal = failure_of(journal.declare_schemas(one));
     CHECK(refusal.code() == errc::incompatible_schema);
-    CHECK(refusal.position() == 2);
+    CHECK(refusal.position() == 2_pos);
     CHECK(refusal.message().find("test: the event type Noted is not listed any more")
           != std::string::npos);
     CHECK(generations_of(journal).size() == 3);

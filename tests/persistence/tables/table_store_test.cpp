@@ -5,6 +5,7 @@
 
 #include "child_process.hpp"
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 #include "rows.cairn.hpp"
 #include "tables/table_env.hpp"
 
@@ -41,10 +42,10 @@ void count_on(table_store& store, std::uint64_t events) {
   const auto last = store.position() + events;
   for (auto position = store.position() + 1; position <= last; ++position) {
     store.begin_event();
-    to.update(left_side, position % 23, add_one);
-    to.update(right_side, std::to_string(position % 41), add_one);
+    to.update(left_side, position.number() % 23, add_one);
+    to.update(right_side, std::to_string(position.number() % 41), add_one);
   }
-  must(store.publish({last, last}));
+  must(store.publish({last, last.number()}));
 }
 
 template <class Table>
@@ -55,7 +56,8 @@ std::uint64_t sum_of(const table_view& view, const Table& of) {
 }
 
 bool is_consistent(const table_view& view) {
-  return sum_of(view, left_side) == view.position() && sum_of(view, right_side) == view.position();
+  const auto events = view.position().number();
+  return sum_of(view, left_side) == events && sum_of(view, right_side) == events;
 }
 
 /// Flips a bit of the value under `key` of the database `name`.
@@ -87,7 +89,7 @@ TEST_CASE("a view keeps the rows of a shared store that everybody else has let g
     count_on(*store, 50);
     const auto view = must(store->read());
     store.reset();
-    CHECK(view.position() == 50);
+    CHECK(view.position() == 50_pos);
     CHECK(is_consistent(view));
   }
 }
@@ -108,7 +110,7 @@ TEST_CASE("rows left by a crash at any moment are those of their checkpoint") {
       CHECK(view.position() <= store->position());
       CHECK(is_consistent(view));
     }
-    CHECK(must(store->checkpoint()).position > 0);
+    CHECK(must(store->checkpoint()).position > 0_pos);
   }
 }
 
@@ -121,7 +123,7 @@ TEST_CASE("threads read one position of all tables while rows are written and fl
     std::vector<std::thread> readers;
     for (int i = 0; i < 3; ++i)
       readers.emplace_back([&] {
-        for (std::uint64_t last = 0; !done;) {
+        for (position last; !done;) {
           const auto view = store->read();
           if (!view || view->position() < last || !is_consistent(*view))
             ++wrong;
@@ -140,7 +142,7 @@ TEST_CASE("threads read one position of all tables while rows are written and fl
       reader.join();
     flusher.join();
     CHECK(wrong == 0);
-    CHECK(store->position() == 1500);
+    CHECK(store->position() == 1500_pos);
     CHECK(is_consistent(must(store->read())));
   }
 }
@@ -151,7 +153,7 @@ TEST_CASE("another process reads one position of all tables while they are writt
   child_process reader{[&](int pipe) {
     const auto tables = must(table_store::open_for_reading(options_in(directory / "t")));
     say(pipe, "reading");
-    for (std::uint64_t last = 0; last < 400;) {
+    for (position last; last < 400_pos;) {
       const auto view = must(tables->read());
       if (view.position() < last || !is_consistent(view))
         return 1;
@@ -201,12 +203,12 @@ TEST_CASE("a damaged row, checkpoint or decision is an error, never other data")
     count_on(*store, 30);
     projection_decision skipped;
     skipped.what = projection_decision::kind::skip;
-    must(store->decide(skipped, {31, 31}));
+    must(store->decide(skipped, {31_pos, 31}));
   }
   const auto whole = must(verify_tables(options_in(path)));
   CHECK(whole.rows == 23 + 30); // of the left side and of the right one
   CHECK(whole.decisions == 1);
-  CHECK(whole.checkpoint == table_checkpoint{31, 31});
+  CHECK(whole.checkpoints == std::vector{table_checkpoint{31_pos, 31}});
   CHECK_FALSE(whole.unfinished_commit);
   const auto row_key =
       std::string{detail::as_text(detail::encode_key<std::uint64_t>(left_side.id(), 7).bytes())};
@@ -248,8 +250,8 @@ TEST_CASE("a full map refuses the batch, keeps it, and what was there before sta
   store->begin_event();
   for (int i = 0; i < 3000; ++i)
     to.put(right_side, "row " + std::to_string(i), {.quantity = 0, .note = std::string(1000, 'x')});
-  CHECK(failure_of(store->publish({11, 11})).code() == errc::storage_full);
+  CHECK(failure_of(store->publish({11_pos, 11})).code() == errc::storage_full);
   CHECK(store->pending_rows() == 3000);
-  CHECK(store->position() == 10);
+  CHECK(store->position() == 10_pos);
   CHECK(is_consistent(must(store->read())));
 }

@@ -1,6 +1,8 @@
 #include <cairn/table_store.hpp>
+#include <cairn/verify_tables.hpp>
 
 #include "journal/journal_fixture.hpp"
+#include "literals.hpp"
 #include "sales.hpp"
 
 #include <algorithm>
@@ -47,25 +49,25 @@ std::unique_ptr<table_store> open(const keeping& how, const temporary_directory&
   return must(table_store::open(options_for(how, directory)));
 }
 
-/// Applies one event, at the next position, and publishes it.
+/// Applies one event, at the shard's next position, and publishes it.
 template <class Handler>
-void apply(table_store& store, Handler handler) {
+void apply(table_store& store, Handler handler, shard_id shard = {}) {
   must(store.begin_batch());
   store.begin_event();
   table_writer to{store.rows()};
   handler(to);
   if (const auto failure = store.rows().failure())
     FAIL(failure->message());
-  const auto position = store.position() + 1;
-  must(store.publish({position, position * 3}));
+  const auto position = store.position(shard) + 1;
+  must(store.publish({position, position.number() * 3}));
   if (store.unflushed() == unflushed_rows::due)
     must(store.flush_all());
 }
 
-void sell(table_store& store, const std::string& sku, std::uint64_t quantity) {
-  apply(store, [&](table_writer& to) {
-    to.update(sales, sku, [&](sale& row) { row.quantity += quantity; });
-  });
+void sell(table_store& store, const std::string& sku, std::uint64_t quantity, shard_id shard = {}) {
+  const auto add = [&](sale& row) { row.quantity += quantity; };
+  apply(
+      store, [&](table_writer& to) { to.update(sales, sku, add); }, shard);
 }
 
 listing list(const table_view& view, const key_range<std::string>& range = {}) {
@@ -157,7 +159,7 @@ TEST_CASE("a row is written, read, changed and erased") {
     sell(*store, "tea", 3);
     apply(*store, [](table_writer& to) { to.put(numbered, -4, {.quantity = 9, .note = "minus"}); });
     auto view = must(store->read());
-    CHECK(view.position() == 3);
+    CHECK(view.position() == 3_pos);
     CHECK(must(view.get(sales, "tea")) == sale{.quantity = 5, .note = ""});
     CHECK(must(view.get(numbered, -4)) == sale{.quantity = 9, .note = "minus"});
     CHECK_FALSE(must(view.get(sales, "coffee")));
@@ -217,7 +219,7 @@ TEST_CASE("an event that fails leaves nothing behind, and the ones before it sta
     store->begin_event();
     CHECK_FALSE(store->rows().failure());
     to.update(sales, "tea", [](sale& row) { row.quantity += 1; });
-    must(store->publish({3, 3}));
+    must(store->publish({3_pos, 3}));
     CHECK(list(must(store->read())) == listing{{"tea", 2}});
     CHECK(ranked(must(store->read())) == listing{{"tea", 2}});
   }
@@ -319,8 +321,8 @@ TEST_CASE("what was published is found again after opening, with its checkpoint 
     const temporary_directory directory;
     const projection_decision parked{
         .what = projection_decision::kind::park,
-        .position = 3,
-        .version = 1,
+        .position = 3_pos,
+        .version = 1_ver,
         .type = 77,
         .stream = "cart/7",
         .error = "it threw",
@@ -333,13 +335,13 @@ TEST_CASE("what was published is found again after opening, with its checkpoint 
       sell(*store, "tea", 1);
       sell(*store, "tea", 1);
       CHECK_FALSE(must(store->live()));
-      must(store->decide(parked, {3, 33}));
+      must(store->decide(parked, {3_pos, 33}));
       must(store->mark_live());
       CHECK(must(must(store->read()).get(sales, "tea"))->quantity == 2);
     }
     const auto store = open(how, directory);
-    CHECK(store->position() == 3);
-    CHECK(must(store->checkpoint()) == table_checkpoint{3, 33});
+    CHECK(store->position() == 3_pos);
+    CHECK(must(store->checkpoint()) == table_checkpoint{3_pos, 33});
     CHECK(must(store->decisions()) == std::vector{parked});
     CHECK(must(store->live()));
     CHECK(must(must(store->read()).get(sales, "tea"))->quantity == 2);
@@ -352,11 +354,54 @@ TEST_CASE(
   const auto store = open(all_keepings[2], directory);
   for (std::uint64_t i = 1; i <= 40; ++i) {
     sell(*store, std::to_string(i), 1);
-    CHECK(must(store->read()).position() == i);
+    CHECK(must(store->read()).position() == position{i});
     const auto on_disk = must(store->checkpoint()).position;
-    CHECK(on_disk <= i);
+    CHECK(on_disk <= position{i});
     CHECK(store->status().checkpoint == on_disk);
   }
-  CHECK(must(store->checkpoint()).position > 0);
+  CHECK(must(store->checkpoint()).position > 0_pos);
   CHECK(store->status().rows_in_memory < 40);
+}
+
+TEST_CASE("each shard has a checkpoint of its own, and none takes another's rows along") {
+  FOR_EACH_KEEPING(how) {
+    const temporary_directory directory;
+    const shard_id third{3}, last{65'535};
+    const auto at = [](shard_id shard, std::uint64_t number) {
+      return table_checkpoint{position{number, shard}, number * 3};
+    };
+    auto store = open(how, directory);
+    CHECK(store->position(third) == position::start_of(third));
+    CHECK(must(store->checkpoint(third)) == at(third, 0));
+    for (int i = 0; i < 5; ++i)
+      sell(*store, "tea", 1);
+    {
+      const auto before = must(store->read());
+      sell(*store, "tea", 10, third); // its number, 1, is below those of shard 0
+      CHECK(must(before.get(sales, "tea"))->quantity == 5);
+      CHECK(before.position(third).is_start());
+      const auto after = must(store->read());
+      CHECK(must(after.get(sales, "tea"))->quantity == 15);
+      CHECK(after.position() == 5_pos);
+      CHECK(after.position(third) == position{1, third});
+    }
+    sell(*store, "tea", 100, last);
+    sell(*store, "tea", 10, third);
+    sell(*store, "tea", 1);
+    must(store->decide({}, at(third, 3)));
+    CHECK(must(store->checkpoint()) == at({}, 6));
+    CHECK(must(store->checkpoint(third)) == at(third, 3));
+    CHECK(must(store->checkpoint(last)) == at(last, 1));
+    if (!how.on_disk)
+      continue;
+    must(store->close());
+    store = open(how, directory);
+    CHECK(store->position() == 6_pos);
+    CHECK(store->position(third) == position{3, third});
+    CHECK(must(must(store->read()).get(sales, "tea"))->quantity == 126);
+    sell(*store, "tea", 1, third);
+    must(store->close());
+    CHECK(must(verify_tables(options_for(how, directory))).checkpoints
+          == std::vector{at({}, 6), at(third, 4), at(last, 1)});
+  }
 }

@@ -4,6 +4,7 @@
 
 #include "holdings.hpp"
 #include "latch.hpp"
+#include "literals.hpp"
 #include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -68,7 +69,7 @@ struct ledger : follows_money<ledger<Number, Version>> {
 /// once `hold_build` is called.
 class faulty_handlers {
 public:
-  std::atomic<std::uint64_t> fails_at = 0;
+  std::atomic<cairn::position> fails_at = cairn::position{};
 
   /// From now on a thread that begins with the first event stops there until `let_build`.
   void hold_build() {
@@ -80,9 +81,9 @@ public:
 
 private:
   void handle(const cairn::event_info& at) {
-    if (at.position == fails_at)
+    if (at.position == fails_at.load())
       throw std::runtime_error{"a fault"};
-    if (building_ && at.position == 1)
+    if (building_ && at.position == 1_pos)
       builder_ = std::this_thread::get_id();
     if (building_ && builder_.load() == std::this_thread::get_id())
       handlers_.pass();
@@ -106,10 +107,10 @@ rows rows_of(const cairn::table_view& view) {
 }
 
 /// The fold of the journal's events up to `position`, made here.
-inline rows fold_of(const cairn::journal& events, std::uint64_t position,
+inline rows fold_of(const cairn::journal& events, cairn::position position,
                     std::uint64_t factor = 1) {
   rows folded;
-  const auto replayed = events.replay_all(1, [&](const cairn::event_view& event) {
+  const auto replayed = events.replay_all(1_pos, [&](const cairn::event_view& event) {
     if (event.position() > position)
       return cairn::visit_result::stop;
     const auto id = std::string{event.stream().substr(event.stream().find('/') + 1)};

@@ -1,6 +1,7 @@
 // Projections whose runtime ends, that are paused, or built, while something else goes on.
 
 #include "ledger_projection.hpp"
+#include "literals.hpp"
 
 #include <atomic>
 #include <limits>
@@ -32,11 +33,11 @@ TEST_CASE("a projection's handle that outlives its runtime says that it is close
     auto runtime = open_runtime();
     sheet = runtime.project<ledger<0>>().value();
     put_some(runtime.host<account>().value(), 3);
-    REQUIRE(sheet->wait_for(3));
+    REQUIRE(sheet->wait_for(3_pos));
   }
   CHECK(sheet->status().state == projection_state::closed);
-  CHECK(sheet->wait_for(99).error().code() == errc::shut_down);
-  CHECK(sheet->wait_for(99, std::chrono::steady_clock::now() + 1h).error().code()
+  CHECK(sheet->wait_for(99_pos).error().code() == errc::shut_down);
+  CHECK(sheet->wait_for(99_pos, std::chrono::steady_clock::now() + 1h).error().code()
         == errc::shut_down);
   CHECK(sheet->read().error().code() == errc::shut_down);
   CHECK(sheet->rebuild().error().code() == errc::shut_down);
@@ -52,12 +53,12 @@ TEST_CASE("closing in the middle of a batch stays closed for who waits and who c
   handlers.shut();
   REQUIRE(runtime.host<account>().value().ask("a", put(1)).get());
   handlers.wait_for_arrival();
-  auto waiting = sheet.when_visible(99);
+  auto waiting = sheet.when_visible(99_pos);
   std::thread closing{[&] { CHECK(runtime.close()); }};
   CHECK(waiting.get().error().code() == errc::shut_down); // while the batch is still running
   handlers.open();
   closing.join();
-  CHECK(sheet.wait_for(99).error().code() == errc::shut_down);
+  CHECK(sheet.wait_for(99_pos).error().code() == errc::shut_down);
 }
 
 TEST_CASE("a runtime closes while projections in it are rebuilt and change places") {
@@ -122,8 +123,8 @@ TEST_CASE("replies that wait for a stuck projection have a bound, and so has who
   }
   const auto refused = accounts.ask("a", put(1), {.visible_in = {sheet}}).get();
   CHECK(refused.error().code() == errc::overloaded);
-  CHECK(sheet.wait_for(99).error().code() == errc::overloaded);
-  CHECK(runtime.journal().last_position() == 6); // nothing was written
+  CHECK(sheet.wait_for(99_pos).error().code() == errc::overloaded);
+  CHECK(runtime.journal().last_position() == 6_pos); // nothing was written
   handlers.open();
   for (auto& reply : waiting)
     CHECK(reply.get().value().accepted());

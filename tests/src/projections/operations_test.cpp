@@ -1,4 +1,5 @@
 #include "ledger_projection.hpp"
+#include "literals.hpp"
 
 #include <atomic>
 #include <thread>
@@ -40,20 +41,20 @@ TEST_CASE("an event that cannot be applied is tried again with pauses, then stop
     REQUIRE(accounts.ask("a", put(1)).get());
     REQUIRE(accounts.ask("a", put(2, "poison")).get());
     REQUIRE(accounts.ask("b", put(3)).get()); // commands go on
-    const auto waited = sheet.wait_for(3);
+    const auto waited = sheet.wait_for(3_pos);
     REQUIRE_FALSE(waited);
     CHECK(waited.error().code() == errc::projection_stopped);
-    CHECK(waited.error().position() == 2);
+    CHECK(waited.error().position() == 2_pos);
     CHECK(pauses == std::vector{10ms, 20ms, 25ms});
     const auto status = sheet.status();
     CHECK(status.state == projection_state::stopped);
-    CHECK(status.position == 1);
-    CHECK(status.head == 3);
+    CHECK(status.position == 1_pos);
+    CHECK(status.head == 3_pos);
     CHECK(status.lag_events == 2);
     CHECK(status.attempts == 4);
     REQUIRE(status.last_error);
     CHECK(status.last_error->code() == errc::handler_failed);
-    CHECK(status.last_error->position() == 2);
+    CHECK(status.last_error->position() == 2_pos);
     CHECK(status.last_error->message().find("it is poison") != std::string::npos);
     check_view<ledger<0>>(runtime.journal(), sheet.read().value()); // of the events before
     CHECK(accounts.ask("a", put(1), {.visible_in = {sheet}}).get().error().code()
@@ -72,7 +73,7 @@ TEST_CASE("an event that fails once and then does not is applied once") {
     auto runtime = open_runtime();
     const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
     REQUIRE(runtime.host<account>().value().ask("a", put(1)).get());
-    REQUIRE(sheet.wait_for(1));
+    REQUIRE(sheet.wait_for(1_pos));
     CHECK(pauses == std::vector{10ms, 20ms});
     check_view<ledger<0>>(runtime.journal(), sheet.read().value());
     // And in replies again, if that is how it works.
@@ -98,22 +99,22 @@ TEST_CASE("retry, park and skip are decisions that stay on record") {
       REQUIRE(accounts.ask("a", put(2, "poison")).get());
       REQUIRE(accounts.ask("a", put(3, "poison")).get());
       REQUIRE(accounts.ask("b", put(4)).get());
-      CHECK_FALSE(sheet.wait_for(4));
+      CHECK_FALSE(sheet.wait_for(4_pos));
       REQUIRE(sheet.retry("perhaps it is better now"));
-      CHECK_FALSE(sheet.wait_for(4));
+      CHECK_FALSE(sheet.wait_for(4_pos));
       CHECK(pauses.size() == 6);
       REQUIRE(sheet.park("to be looked after"));
-      const auto again = sheet.wait_for(4);
-      CHECK(again.error().position() == 3);
+      const auto again = sheet.wait_for(4_pos);
+      CHECK(again.error().position() == 3_pos);
       REQUIRE(sheet.skip("does not matter"));
-      REQUIRE(sheet.wait_for(4));
+      REQUIRE(sheet.wait_for(4_pos));
       decided = sheet.decisions().value();
       REQUIRE(decided.size() == 3);
       CHECK(decided[0].what == projection_decision::kind::retry);
       CHECK(decided[1].what == projection_decision::kind::park);
       CHECK(decided[2].what == projection_decision::kind::skip);
-      CHECK(decided[1].position == 2);
-      CHECK(decided[1].version == 2);
+      CHECK(decided[1].position == 2_pos);
+      CHECK(decided[1].version == 2_ver);
       CHECK(decided[1].stream == "account/a");
       CHECK(decided[1].type == cairn::type_id_of<deposited>());
       CHECK(decided[1].attempts == 4);
@@ -143,17 +144,17 @@ TEST_CASE("a paused projection takes nothing in until it is resumed") {
     const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
     REQUIRE(accounts.ask("a", put(1)).get());
-    REQUIRE(sheet.wait_for(1));
+    REQUIRE(sheet.wait_for(1_pos));
     sheet.pause();
     CHECK(sheet.status().state == projection_state::paused);
     for (int i = 0; i < 10; ++i)
       REQUIRE(accounts.ask("a", put(1)).get());
-    CHECK(sheet.position() == 1);
+    CHECK(sheet.position() == 1_pos);
     CHECK(sheet.status().lag_events == 10);
-    CHECK(sheet.wait_for(2, std::chrono::steady_clock::now()).error().code()
+    CHECK(sheet.wait_for(2_pos, std::chrono::steady_clock::now()).error().code()
           == errc::deadline_exceeded);
     sheet.resume();
-    REQUIRE(sheet.wait_for(11));
+    REQUIRE(sheet.wait_for(11_pos));
     check_view<ledger<0>>(runtime.journal(), sheet.read().value());
   }
 }
@@ -168,11 +169,11 @@ TEST_CASE("a raised version is built beside the tables that serve, then takes th
       const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
       for (int i = 0; i < 40; ++i)
         REQUIRE(accounts.ask("a" + std::to_string(i % 3), put(1)).get());
-      REQUIRE(sheet.wait_for(40));
+      REQUIRE(sheet.wait_for(40_pos));
     }
     latch handlers;
     const handler_hook hold{[&](const cairn::event_info& at) {
-      if (at.position > 20)
+      if (at.position > 20_pos)
         handlers.pass();
     }};
     handlers.shut();
@@ -181,15 +182,15 @@ TEST_CASE("a raised version is built beside the tables that serve, then takes th
       const auto sheet = runtime.project<ledger<0, 2>>(small_batches(mode)).value();
       handlers.wait_for_arrival();
       const auto view = sheet.read().value();
-      CHECK(view.position() == 40);
+      CHECK(view.position() == 40_pos);
       check_view<ledger<0>>(runtime.journal(), view, 1); // of the old one, whole
       const auto status = sheet.status();
       CHECK(status.version == 1);
       CHECK(status.state == projection_state::waiting);
       REQUIRE(status.build);
       CHECK(status.build->version == 2);
-      CHECK(status.build->position < 40);
-      CHECK(status.build->head == 40);
+      CHECK(status.build->position < 40_pos);
+      CHECK(status.build->head == 40_pos);
       handlers.open();
       // In the middle of the building the program ends.
     }
@@ -213,14 +214,14 @@ TEST_CASE("tables are rebuilt beside those that serve and stay up to date, then 
       auto runtime = on_disk ? open_runtime(directory / "data") : open_runtime();
       const auto accounts = runtime.host<account>().value();
       std::vector<std::chrono::milliseconds> pauses;
-      handlers.fails_at = 5;
+      handlers.fails_at = 5_pos;
       const auto sheet = runtime.project<ledger<0>>(patient(mode, pauses)).value();
       for (int i = 0; i < 10; ++i)
         REQUIRE(accounts.ask("a" + std::to_string(i % 3), put(1)).get());
-      CHECK_FALSE(sheet.wait_for(10));
+      CHECK_FALSE(sheet.wait_for(10_pos));
       REQUIRE(sheet.park("a fault"));
-      REQUIRE(sheet.wait_for(10));
-      handlers.fails_at = 0; // it has been mended
+      REQUIRE(sheet.wait_for(10_pos));
+      handlers.fails_at = 0_pos; // it has been mended
       handlers.hold_build();
       REQUIRE(sheet.rebuild());
       CHECK(sheet.rebuild().error().code() == errc::invalid_argument);
@@ -247,11 +248,11 @@ TEST_CASE("status tells the lag in events and in time, and the rate") {
   const auto sheet = runtime.project<ledger<0>>().value();
   for (int i = 0; i < 100; ++i)
     REQUIRE(accounts.ask("a", put(1)).get());
-  REQUIRE(sheet.wait_for(100));
+  REQUIRE(sheet.wait_for(100_pos));
   const auto status = sheet.status();
   CHECK(status.name == "ledger");
   CHECK(status.version == 1);
-  CHECK(status.position == 100);
+  CHECK(status.position == 100_pos);
   CHECK(status.lag_events == 0);
   CHECK(status.lag == 0ms);
   CHECK(status.rate_per_s > 0);

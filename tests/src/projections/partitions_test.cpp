@@ -1,6 +1,7 @@
 // Projections that several threads fold: the rows are those that one thread comes to.
 
 #include "ledger_projection.hpp"
+#include "literals.hpp"
 
 #include "scale.hpp"
 
@@ -42,7 +43,8 @@ struct wishes {
       });
     };
     own(amount);
-    to.put(moves, {at.aggregate_id, at.version}, {.balance = amount, .movements = at.position});
+    to.put(moves, {at.aggregate_id, at.version.number()},
+           {.balance = amount, .movements = at.position.number()});
     if (wish == "poison")
       throw std::runtime_error{"it is poison"};
     if (wish == "erase")
@@ -50,11 +52,12 @@ struct wishes {
     if (wish == "add to all")
       to.update(totals, 0, [&](holding& row) { row.balance += amount; });
     if (wish == "mark all")
-      to.put(totals, 1, {.balance = amount, .movements = at.position});
+      to.put(totals, 1, {.balance = amount, .movements = at.position.number()});
     if (wish == "look at all")
       own(to.get(totals, 0).value_or(holding{}).balance);
     if (wish == "scan own")
-      own(count(to, {.from = {{at.aggregate_id, 0}}, .below = {{at.aggregate_id, at.version}}}));
+      own(count(
+          to, {.from = {{at.aggregate_id, 0}}, .below = {{at.aggregate_id, at.version.number()}}}));
     if (wish == "scan all")
       own(count(to, {}));
   }
@@ -119,7 +122,7 @@ cairn::projection_options by_threads(std::size_t threads) {
 
 /// Parks each event that cannot be applied.
 template <class P>
-void take_in_all(const cairn::projection<P>& projection, std::uint64_t last) {
+void take_in_all(const cairn::projection<P>& projection, cairn::position last) {
   while (!projection.wait_for(last))
     REQUIRE(projection.park("as it must be"));
 }
@@ -209,7 +212,7 @@ TEST_CASE("handlers of different streams run at the same time") {
     changed.wait(lock, [&] { return threads.size() >= 2; });
   }};
   const auto parallel = runtime.project<wishes<1>>(by_threads(2)).value();
-  REQUIRE(parallel.wait_for(500));
+  REQUIRE(parallel.wait_for(500_pos));
   CHECK(parallel.status().parallel_events > 0);
 }
 
@@ -220,7 +223,7 @@ TEST_CASE("a runtime is closed while several threads fold") {
   latch entered;
   entered.shut();
   const handler_hook note{[&](const cairn::event_info& at) {
-    if (at.position > 64)
+    if (at.position > 64_pos)
       entered.open();
   }};
   const auto parallel = runtime.project<wishes<1>>(by_threads(3)).value();

@@ -1,5 +1,7 @@
 #include "ledger_projection.hpp"
+#include "literals.hpp"
 
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -76,13 +78,13 @@ TEST_CASE("every view read while commands come is the fold up to its position") 
 TEST_CASE("tables are found again after a restart, and only the events since are taken in") {
   for (const auto mode : {projection_mode::async, projection_mode::before_reply}) {
     const temporary_directory directory;
-    std::uint64_t head = 0;
+    cairn::position head;
     for (int round = 0; round < 3; ++round) {
-      std::uint64_t first_seen = 0;
+      std::optional<cairn::position> first_seen;
       auto runtime = open_runtime(directory / "data");
       const auto accounts = runtime.host<account>().value();
       const handler_hook note{
-          [&](const cairn::event_info& at) { first_seen = first_seen ? first_seen : at.position; }};
+          [&](const cairn::event_info& at) { first_seen = first_seen.value_or(at.position); }};
       const auto sheet = runtime.project<ledger<0>>(small_batches(mode)).value();
       REQUIRE(accounts.ask("b", put(1)).get());
       REQUIRE(sheet.wait_for(runtime.journal().last_position()));
@@ -154,7 +156,7 @@ TEST_CASE("tables of another shape are refused until the version is raised") {
   {
     auto runtime = open_runtime(directory / "data");
     REQUIRE(runtime.host<account>().value().ask("a", put(5)).get());
-    REQUIRE(runtime.project<ledger<0>>().value().wait_for(1));
+    REQUIRE(runtime.project<ledger<0>>().value().wait_for(1_pos));
   }
   auto runtime = open_runtime(directory / "data");
   const auto refused = runtime.project<reshaped>();
@@ -162,7 +164,7 @@ TEST_CASE("tables of another shape are refused until the version is raised") {
   CHECK(refused.error().code() == errc::incompatible_format);
   CHECK(refused.error().message().find("raise") != std::string::npos);
   const auto anew = runtime.project<reshaped_anew>().value();
-  REQUIRE(anew.wait_for(1));
+  REQUIRE(anew.wait_for(1_pos));
   CHECK(anew.read().value().get(reshaped::balances, 5).value()->movements == 1);
 }
 
@@ -172,7 +174,7 @@ TEST_CASE("tables of another history than the journal's are refused") {
     auto runtime = open_runtime(directory / name);
     REQUIRE(runtime.host<account>().value().ask("a", put(5)).get());
     REQUIRE(runtime.host<account>().value().ask("a", put(6)).get());
-    REQUIRE(runtime.project<ledger<0>>().value().wait_for(2));
+    REQUIRE(runtime.project<ledger<0>>().value().wait_for(2_pos));
   }
   std::filesystem::remove_all(directory / "two" / "projections");
   std::filesystem::rename(directory / "one" / "projections", directory / "two" / "projections");
@@ -186,7 +188,7 @@ TEST_CASE("the tables lie where it says, for the owner alone") {
   const temporary_directory directory;
   auto runtime = open_runtime(directory / "data");
   REQUIRE(runtime.host<account>().value().ask("a", put(5)).get());
-  REQUIRE(runtime.project<ledger<0>>().value().wait_for(1));
+  REQUIRE(runtime.project<ledger<0>>().value().wait_for(1_pos));
   const auto lies = directory / "data" / "projections" / "ledger" / "1" / "1";
   CHECK(std::filesystem::exists(lies / "tables.mdb"));
   using std::filesystem::perms;

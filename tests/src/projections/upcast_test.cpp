@@ -28,7 +28,7 @@ struct lines {
   static constexpr auto tables = std::tie(all);
 
   static void project(cairn::table_writer& to, const cairn::event_info& at, const entry_made& e) {
-    to.put(all, std::to_string(at.position) + ' ' + e.label, e);
+    to.put(all, to_string(at.position) + ' ' + e.label, e);
   }
 };
 

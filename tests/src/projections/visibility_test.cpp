@@ -1,4 +1,5 @@
 #include "ledger_projection.hpp"
+#include "literals.hpp"
 
 #include <atomic>
 #include <thread>
@@ -85,12 +86,12 @@ TEST_CASE("waiting ends at its deadline, and a command's reply then says that it
     reply = ask(time); // a busy machine did not even decide it in time
   REQUIRE_FALSE(reply);
   CHECK(reply.error().code() == errc::not_visible);
-  CHECK(reply.error().version() == 1);
-  CHECK(reply.error().position() == 1);
-  CHECK(runtime.journal().last_position() == 1);
-  CHECK(sheet.wait_for(1, from_now(1ms)).error().code() == errc::deadline_exceeded);
+  CHECK(reply.error().version() == 1_ver);
+  CHECK(reply.error().position() == 1_pos);
+  CHECK(runtime.journal().last_position() == 1_pos);
+  CHECK(sheet.wait_for(1_pos, from_now(1ms)).error().code() == errc::deadline_exceeded);
   handlers.open();
-  CHECK(sheet.wait_for(1));
+  CHECK(sheet.wait_for(1_pos));
 }
 
 TEST_CASE("who waits when the runtime closes is told") {
@@ -101,7 +102,7 @@ TEST_CASE("who waits when the runtime closes is told") {
   const auto sheet = runtime.project<ledger<0>>().value();
   handlers.shut();
   REQUIRE(accounts.ask("a", put(1)).get());
-  auto waiting = sheet.when_visible(1);
+  auto waiting = sheet.when_visible(1_pos);
   auto asked = accounts.ask("a", put(1), {.visible_in = {sheet}});
   handlers.wait_for_arrival();
   std::thread closing{[&] { CHECK(runtime.close()); }};

@@ -180,7 +180,7 @@ void contend_for_keys(shop& in) {
 void watch(shop& in) {
   auto random = in.random_of_its_own();
   while (!in.over) {
-    std::atomic<std::uint64_t> last{0};
+    std::atomic<cairn::position> last{cairn::position{}};
     std::atomic<bool> gap{false};
     auto all = in.runtime.subscribe(cairn::event_selection::all(),
                                     [&](const cairn::event_view& event) {

@@ -1,6 +1,7 @@
 // Events that go to an actor of a CAF program.
 
 #include "caf_application.hpp"
+#include "literals.hpp"
 
 #include <caf/exit_reason.hpp>
 #include <caf/response_promise.hpp>
@@ -21,7 +22,7 @@ namespace {
 struct notes {
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<std::uint64_t> positions;
+  std::vector<cairn::position> positions;
   std::vector<caf::response_promise> held;
   std::size_t most_held = 0;
 
@@ -79,7 +80,7 @@ TEST_CASE_FIXTURE(delivery_fixture, "a slow actor has no more unacknowledged bat
   caf::scoped_actor self{system};
   for (std::size_t acknowledged = 0; acknowledged < 20; ++acknowledged) {
     into->wait_until_held(std::min<std::size_t>(4, 20 - acknowledged));
-    CHECK(news->position() == 3 * acknowledged);
+    CHECK(news->position() == cairn::position{3 * acknowledged});
     request_from(self, follower, caf::ok_atom{})
         .receive([] {}, [](const caf::error&) { FAIL("the follower has ended"); });
   }
@@ -88,32 +89,32 @@ TEST_CASE_FIXTURE(delivery_fixture, "a slow actor has no more unacknowledged bat
   CHECK(news->active());
   news->close();
   CHECK(!news->active());
-  CHECK(news->position() == 60);
+  CHECK(news->position() == 60_pos);
   const std::lock_guard lock{into->mutex};
   CHECK(into->most_held == 4);
   REQUIRE(into->positions.size() == 61);
   for (std::size_t i = 0; i < 61; ++i)
-    CHECK(into->positions[i] == i + 1);
+    CHECK(into->positions[i] == cairn::position{i + 1});
   into->held.clear();
 }
 
 TEST_CASE_FIXTURE(delivery_fixture, "an answer that is an error ends the subscription, and the "
                                     "position stays in front of what was not handled") {
   deposit_times(6);
-  const auto refuses = [](caf::event_based_actor*, std::uint64_t beyond) -> caf::behavior {
+  const auto refuses = [](caf::event_based_actor*, cairn::position beyond) -> caf::behavior {
     return {[beyond](const cairn::caf_events& batch) -> caf::result<int> {
       if (batch.position() > beyond)
         return caf::make_error(caf::sec::runtime_error);
       return 0;
     }};
   };
-  auto news = cairn::subscribe_actor(runtime, event_selection::all(),
-                                     system.spawn(refuses, std::uint64_t{4}), batches(2, 1));
+  auto news = cairn::subscribe_actor(runtime, event_selection::all(), system.spawn(refuses, 4_pos),
+                                     batches(2, 1));
   REQUIRE(news);
   const auto ended = news->wait();
   REQUIRE(!ended);
   CHECK(ended.error().code() == errc::handler_failed);
-  CHECK(news->position() == 4);
+  CHECK(news->position() == 4_pos);
   CHECK(!news->active());
 }
 

@@ -3,6 +3,7 @@
 #include "caf_application.hpp"
 
 #include "ledger.hpp"
+#include "literals.hpp"
 
 #include <caf/exit_reason.hpp>
 #include <caf/sec.hpp>
@@ -50,7 +51,7 @@ struct caf_fixture : application {
 
 /// What an actor of the application has seen.
 struct replies {
-  std::vector<std::uint64_t> versions;
+  std::vector<cairn::version> versions;
   std::vector<caf::error> problems;
 };
 
@@ -88,14 +89,14 @@ TEST_CASE_FIXTURE(
   CHECK(seen.problems.empty());
   REQUIRE(seen.versions.size() == 100);
   for (std::size_t i = 0; i < 100; ++i)
-    CHECK(seen.versions[i] == i + 1);
+    CHECK(seen.versions[i] == cairn::version{i + 1});
 }
 
 TEST_CASE_FIXTURE(caf_fixture,
                   "a rejection is a reply, and an error of Cairn a caf::error with its code, its "
                   "text and its version") {
   const auto a = actor("a");
-  CHECK(reply_to(a, put(5)).version() == 1);
+  CHECK(reply_to(a, put(5)).version() == 1_ver);
   const auto no = reply_to(a, withdraw{.amount = 9});
   REQUIRE(!no.accepted());
   CHECK(no.rejection().code == "insufficient_funds");
@@ -105,14 +106,14 @@ TEST_CASE_FIXTURE(caf_fixture,
   CHECK(failed->code() == errc::decide_failed);
   CHECK(failed->message().find("decide was told to fail") != std::string::npos);
   cairn::ask_options at_five;
-  at_five.expected = cairn::expected_version::exact(5);
+  at_five.expected = cairn::expected_version::exact(5_ver);
   const auto conflict = cairn::error_of(problem_of(a, {put(5), at_five}));
   REQUIRE(conflict);
   CHECK(conflict->code() == errc::version_conflict);
-  CHECK(conflict->version() == 1);
+  CHECK(conflict->version() == 1_ver);
 
   const cairn::error everything =
-      cairn::error{errc::not_visible, "text"}.with_version(3).with_position(7);
+      cairn::error{errc::not_visible, "text"}.with_version(3_ver).with_position(7_pos);
   CHECK(cairn::error_of(cairn::caf_error_of(everything)) == everything);
   CHECK(!cairn::error_of(caf::make_error(caf::sec::request_timeout)));
   CHECK(!cairn::error_of({}));
@@ -122,15 +123,15 @@ TEST_CASE_FIXTURE(caf_fixture, "a caf_command may be sent again: it has its effe
                                "once if it has a command id") {
   const auto a = actor("a"), b = actor("b");
   const cairn::caf_command same{put(1)};
-  CHECK(reply_to(a, same).version() == 1);
-  CHECK(reply_to(a, same).version() == 2);
-  CHECK(reply_to(b, same).version() == 1);
+  CHECK(reply_to(a, same).version() == 1_ver);
+  CHECK(reply_to(a, same).version() == 2_ver);
+  CHECK(reply_to(b, same).version() == 1_ver);
   cairn::ask_options named;
   named.command_id = cairn::message_id::from_text("once");
   const cairn::caf_command once{put(1), named};
   CHECK(!reply_to(a, once).repeated());
   CHECK(reply_to(a, once).repeated());
-  CHECK(reply_to(a, put(1)).version() == 4);
+  CHECK(reply_to(a, put(1)).version() == 4_ver);
 }
 
 TEST_CASE_FIXTURE(caf_fixture, "what an aggregate does not take is answered with "
@@ -153,15 +154,15 @@ TEST_CASE("a handle is for the id: it reaches the aggregate again after it has l
       runtime.host<account>({.idle_timeout = std::chrono::milliseconds{1}}).value();
   caf::scoped_actor self{with.system};
   const auto a = cairn::actor_of(accounts, "a").value();
-  for (std::uint64_t version = 1; version <= 3; ++version) {
+  for (std::uint64_t times = 1; times <= 3; ++times) {
     cairn::caf_reply answer;
     request_from(self, a, cairn::caf_command{put(1)})
         .receive([&](const cairn::caf_reply& got) { answer = got; },
                  [](const caf::error&) { FAIL("refused"); });
-    CHECK(answer->version() == version);
-    while (runtime.status().passivations < version)
+    CHECK(answer->version() == cairn::version{times});
+    while (runtime.status().passivations < times)
       std::this_thread::yield();
-    CHECK(runtime.status().rehydrations == version); // each time from the journal
+    CHECK(runtime.status().rehydrations == times); // each time from the journal
   }
   CHECK(runtime.close());
 }
@@ -189,7 +190,7 @@ TEST_CASE("of commands that are under way while the runtime closes each is answe
       }
       accepted += seen.versions.size();
     }
-    CHECK(runtime.status().journal.last_position == accepted);
+    CHECK(runtime.status().journal.last_position == cairn::position{accepted});
     return accepted;
   };
   (void)journal();
@@ -226,7 +227,7 @@ TEST_CASE_FIXTURE(caf_fixture, "an exit message ends one handle, and neither the
   CHECK(reply_to(one, put(1)).accepted()); // as every actor that does not trap exits
   caf::anon_send_exit(one, caf::exit_reason::kill);
   CHECK(problem_of(one, put(1)) == caf::sec::request_receiver_down);
-  CHECK(reply_to(other, put(1)).version() == 3);
+  CHECK(reply_to(other, put(1)).version() == 3_ver);
 }
 
 TEST_CASE("only a runtime in the application's actor system has actors, and for ids that can be") {
@@ -275,10 +276,10 @@ TEST_CASE("two runtimes live in one actor system, and closing one leaves the oth
   CHECK(here.ask("a", put(5)).get().value().accepted());
   CHECK(one.close());
   CHECK(here.ask("a", put(5)).get().error().code() == errc::shut_down);
-  CHECK(there.ask("a", put(7)).get().value().version() == 1);
+  CHECK(there.ask("a", put(7)).get().value().version() == 1_ver);
   caf::scoped_actor self{system};
   request_from(self, kept, cairn::caf_command{put(1)})
-      .receive([](const cairn::caf_reply& answer) { CHECK(answer->version() == 2); },
+      .receive([](const cairn::caf_reply& answer) { CHECK(answer->version() == 2_ver); },
                [](const caf::error&) { FAIL("ended with the other runtime"); });
 }
 

@@ -4,6 +4,7 @@
 #include "account.hpp"
 #include "child_process.hpp"
 #include "latch.hpp"
+#include "literals.hpp"
 #include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -34,12 +35,12 @@ deposit put(std::uint64_t amount) {
 /// The positions that a handler was called with; lets a test wait for them.
 class call_list {
 public:
-  void add(std::uint64_t position) {
+  void add(cairn::position position) {
     const std::lock_guard lock{mutex_};
     positions_.push_back(position);
     changed_.notify_all();
   }
-  std::vector<std::uint64_t> wait_for(std::size_t calls) {
+  std::vector<cairn::position> wait_for(std::size_t calls) {
     std::unique_lock lock{mutex_};
     changed_.wait(lock, [&] { return positions_.size() >= calls; });
     return positions_;
@@ -48,7 +49,7 @@ public:
 private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::uint64_t> positions_;
+  std::vector<cairn::position> positions_;
 };
 
 cairn::runtime open_runtime(const std::filesystem::path& directory) {
@@ -76,8 +77,8 @@ TEST_CASE("a durable subscription handles each event once over orderly restarts,
     REQUIRE(runtime.close());
     CHECK(adder.status().state == consumer_state::closed);
   }
-  std::vector<std::uint64_t> all;
-  for (std::uint64_t position = 1; position <= expected; ++position)
+  std::vector<cairn::position> all;
+  for (cairn::position position{1}; position <= cairn::position{expected}; ++position)
     all.push_back(position);
   CHECK(calls.wait_for(expected) == all);
   CHECK(balance == expected);
@@ -130,37 +131,35 @@ TEST_CASE("a durable subscription closed from within its handler is not called a
 
 TEST_CASE("a durable subscription leaves no event out when its process is killed") {
   const temporary_directory directory;
-  std::uint64_t handled = 0; // what a process that was killed has told of
+  cairn::position handled; // what a process that was killed has told of
   for (int round = 0; round < 4; ++round) {
     cairn::test::child_process other{[&](int pipe) {
       auto runtime = open_runtime(directory / "data");
       const auto accounts = runtime.host<account>().value();
       const auto told = runtime.subscribe_durably(
           "teller", event_selection::all(),
-          [&](const event_view& event) {
-            cairn::test::say(pipe, std::to_string(event.position()));
-          },
+          [&](const event_view& event) { cairn::test::say(pipe, to_string(event.position())); },
           {.max_batch_events = 3, .flush_interval = std::chrono::milliseconds{1}});
       while (told && accounts.ask("a", put(1)).get().value().accepted()) {
       }
       return 1;
     }};
     for (int lines = 0; lines < 100; ++lines) {
-      const auto position = std::stoull("0" + other.read_line());
+      const cairn::position position{std::stoull("0" + other.read_line())};
       const bool is_first = lines == 0;
-      REQUIRE(position >= 1);
+      REQUIRE(position >= 1_pos);
       CHECK((is_first ? position <= handled + 1 : position == handled + 1));
       handled = position;
     }
     other.kill();
     CHECK(other.wait().signal == SIGKILL);
     for (auto line = other.read_line(); !line.empty(); line = other.read_line())
-      handled = std::stoull(line); // told of before it was killed
+      handled = cairn::position{std::stoull(line)}; // told of before it was killed
   }
   auto runtime = open_runtime(directory / "data");
   const auto last = runtime.journal().last_position();
   std::promise<void> done;
-  std::vector<std::uint64_t> again;
+  std::vector<cairn::position> again;
   const auto teller = runtime
                           .subscribe_durably("teller", event_selection::all(),
                                              [&](const event_view& event) {

@@ -3,6 +3,7 @@
 
 #include "account.hpp"
 #include "holdings.hpp"
+#include "literals.hpp"
 #include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -79,20 +80,20 @@ TEST_CASE("a runtime for reading answers from what another runtime has made dura
   const auto past = std::chrono::steady_clock::now() - std::chrono::seconds{1};
   CHECK(accounts.query("a", balance, {.deadline = past}).get().error().code()
         == errc::deadline_exceeded);
-  CHECK(accounts.state_at_version("a", 3).value().balance == 3);
+  CHECK(accounts.state_at_version("a", 3_ver).value().balance == 3);
   std::uint64_t told = 0;
-  CHECK(accounts.history("a", [&](const auto&, const auto&) { ++told; }).value() == 10);
+  CHECK(accounts.history("a", [&](const auto&, const auto&) { ++told; }).value() == 10_ver);
   CHECK(told == 10);
   std::promise<void> seen;
   auto follower = accounts
                       .subscribe("a",
                                  [&](const cairn::event_info& info, const account::event&) {
-                                   if (info.version == 10)
+                                   if (info.version == 10_ver)
                                      seen.set_value();
                                  })
                       .value();
   seen.get_future().wait();
-  CHECK(runtime.journal().last_position() == 10);
+  CHECK(runtime.journal().last_position() == 10_pos);
   CHECK(runtime.close());
   CHECK(follower.wait());
   CHECK(balance_of(accounts, "a").get().error().code() == errc::shut_down);
@@ -122,7 +123,7 @@ TEST_CASE("a runtime for reading has projections that follow, and none in replie
   REQUIRE(!refused);
   CHECK(refused.error().code() == errc::invalid_argument);
   const auto followed = runtime.project<holdings>().value();
-  CHECK(followed.wait_for(10));
+  CHECK(followed.wait_for(10_pos));
   const auto rows = followed.read().value();
   CHECK(rows.get(holdings::balances, "a").value()->balance == 10);
   CHECK(runtime.close());

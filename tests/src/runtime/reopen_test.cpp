@@ -5,6 +5,7 @@
 #include "account.hpp"
 #include "holdings.hpp"
 #include "io_shim.hpp"
+#include "literals.hpp"
 #include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -85,11 +86,11 @@ TEST_CASE("a runtime whose disk has failed goes on in place, and what was unknow
     auto runtime = cairn::runtime::open({.storage = cairn::lmdb{directory / "data"}}).value();
     const auto accounts = runtime.host<account>().value();
     const auto sheet = runtime.project<balance_sheet>().value();
-    std::atomic<std::uint64_t> followed = 0;
+    std::atomic<cairn::position> followed = cairn::position{};
     const auto follower = runtime
                               .subscribe(cairn::event_selection::all(),
                                          [&](const cairn::event_view& event) {
-                                           CHECK(event.position() == followed + 1);
+                                           CHECK(event.position() == followed.load() + 1);
                                            followed = event.position();
                                            followed.notify_all();
                                          })
@@ -118,16 +119,16 @@ TEST_CASE("a runtime whose disk has failed goes on in place, and what was unknow
     const auto again = accounts.ask("a", deposit{.amount = 7, .note = {}}, once("second")).get();
     REQUIRE(again);
     CHECK(again->repeated() == written);
-    CHECK(again->position() == 2);
+    CHECK(again->position() == 2_pos);
     REQUIRE(accounts.ask("b", deposit{.amount = 1, .note = {}}).get());
 
-    CHECK(sheet.wait_for(3));
+    CHECK(sheet.wait_for(3_pos));
     CHECK(sheet.read().value().get(balance_sheet::balances, "a").value()->balance == 12);
-    for (auto seen = followed.load(); seen < 3; seen = followed.load())
+    for (auto seen = followed.load(); seen < 3_pos; seen = followed.load())
       followed.wait(seen);
     CHECK(follower.active());
-    std::uint64_t pulled = 0;
-    while (pulled < 3) {
+    cairn::position pulled;
+    while (pulled < 3_pos) {
       const auto shown = feed.next([&](const cairn::event_view& event) {
         pulled = event.position();
         return cairn::visit_result::proceed;

@@ -3,6 +3,7 @@
 #include <cairn/schema_catalogue.hpp>
 
 #include "account.hpp"
+#include "literals.hpp"
 #include "temporary_directory.hpp"
 #include "thread_limit.hpp"
 
@@ -63,8 +64,8 @@ TEST_CASE("a command is answered with the version and position of its event, and
   auto accounts = runtime.host<account>().value();
   const auto first = accounts.ask("a", deposit{.amount = 5, .note = "tea"}).get().value();
   CHECK(first.accepted());
-  CHECK(first.version() == 1);
-  CHECK(first.position() == 1);
+  CHECK(first.version() == 1_ver);
+  CHECK(first.position() == 1_pos);
   const auto second = accounts.ask("a", withdraw{.amount = 7}).get().value();
   REQUIRE(!second.accepted());
   CHECK(second.rejection().code == "insufficient_funds");
@@ -76,7 +77,7 @@ TEST_CASE("a command is answered with the version and position of its event, and
     CHECK(call.get().value().accepted());
   CHECK(balance_of(accounts, "b7").get().value() == 100);
   CHECK(runtime.status().outstanding == 0);
-  CHECK(runtime.status().journal.last_position == 10'001);
+  CHECK(runtime.status().journal.last_position == 10'001_pos);
   CHECK(runtime.close());
 }
 
@@ -101,7 +102,7 @@ TEST_CASE("everything accepted is found again when the directory is opened again
   CHECK(again.repeated());
   CHECK(again.version() == first->version());
   CHECK(again.position() == first->position());
-  CHECK(accounts.state_at_version("a0", 10).value().balance == 10);
+  CHECK(accounts.state_at_version("a0", 10_ver).value().balance == 10);
 }
 
 TEST_CASE("an option that makes no sense is refused by its name") {
@@ -174,7 +175,7 @@ TEST_CASE("a runtime that is destroyed answers first") {
     CHECK(call.get().value().accepted());
   }
   CHECK(accounts->ask("a", put(1)).get().error().code() == errc::shut_down);
-  CHECK(accounts->state_at_version("a", 1).error().code() == errc::shut_down);
+  CHECK(accounts->state_at_version("a", 1_ver).error().code() == errc::shut_down);
 }
 
 TEST_CASE("threads that close a runtime at once all find it closed") {
@@ -250,7 +251,8 @@ TEST_CASE("closing from one thread while others send answers every call, one way
   CHECK(runtime.close());
   for (auto& client : clients)
     client.join();
-  CHECK(runtime.journal().status().last_position == static_cast<std::uint64_t>(accepted.load()));
+  CHECK(runtime.journal().status().last_position
+        == cairn::position{static_cast<std::uint64_t>(accepted.load())});
 }
 
 TEST_CASE("a journal knows the schemas of the aggregates that it was opened with") {
@@ -261,7 +263,7 @@ TEST_CASE("a journal knows the schemas of the aggregates that it was opened with
     CHECK(accounts.ask("a", put(7)).get().value().accepted());
     const auto catalogue = cairn::schema_catalogue::load(runtime.journal()).value();
     CHECK(catalogue.generations() == 1);
-    CHECK(runtime.journal().replay_all(1, [&](const cairn::event_view& event) {
+    CHECK(runtime.journal().replay_all(1_pos, [&](const cairn::event_view& event) {
       const auto text = catalogue.event_as_json(event).value();
       CHECK_MESSAGE(text.find(R"("type":"Deposited","event":{"amount":"7"}})") != std::string::npos,
                     text);
@@ -282,7 +284,7 @@ TEST_CASE("a program that cannot read what the journal holds is refused when it 
     REQUIRE(!refused);
     CHECK(refused.error().code() == errc::incompatible_schema);
     CHECK(refused.error().message().find("account: the event type Closed") != std::string::npos);
-    CHECK(refused.error().position() == 1);
+    CHECK(refused.error().position() == 1_pos);
     CHECK(runtime.host<account>().value().ask("a", put(1)).get().value().rejection().code
           == "closed");
   }

@@ -1,6 +1,7 @@
 #include <cairn/runtime.hpp>
 
 #include "account.hpp"
+#include "literals.hpp"
 #include "temporary_directory.hpp"
 
 #include <doctest/doctest.h>
@@ -72,7 +73,7 @@ TEST_CASE("a subscription shows the past and what comes, once each and in order"
     auto all = runtime
                    .subscribe(event_selection::all(),
                               [&](const event_view& event) {
-                                wrong += event.position() != seen + 1;
+                                wrong += event.position() != cairn::position{seen + 1};
                                 add_one(seen);
                               })
                    .value();
@@ -82,7 +83,7 @@ TEST_CASE("a subscription shows the past and what comes, once each and in order"
     all.close();
     CHECK_FALSE(all.active());
     CHECK(all.wait());
-    CHECK(all.position() == 3'000);
+    CHECK(all.position() == 3'000_pos);
     CHECK(wrong == 0);
     CHECK(runtime.close());
   }
@@ -101,7 +102,7 @@ TEST_CASE("a typed handler sees the events it has an overload for, as values or 
         log.push_back(std::string{info.aggregate_id} + " +" + std::to_string(e.getAmount()));
       },
       [&](const event_info& info, const closed&) {
-        log.push_back(std::to_string(info.version));
+        log.push_back(to_string(info.version));
         done.set_value();
       }};
   auto of_type = accounts.subscribe(handler).value();
@@ -137,7 +138,7 @@ TEST_CASE("a handler that throws stops its subscription, loudly, and no other") 
   const cairn::subscription_options options{
       .on_failure = [&](const cairn::error& failure) { told = failure; }};
   const auto third = [](const event_view& event) {
-    if (event.position() == 3)
+    if (event.position() == 3_pos)
       throw std::runtime_error{"not this one"};
   };
   auto failing = runtime.subscribe(event_selection::all(), third, options).value();
@@ -145,10 +146,10 @@ TEST_CASE("a handler that throws stops its subscription, loudly, and no other") 
   const auto ended = failing.wait();
   REQUIRE(!ended);
   CHECK(ended.error().code() == errc::handler_failed);
-  CHECK(ended.error().position() == 3);
+  CHECK(ended.error().position() == 3_pos);
   CHECK(ended.error().message().find("not this one") != std::string::npos);
   CHECK(told == ended.error());
-  CHECK(failing.position() == 2); // where to begin again
+  CHECK(failing.position() == 2_pos); // where to begin again
   CHECK_FALSE(failing.active());
   reach(seen, 10);
   CHECK(healthy.active());
@@ -165,7 +166,7 @@ TEST_CASE("an event of another type than expected ends a subscription with its p
   const auto ended = raw.wait();
   REQUIRE(!ended);
   CHECK(ended.error().code() == errc::corrupt_record);
-  CHECK(ended.error().position() == 1);
+  CHECK(ended.error().position() == 1_pos);
 }
 
 TEST_CASE("once a subscription is closed its handler is not called any more") {

@@ -183,9 +183,11 @@ private:
 template <aggregate T, class Function>
 struct query_result {
   static constexpr bool with_version =
-      std::is_invocable_v<Function&, const typename T::state&, std::uint64_t>;
+      std::is_invocable_v<Function&, const typename T::state&, cairn::version>;
+  static_assert(with_version || std::is_invocable_v<Function&, const typename T::state&>,
+                "cairn: a query function takes the state, or the state and a cairn::version");
   using type = typename std::conditional_t<
-      with_version, std::invoke_result<Function&, const typename T::state&, std::uint64_t>,
+      with_version, std::invoke_result<Function&, const typename T::state&, cairn::version>,
       std::invoke_result<Function&, const typename T::state&>>::type;
   static_assert(!std::is_reference_v<type>,
                 "cairn: a query function returns a value: the state stays with its aggregate");

@@ -22,8 +22,8 @@ public:
   virtual const aggregate_model& model() const noexcept = 0;
 
   /// Replays the durable events of one aggregate; see `journal::replay`.
-  virtual result<std::uint64_t> replay(std::string_view id, std::uint64_t from_version,
-                                       std::uint64_t to_version, event_visitor visitor) const = 0;
+  virtual result<cairn::version> replay(std::string_view id, cairn::version from_version,
+                                        cairn::version to_version, event_visitor visitor) const = 0;
 
   /// `runtime::subscribe`.
   virtual result<subscription> subscribe(const event_selection& selection,

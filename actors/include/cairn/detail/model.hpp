@@ -49,7 +49,7 @@ public:
   void read_snapshot(capnp::AnyPointer::Reader from) override {
     value = schema_of<state>::read(from.getAs<wire>());
   }
-  bool wants_snapshot(std::uint64_t version) const override {
+  bool wants_snapshot(cairn::version version) const override {
     if constexpr (wants_snapshots_by_predicate<T>)
       return T::wants_snapshot(value, version);
     else
@@ -72,6 +72,9 @@ public:
                 "cairn: an aggregate's type_name is 1 to 64 of a-z 0-9 - _ .");
   static_assert(
       require_overloads<T, typename T::command, typename T::event, older_events_of<T>>::holds);
+  static_assert(
+      wants_snapshots_by_predicate<T> || !requires { &T::wants_snapshot; },
+      "cairn: wants_snapshot takes the state and a cairn::version, and returns a bool");
 
   explicit typed_model(const aggregate_options& with)
     : aggregate_model{T::type_name, &model_identity<T>,

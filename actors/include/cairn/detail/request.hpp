@@ -27,7 +27,7 @@ public:
   /// Replaces the state. Throws `kj::Exception`.
   virtual void read_snapshot(capnp::AnyPointer::Reader from) = 0;
   /// The aggregate's own predicate; false if it has none.
-  virtual bool wants_snapshot(std::uint64_t version) const = 0;
+  virtual bool wants_snapshot(cairn::version version) const = 0;
 
   /// Memory that the state holds, itself included.
   virtual std::size_t bytes() const noexcept = 0;
@@ -43,8 +43,8 @@ std::optional<error> try_evolve(aggregate_state& state, const event_view& event)
 struct execution {
   aggregate_state& state;
   const stream_id& stream;
-  event_batch& events;   ///< Where the effects of a command are appended.
-  std::uint64_t version; ///< Of the state, before the request.
+  event_batch& events;    ///< Where the effects of a command are appended.
+  cairn::version version; ///< Of the state, before the request.
 };
 
 /// What executing a request did to the state.

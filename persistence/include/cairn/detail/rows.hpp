@@ -23,7 +23,7 @@ enum class scan_direction : std::uint8_t { ascending, descending };
 /// Called in the order of keys; what it is given is valid during the call.
 using row_visitor = function_ref<visit_result(key_view key, row_words row)>;
 
-/// Rows in the order of their keys, as of one position of the journal.
+/// Rows in the order of their keys, all as of the same events.
 class row_source {
 public:
   virtual ~row_source() = default;
@@ -40,8 +40,8 @@ public:
 /// Rows that are read as they stay, for as long as this lives.
 class row_snapshot : public row_source {
 public:
-  /// What the rows are a fold of: the events up to this position.
-  virtual std::uint64_t position() const noexcept = 0;
+  /// What the rows are a fold of: the events of each shard up to its position.
+  virtual const shard_positions& positions() const noexcept = 0;
 };
 
 /// Rows that a handler writes; it reads what it has written. One thread.

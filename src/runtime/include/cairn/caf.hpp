@@ -69,7 +69,7 @@ result<runtime> open_in(caf::actor_system& system, runtime_options options);
 
 /// An error of Cairn as CAF's actors see it: its code is the number of the `errc`, its category
 /// `cairn` (0.17.6: that atom; 1.x: the type `cairn::errc`, so that it compares with one), its
-/// context the text, the version and the position.
+/// context the text, and as numbers the version and the position (its `bits`).
 caf::error caf_error_of(const error& failure);
 
 /// The other way; empty: it is not one of Cairn's, but CAF's own (a timeout, a receiver that is
@@ -145,7 +145,7 @@ public:
   const reply* operator->() const noexcept { return &answer_; }
 
 private:
-  reply answer_ = reply::accept(0, 0, 0);
+  reply answer_ = reply::accept({}, {}, 0);
 };
 
 namespace detail {
@@ -200,14 +200,14 @@ class caf_events {
 public:
   /// For CAF only: no events.
   caf_events() = default;
-  caf_events(std::shared_ptr<const event_buffer> events, std::uint64_t position) noexcept
+  caf_events(std::shared_ptr<const event_buffer> events, cairn::position position) noexcept
     : events_{std::move(events)}, position_{position} {}
 
   std::size_t size() const noexcept { return events_ ? events_->size() : 0; }
 
   /// Every selected event up to this position is in this batch or was in one before it: where to
   /// begin another time.
-  std::uint64_t position() const noexcept { return position_; }
+  cairn::position position() const noexcept { return position_; }
 
   /// Calls `handler(const event_view&)` for each. Errors: `corrupt_record`; what the handler throws
   /// passes through.
@@ -228,7 +228,7 @@ public:
 
 private:
   std::shared_ptr<const event_buffer> events_;
-  std::uint64_t position_ = 0;
+  cairn::position position_{};
 };
 
 /// How events are delivered to an actor.
@@ -260,7 +260,7 @@ public:
 
   /// The actor has acknowledged every selected event up to this position: where to begin another
   /// time.
-  std::uint64_t position() const noexcept;
+  cairn::position position() const noexcept;
 
   /// Waits until it has ended. Not from an actor that it sends to. Errors: what ended it:
   /// - `handler_failed`: the actor answered a batch with an error, or has ended; the text is CAF's;

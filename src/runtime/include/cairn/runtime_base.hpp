@@ -26,7 +26,8 @@ public:
   /// Calls `handler` for the selected durable events, past and live, in the order of positions, on
   /// a thread of the subscription's own. `aggregate_reader::subscribe` gives events as the structs
   /// of an aggregate. Errors: `invalid_argument` (an option, a type or tag that cannot be one, a
-  /// start beyond the journal's end), `io_failed`, `corrupt_journal`, `shut_down`.
+  /// start beyond the journal's end or in another shard), `io_failed`, `corrupt_journal`,
+  /// `shut_down`.
   result<subscription> subscribe(const event_selection& selection,
                                  std::function<void(const event_view&)> handler,
                                  const subscription_options& options = {});
@@ -37,8 +38,9 @@ public:
   /// at `options.start`. In a `reading_runtime` it follows what the other process writes.
   ///
   /// Errors: `invalid_argument` (a name that is not 1 to 64 of a-z 0-9 - _ ., an option, a type or
-  /// tag that cannot be one, a start beyond the journal's end, or other events than this name has
-  /// followed so far: both are named); `already_open` (this runtime has one of this name);
+  /// tag that cannot be one, a start beyond the journal's end or in another shard, or other events
+  /// than this name has followed so far: both are named); `already_open` (this runtime has one of
+  /// this name);
   /// `locked` (another process has it); `corrupt_journal` (its checkpoint is of another history, or
   /// damaged); `io_failed`, `storage_full`, `shut_down`, and those of `open_lmdb_journal`.
   result<durable_subscription> subscribe_durably(std::string name, const event_selection& selection,

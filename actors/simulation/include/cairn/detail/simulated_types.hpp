@@ -73,7 +73,7 @@ public:
   /// Asks for the state, as its serialised form, and its version.
   struct seen_state {
     std::vector<std::uint64_t> words;
-    std::uint64_t version = 0;
+    cairn::version version{};
   };
   virtual future<seen_state> query(const std::shared_ptr<aggregate_host>& of, std::string_view id,
                                    const query_options& options) const = 0;
@@ -220,7 +220,7 @@ public:
                            const query_options& options) const override {
     return aggregates<T>{of}.query(
         id,
-        [](const typename T::state& state, std::uint64_t version) {
+        [](const typename T::state& state, cairn::version version) {
           using wire = typename schema_of<typename T::state>::wire;
           return seen_state{words_of([&](capnp::AnyPointer::Builder into) {
                               schema_of<typename T::state>::write(state, into.initAs<wire>());
