@@ -130,7 +130,7 @@ bool activation::run() noexcept {
 
 /// Appends what has arrived to what is pending; says whether there is anything to do.
 bool activation::take_inbox() {
-  pending_.push_back(inbox_.take_all());
+  inbox_.take_all(pending_);
   return !pending_.empty();
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace cairn::detail {
@@ -121,7 +122,7 @@ public:
   ending judge(std::uint64_t ticket, bool has_events, const result<commit>& outcome) noexcept;
 
   /// A request that is to be executed again; they are kept in the order of these calls.
-  void requeue(request_ptr work) noexcept { requeued_.push_back(work.release()); }
+  void requeue(request_ptr work) noexcept { requeued_.push_back(std::move(work)); }
 
   /// The last event that is durable. Also by the aggregate if there is `none`.
   const stream_head& durable_head() const noexcept { return durable_; }

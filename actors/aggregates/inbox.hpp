@@ -1,5 +1,7 @@
 #pragma once
 
+#include "aggregates/request_list.hpp"
+
 #include <cairn/detail/request.hpp>
 
 #include <atomic>
@@ -34,19 +36,19 @@ public:
     return seen == asleep() ? pushed::queued_wake : pushed::queued;
   }
 
-  /// Takes everything, oldest first, linked by `next`; the aggregate counts as awake from here on.
-  request* take_all() noexcept {
-    auto* newest = head_.exchange(awake(), std::memory_order_acq_rel);
+  /// Appends everything to `into`, oldest first; the aggregate counts as awake from here on.
+  void take_all(request_list& into) noexcept {
+    auto* const newest = head_.exchange(awake(), std::memory_order_acq_rel);
     if (newest == asleep() || newest == awake())
-      return nullptr;
+      return;
     request* oldest = nullptr;
-    while (newest) {
-      auto* const older = newest->next;
-      newest->next = oldest;
-      oldest = newest;
-      newest = older;
+    for (auto* next = newest; next;) {
+      auto* const older = next->next;
+      next->next = oldest;
+      oldest = next;
+      next = older;
     }
-    return oldest;
+    into.push_back(oldest, newest);
   }
 
   /// From awake to asleep, so that the next push wakes; false if something has arrived meanwhile.

@@ -20,14 +20,15 @@ public:
 
   bool empty() const noexcept { return first_ == nullptr; }
 
-  /// `chain`: linked by `next`, the first one to be executed first; null: nothing.
-  void push_back(request* chain) noexcept {
-    if (!chain)
-      return;
-    (first_ ? last_->next : first_) = chain;
-    last_ = chain;
-    while (last_->next)
-      last_ = last_->next;
+  void push_back(request_ptr last) noexcept {
+    auto* const one = last.release();
+    push_back(one, one);
+  }
+
+  /// A chain that is linked by `next` from `first`, which is to be executed first, to `last`.
+  void push_back(request* first, request* last) noexcept {
+    (first_ ? last_->next : first_) = first;
+    last_ = last;
   }
 
   request_ptr pop_front() noexcept {

@@ -33,10 +33,13 @@ struct numbered final : request {
   int number;
 };
 
-std::vector<int> numbers(request* oldest) {
+/// The numbers of what is in the inbox, in the order of its coming.
+std::vector<int> take_all(inbox& from) {
+  request_list taken;
+  from.take_all(taken);
   std::vector<int> all;
-  for (; oldest; oldest = oldest->next)
-    all.push_back(static_cast<numbered*>(oldest)->number);
+  while (!taken.empty())
+    all.push_back(static_cast<const numbered&>(*taken.pop_front()).number);
   return all;
 }
 
@@ -47,15 +50,15 @@ TEST_CASE("an inbox gives everything back in the order of its coming, and wakes 
   numbered one{1}, two{2}, three{3}, four{4};
   CHECK(box.push(&one) == inbox::pushed::queued_wake);
   CHECK(box.push(&two) == inbox::pushed::queued);
-  CHECK(numbers(box.take_all()) == std::vector<int>{1, 2});
-  CHECK(box.take_all() == nullptr);
+  CHECK(take_all(box) == std::vector<int>{1, 2});
+  CHECK(take_all(box).empty());
   CHECK(box.push(&three) == inbox::pushed::queued); // it is awake
   CHECK(!box.try_sleep());
   CHECK(!box.try_close());
-  CHECK(numbers(box.take_all()) == std::vector<int>{3});
+  CHECK(take_all(box) == std::vector<int>{3});
   CHECK(box.try_sleep());
   CHECK(box.push(&four) == inbox::pushed::queued_wake);
-  CHECK(numbers(box.take_all()) == std::vector<int>{4});
+  CHECK(take_all(box) == std::vector<int>{4});
   CHECK(box.try_close());
   CHECK(box.push(&one) == inbox::pushed::closed);
   CHECK(box.push(&two) == inbox::pushed::closed);
@@ -83,7 +86,7 @@ TEST_CASE("an inbox loses nothing that several threads push, and keeps each one'
   int taken = 0;
   int slept = 1; // it begins asleep
   while (taken < threads * each) {
-    for (const int number : numbers(box.take_all())) {
+    for (const int number : take_all(box)) {
       CHECK_MESSAGE(next[static_cast<std::size_t>(number / each)]++ == number % each, number);
       ++taken;
     }
