@@ -13,12 +13,12 @@ result<reading_runtime> reading_runtime::open(lmdb storage, reading_options opti
   auto events = open_lmdb_journal_for_reading(std::move(storage));
   if (!events)
     return std::move(events).error();
-  return reading_runtime{std::make_unique<detail::runtime_core>(
-      *std::move(events),
-      detail::runtime_core::setup{.engine = {.now = options.clock},
-                                  .projections = std::move(projections),
-                                  .subscriptions = std::move(subscriptions),
-                                  .environment = {.turns = {.now = options.clock}}})};
+  detail::runtime_core::setup setup{.projections = std::move(projections),
+                                    .subscriptions = std::move(subscriptions)};
+  setup.engine.now = options.clock;
+  setup.environment.turns.now = options.clock;
+  return reading_runtime{
+      std::make_unique<detail::runtime_core>(*std::move(events), std::move(setup))};
 }
 
 reading_runtime::reading_runtime(std::unique_ptr<detail::runtime_core> core) noexcept

@@ -28,7 +28,7 @@ constexpr scenario scenarios[]{
 std::string with_separators(double value) {
   auto digits = std::to_string(static_cast<long long>(value + 0.5));
   for (auto place = static_cast<int>(digits.size()) - 3; place > 0; place -= 3)
-    digits.insert(static_cast<std::size_t>(place), ",");
+    digits.insert(static_cast<std::size_t>(place), 1, ',');
   return digits;
 }
 
