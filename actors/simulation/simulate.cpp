@@ -22,6 +22,7 @@ void add(simulation_report& to, const simulation_report& more) {
   to.events += more.events;
   to.failed_commits += more.failed_commits;
   to.unknown_commits += more.unknown_commits;
+  to.held_commits += more.held_commits;
   to.damaged_snapshots += more.damaged_snapshots;
   to.crashes += more.crashes;
   to.lost_commits += more.lost_commits;
@@ -121,13 +122,13 @@ std::ostream& operator<<(std::ostream& out, const simulation_report& report) {
   const auto flags = out.flags();
   out << report.runs << " runs from seed " << report.seed << ": " << report.commands
       << " commands, " << report.queries << " queries, " << report.repetitions << " repetitions, "
-      << report.events << " events; " << report.failed_commits << " failed and "
-      << report.unknown_commits << " unknown commits, " << report.damaged_snapshots
-      << " damaged snapshots, " << report.crashes << " crashes (" << report.lost_commits
-      << " commits lost), " << report.restarts << " restarts, " << report.reopenings
-      << " reopenings, " << report.passivations << " passivations, " << report.rehydrations
-      << " rehydrations; " << report.poison_events << " poison events, " << report.decisions
-      << " decisions, " << report.pauses << " pauses and " << report.rebuilds
+      << report.events << " events; " << report.failed_commits << " failed, "
+      << report.unknown_commits << " unknown and " << report.held_commits << " held commits, "
+      << report.damaged_snapshots << " damaged snapshots, " << report.crashes << " crashes ("
+      << report.lost_commits << " commits lost), " << report.restarts << " restarts, "
+      << report.reopenings << " reopenings, " << report.passivations << " passivations, "
+      << report.rehydrations << " rehydrations; " << report.poison_events << " poison events, "
+      << report.decisions << " decisions, " << report.pauses << " pauses and " << report.rebuilds
       << " rebuilds of projections; " << report.steps << " steps, "
       << std::chrono::duration_cast<std::chrono::seconds>(report.simulated_time).count()
       << " s simulated; digest " << std::hex << std::setfill('0') << std::setw(16) << report.digest

@@ -58,16 +58,37 @@ void simulated_journal::begin_commit() {
 }
 
 void simulated_journal::land() {
-  if (stopped_)
+  if (held_)
+    resolve();
+  else if (stopped_)
     fail_commit(errc::journal_stopped);
   else if (run_.random.chance(run_.faults.failed_commit))
     fail_commit(run_.random.chance(0.5) ? errc::storage_full : errc::io_failed);
   else if (run_.random.chance(run_.faults.unknown_commit))
     lose_track();
+  else if (run_.random.chance(run_.faults.held_commit))
+    return hold();
   else
     commit_all();
   std::move(committing_.begin(), committing_.end(), std::back_inserter(finished_));
   committing_.clear();
+}
+
+/// What was written is there for all who read; the callers hear nothing yet.
+void simulated_journal::hold() {
+  ++run_.figures.held_commits;
+  held_ = run_.random.chance(0.5);
+  run_.note("commit held", *held_);
+  if (*held_)
+    commit_all();
+  lands_at_ = run_.soon(std::chrono::seconds{2});
+}
+
+void simulated_journal::resolve() {
+  if (!*held_)
+    fail_commit(errc::io_failed);
+  run_.note("commit resolved", *held_);
+  held_.reset();
 }
 
 void simulated_journal::commit_all() {
@@ -151,12 +172,12 @@ void simulated_journal::hand_back() {
 
 void simulated_journal::crash() {
   if (!committing_.empty()) {
-    const bool survives = !stopped_ && run_.random.chance(0.5);
+    const bool survives = held_ ? *held_ : !stopped_ && run_.random.chance(0.5);
     run_.note("commit in crash", survives);
-    if (survives)
+    if (survives && !held_)
       commit_all();
-    else
-      ++run_.figures.lost_commits;
+    run_.figures.lost_commits += survives ? 0 : 1;
+    held_.reset();
   }
   closed_ = true;
   bring_to_light();

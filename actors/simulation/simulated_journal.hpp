@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace cairn::detail {
@@ -83,6 +84,8 @@ private:
   void commit_all();
   void fail_commit(errc code);
   void lose_track();
+  void hold();
+  void resolve();
   void bring_to_light();
   void finish_all();
   void hand_back();
@@ -92,6 +95,7 @@ private:
   std::deque<operation_ptr> queue_;
   std::vector<operation_ptr> committing_;
   std::chrono::nanoseconds lands_at_{0};
+  std::optional<bool> held_; // the commit under way was written or not, and nobody knows yet
   std::vector<operation_ptr> finished_; // not yet handed back
   std::vector<snapshot_draft> drafts_;
   std::vector<hidden_append> hidden_;

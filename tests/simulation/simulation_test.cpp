@@ -44,6 +44,7 @@ void check_that_all_went_wrong(const cairn::simulation_report& report) {
   CHECK(report.restarts > 0);
   CHECK(report.failed_commits > 0);
   CHECK(report.unknown_commits > 0);
+  CHECK(report.held_commits > 0);
   CHECK(report.damaged_snapshots > 0);
   CHECK(report.repetitions > 0);
   CHECK(report.passivations > 0);
@@ -136,7 +137,9 @@ TEST_CASE("without faults everything is accepted or rejected at the first attemp
   const auto report = cairn::simulate<account, holdings>(
       {.runs = 50, .faults = cairn::simulated_faults::none()}, accounts());
   CHECK_MESSAGE(report.passed(), report);
-  CHECK(report.failed_commits + report.unknown_commits + report.damaged_snapshots == 0);
+  CHECK(report.failed_commits + report.unknown_commits + report.held_commits
+            + report.damaged_snapshots
+        == 0);
   CHECK(report.crashes == 0);
   CHECK(report.poison_events + report.decisions + report.pauses + report.rebuilds == 0);
 }

@@ -76,8 +76,10 @@ public:
   /// `key_held`: see `refused_reservation`. `corrupt_journal`: the row of a key that was to be
   /// reserved or released is damaged.
   /// `outcome_unknown`: the commit failed; the events may or may not be durable. Where that leaves
-  /// the engine unable to tell (a sync that failed, a connection lost after COMMIT was sent), it
-  /// stops, and `journal::reopen` shows which of both it was: as events, or as their absence.
+  /// the engine unable to tell (a sync that failed), it stops, and `journal::reopen` shows which of
+  /// both it was: as events, or as their absence. An engine that can find out (a connection lost
+  /// after COMMIT was sent: another one can look for the batch) holds the operation, and all behind
+  /// it, and hands them back with the outcome that it finds: to the callers that is a slow commit.
   std::optional<result<commit>> outcome;
 
   /// With `key_held`: the index, in `events.reservations()`, of the first whose key another stream

@@ -65,6 +65,9 @@ struct simulated_faults {
   /// A commit is written or not, and nobody is told which. Half of them stop the journal, which
   /// must then be opened again: in place, or by the next process.
   double unknown_commit = 0.04;
+  /// The journal does not know itself whether a commit was written, but can find out: it holds the
+  /// replies until it knows, up to two seconds. What was written shows before.
+  double held_commit = 0.02;
   /// The journal's queue is full, for one append.
   double refused_append = 0.01;
   /// A commit takes a thousand times as long.
@@ -83,7 +86,7 @@ struct simulated_faults {
   /// raised version after the next opening.
   double interventions = 2.0;
 
-  static constexpr simulated_faults none() noexcept { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; }
+  static constexpr simulated_faults none() noexcept { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; }
 };
 
 /// What is simulated.
@@ -130,6 +133,7 @@ struct simulation_report {
   std::uint64_t events = 0; ///< Durable at the end.
   std::uint64_t failed_commits = 0;
   std::uint64_t unknown_commits = 0;
+  std::uint64_t held_commits = 0;
   std::uint64_t damaged_snapshots = 0;
   std::uint64_t crashes = 0;
   std::uint64_t lost_commits = 0; ///< Under way in a crash, and not survived.
