@@ -73,7 +73,11 @@ void complete_all(std::vector<std::unique_ptr<append_operation>> operations) noe
   }
 }
 
-result<void> check_sizes(const append_operation& operation, std::size_t max_event_bytes) {
+result<void> check_events(const append_operation& operation, std::size_t max_event_bytes) {
+  if (!operation.events.is_for(*operation.stream))
+    return error{errc::invalid_argument, "events of stream " + operation.events.stream()
+                                             + " cannot be appended to stream "
+                                             + operation.stream->name()};
   if (operation.events.bytes() <= max_event_bytes)
     return {};
   for (std::size_t i = 0; i < operation.events.size(); ++i)

@@ -30,6 +30,6 @@ void complete(std::unique_ptr<append_operation> operation, result<commit> outcom
 void complete_all(std::vector<std::unique_ptr<append_operation>> operations) noexcept;
 
 /// `invalid_argument` if a record of the operation is larger than the journal takes.
-result<void> check_sizes(const append_operation& operation, std::size_t max_event_bytes);
+result<void> check_events(const append_operation& operation, std::size_t max_event_bytes);
 
 } // namespace cairn::detail

@@ -307,7 +307,7 @@ private:
 
   /// Sets the operation's outcome; or says why it is not even looked at.
   std::optional<error> apply(append_operation& operation) {
-    if (auto checked = detail::check_sizes(operation, options_.max_event_bytes); !checked)
+    if (auto checked = detail::check_events(operation, options_.max_event_bytes); !checked)
       return std::move(checked).error();
     const auto now = options_.wall_clock().time_since_epoch();
     const std::lock_guard lock{mutex_};

@@ -62,7 +62,7 @@ public:
   void submit(std::unique_ptr<append_operation> operation) override {
     if (inherited())
       return complete(std::move(operation), inherited_error());
-    if (auto checked = check_sizes(*operation, options_.max_event_bytes); !checked)
+    if (auto checked = check_events(*operation, options_.max_event_bytes); !checked)
       return complete(std::move(operation), std::move(checked).error());
     using answer = append_queue::answer;
     switch (queue_->push(operation)) {

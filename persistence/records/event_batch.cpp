@@ -111,6 +111,9 @@ event_batch::event_batch(std::size_t max_event_bytes)
 result<void> event_batch::add(const stream_id& stream, const event_metadata& metadata,
                               std::uint64_t type,
                               function_ref<void(capnp::AnyPointer::Builder)> fill) {
+  if (!is_for(stream))
+    return invalid("a batch with events of stream " + stream_ + " takes none of stream "
+                   + stream.name());
   if (auto checked = check_tags(metadata.tags); !checked)
     return checked;
   if (!metadata.reservations.empty())
@@ -158,6 +161,8 @@ result<void> event_batch::add(const stream_id& stream, const event_metadata& met
     tags_.push_back({std::string{tag}, ends_.size()});
   for (const auto& wanted : metadata.reservations)
     reservations_.push_back({wanted, ends_.size()});
+  if (ends_.empty())
+    stream_ = stream.name();
   ends_.push_back(words_.size());
   expected_words_ = std::clamp(words_.size() - start, fewest_expected_words, most_expected_words);
   return {};

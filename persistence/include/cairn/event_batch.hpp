@@ -50,7 +50,7 @@ struct event_metadata {
 };
 
 /// Events of one stream, encoded as the records that the journal will hold, in the order of their
-/// versions.
+/// versions. The first one says which stream; a batch that has been emptied takes any.
 ///
 /// Encoding happens where the event is made (an aggregate's thread); the journal's writer only
 /// copies the bytes and fills in the version, position, time and epoch. All records lie in one
@@ -63,9 +63,10 @@ public:
   /// Appends a record for an event of the Cap'n Proto type `type`, whose payload `fill` writes into
   /// the pointer that it is given.
   ///
-  /// Errors: `invalid_argument` naming the limit if the record, a tag or a key is too large, there
-  /// are too many of them, one holds a control character, or the payload nests deeper than
-  /// `max_nesting`; the batch is then as before. What `fill` throws passes through, likewise.
+  /// Errors: `invalid_argument` naming both streams if the batch holds events of another one, or
+  /// naming the limit if the record, a tag or a key is too large, there are too many of them, one
+  /// holds a control character, or the payload nests deeper than `max_nesting`; the batch is then
+  /// as before. What `fill` throws passes through, likewise.
   result<void> add(const stream_id& stream, const event_metadata& metadata, std::uint64_t type,
                    function_ref<void(capnp::AnyPointer::Builder)> fill);
 
@@ -76,6 +77,13 @@ public:
       schema_of<T>::write(event, payload.initAs<typename schema_of<T>::wire>());
     });
   }
+
+  /// Whether its events, if there are any, are of this stream.
+  bool is_for(const stream_id& stream) const noexcept {
+    return empty() || stream_ == stream.name();
+  }
+  /// The name of their stream. There must be one.
+  const std::string& stream() const noexcept { return stream_; }
 
   /// A tag of one of the records.
   struct record_tag {
@@ -125,6 +133,7 @@ public:
 private:
   std::vector<std::uint64_t> words_; // capnp::word, which clang does not let a vector hold
   std::vector<std::size_t> ends_;    // one past each record, in words
+  std::string stream_;               // of the records, if there are any
   std::vector<record_tag> tags_;     // mostly none
   std::vector<record_reservation> reservations_; // mostly none
   std::size_t max_event_bytes_;

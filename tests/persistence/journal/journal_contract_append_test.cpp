@@ -244,6 +244,22 @@ TEST_CASE("a record larger than the journal takes is refused, naming the limit")
   }
 }
 
+TEST_CASE("events of another stream are refused, and neither stream is touched") {
+  FOR_EACH_JOURNAL(journal) {
+    const auto a = stream("a"), b = stream("b");
+    must(journal.append(a, expected_version::none(), notes(a, 1)));
+    for (const auto& expected : {expected_version::any(), expected_version::exact(1_ver)}) {
+      const auto refused = failure_of(journal.append(a, expected, notes(b, 2)));
+      CHECK(refused.code() == errc::invalid_argument);
+      CHECK(refused.message().find("test/b") != std::string::npos);
+    }
+    CHECK(all_events(journal) == std::vector{seen_event{1_pos, 1_ver, 1}});
+    must(journal.append(a, expected_version::exact(1_ver), notes(a, 2)));
+    must(journal.append(b, expected_version::none(), notes(b, 3)));
+    CHECK(events_of(journal, a).size() == 2);
+  }
+}
+
 TEST_CASE("after closing every call says so, and closing again is no error") {
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");

@@ -86,6 +86,25 @@ TEST_CASE("an event encoded while another is being encoded spoils neither") {
   check_note(inner, 0, 2, 500);
 }
 
+TEST_CASE("a batch takes events of one stream, until it is emptied") {
+  const auto a = stream("a"), b = stream("b");
+  auto batch = notes(a, 1, 2);
+  const auto nothing = [](capnp::AnyPointer::Builder payload) { note(payload, 3); };
+  const auto refused = failure_of(batch.add(b, {}, capnp::typeId<Noted>(), nothing));
+  CHECK(refused.code() == errc::invalid_argument);
+  CHECK(refused.message().find("test/a") != std::string::npos);
+  CHECK(refused.message().find("test/b") != std::string::npos);
+  CHECK(batch.size() == 2);
+  CHECK(batch.is_for(a));
+  CHECK_FALSE(batch.is_for(b));
+  batch.truncate(1);
+  CHECK_FALSE(batch.is_for(b));
+  batch.clear();
+  CHECK(batch.is_for(b));
+  must(batch.add(b, {}, capnp::typeId<Noted>(), nothing));
+  CHECK_FALSE(batch.is_for(a));
+}
+
 TEST_CASE("an event that is refused or throws leaves the batch as it was") {
   const auto a = stream("a");
   event_batch batch{1'000};
