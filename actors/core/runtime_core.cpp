@@ -72,13 +72,17 @@ result<void> runtime_core::reopen() {
   begin_reopening();
   for (;;) {
     wait_for_reopening();
-    if (auto taken = take_reopening(); !taken || reopening_ == reopening::none)
+    if (auto taken = do_reopening(); !taken || reopening_ == reopening::none)
       return taken;
   }
 }
 
 result<void> runtime_core::take_reopening() {
   CAIRN_ASSERT(reopening_is_over());
+  return do_reopening();
+}
+
+result<void> runtime_core::do_reopening() {
   switch (std::exchange(reopening_, static_cast<reopening>(static_cast<int>(reopening_) + 1))) {
     case reopening::suspend_requests:
       if (engine_)
@@ -147,13 +151,19 @@ result<void> runtime_core::close() {
     return {};
   while (!is_closed()) {
     wait_for_step();
-    take_step();
+    do_step();
   }
   return std::move(outcome_);
 }
 
 void runtime_core::take_step() {
   CAIRN_ASSERT(step_is_over());
+  do_step();
+}
+
+/// What it waits for is not looked at once more: a request that is refused meanwhile counts until
+/// it has been.
+void runtime_core::do_step() {
   const auto taken = std::exchange(next_, static_cast<step>(static_cast<int>(next_) + 1));
   switch (taken) {
     case step::end_subscriptions:

@@ -117,6 +117,8 @@ private:
   runtime_core(cairn::journal& events, std::unique_ptr<cairn::journal> owned, setup with);
 
   result<void> open_journal_again();
+  void do_step();
+  result<void> do_reopening();
   void wait_for_step();
   void wait_for_reopening();
   void note(result<void> outcome);

@@ -255,6 +255,25 @@ TEST_CASE("closing from one thread while others send answers every call, one way
         == cairn::position{static_cast<std::uint64_t>(accepted.load())});
 }
 
+TEST_CASE("requests that come while a runtime closes, and are refused, do not disturb it") {
+  for (int round = 0; round < 100; ++round) {
+    auto runtime = cairn::runtime::open({.storage = cairn::in_memory{}}).value();
+    const auto accounts = runtime.host<account>().value();
+    std::atomic<bool> closed = false;
+    std::vector<std::thread> clients;
+    for (int i = 0; i < 12; ++i)
+      clients.emplace_back([&] {
+        while (!closed)
+          (void)accounts.ask("a", put(1)).get();
+      });
+    REQUIRE(accounts.ask("a", put(1)).get());
+    CHECK(runtime.close());
+    closed = true;
+    for (auto& client : clients)
+      client.join();
+  }
+}
+
 TEST_CASE("a journal knows the schemas of the aggregates that it was opened with") {
   const temporary_directory directory;
   for (int opening = 0; opening < 2; ++opening) {
