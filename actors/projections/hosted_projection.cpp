@@ -184,6 +184,11 @@ future<cairn::position> hosted_projection::when_visible(cairn::position position
   const gate::holder inside{gate_}; // `arm_` may be gone, too
   if (!inside)
     return future<cairn::position>::settled(shut_down());
+  if (const auto last = log_.last_position(); position.shard() != last.shard())
+    return future<cairn::position>::settled(
+        error{errc::invalid_argument,
+              "position " + to_string(position) + " is in shard " + to_string(position.shard())
+                  + "; this journal has shard " + to_string(last.shard()) + " only"});
   auto reached = waiters_.add(position, deadline);
   if (deadline != time_point::max() && !reached.ready())
     arm_(deadline);

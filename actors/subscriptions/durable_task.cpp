@@ -67,18 +67,23 @@ consumer_options consumer_options_of(const durable_subscription_options& options
           .pause_between_attempts = options.pause_between_attempts};
 }
 
-/// Where the source is, for a store that has not begun; else moves the source to the checkpoint.
+/// Notes where the source is in a store that has not begun; else moves the source to the
+/// checkpoint.
 result<void> begin_or_go_on(table_store& store, event_source& source, const std::string& name) {
   const auto begun = store.live();
   if (!begun)
     return begun.error();
+  const auto shard = source.position().shard();
   if (!*begun) {
-    if (!source.position().is_start())
+    // An opening that ended in between has noted where it is to begin, and that stays so.
+    const bool is_placed = !store.position(shard).is_start();
+    if (!is_placed && !source.position().is_start())
       if (auto placed = store.publish(source.checkpoint_at(source.position())); !placed)
         return placed;
-    return store.mark_live();
+    if (auto marked = store.mark_live(); !marked || !is_placed)
+      return marked;
   }
-  const auto at = store.checkpoint(source.position().shard());
+  const auto at = store.checkpoint(shard);
   if (!at)
     return at.error();
   if (auto same = check_same_history(

@@ -94,7 +94,7 @@ private:
       return std::move(reader).error();
     cairn::position last;
     if (const int rc = last_log_position(reader->txn(), reader->dbs(), last))
-      return lmdb_error(errc::io_failed, "cannot read the log", rc);
+      return unreadable_end(rc);
     return located_end{*std::move(reader), last};
   }
 

@@ -92,7 +92,7 @@ private:
     for (;;) {
       position last;
       if (const int rc = detail::last_log_position(reader.txn(), reader.dbs(), last))
-        return detail::lmdb_error(errc::io_failed, "cannot read the log", rc);
+        return detail::unreadable_end(rc);
       if (last == read_up_to_) {
         counted_.streams = streams_.size();
         return {};

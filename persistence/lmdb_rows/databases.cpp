@@ -81,7 +81,15 @@ int last_log_position(MDB_txn* txn, const databases& dbs, cairn::position& last)
   words_view ignored;
   last = {};
   const int rc = get_positioned(log.get(), MDB_LAST, last, ignored);
+  if (rc == 0 && last.shard() != shard_id{})
+    return MDB_CORRUPTED;
   return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+error unreadable_end(int rc) {
+  if (rc == MDB_CORRUPTED)
+    return {errc::corrupt_journal, "the last record of the log is damaged"};
+  return lmdb_error(errc::io_failed, "cannot read the log", rc);
 }
 
 } // namespace cairn::detail

@@ -43,7 +43,10 @@ inline void prefetch_after(words_view value) noexcept {
     __builtin_prefetch(reinterpret_cast<const void*>(here - 2 * bytes + i));
 }
 
-/// The last position in the log; the start if it is empty.
+/// The last position in the log; the start if it is empty. MDB_CORRUPTED if its key is of another
+/// shard than 0.
 int last_log_position(MDB_txn* txn, const databases& dbs, cairn::position& last) noexcept;
+/// What it means to a caller that `last_log_position` failed with `rc`.
+error unreadable_end(int rc);
 
 } // namespace cairn::detail

@@ -124,7 +124,9 @@ result<std::string> schema_catalogue::event_as_json(const event_view& event) con
   if (!payload)
     return std::move(payload).error().with_position(event.position());
   const auto& own = *parts_;
-  return "{\"position\":" + to_string(event.position()) + ",\"stream\":"
+  const auto shard = event.position().shard();
+  return "{\"position\":" + std::to_string(event.position().number())
+         + (shard == shard_id{} ? "" : ",\"shard\":" + to_string(shard)) + ",\"stream\":"
          + own.quoted(event.stream()) + ",\"version\":" + to_string(event.version())
          + ",\"recordedAt\":\"" + timestamp(event.recorded_at()) + "\",\"type\":"
          + own.quoted(name_of(event.type())) + own.optional_id("commandId", event.command_id())

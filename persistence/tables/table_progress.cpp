@@ -19,15 +19,12 @@ table_checkpoint table_progress::of(shard_id shard) const noexcept {
 }
 
 void table_progress::advance(const table_checkpoint& to) {
-  const auto before = of(shard_of(to)).position;
-  CAIRN_ASSERT(to.position >= before);
-  events += to.position - before;
+  auto at = std::ranges::lower_bound(shards, shard_of(to), {}, shard_of);
+  if (at == shards.end() || shard_of(*at) != shard_of(to))
+    at = shards.insert(at, {position::start_of(shard_of(to)), 0});
+  events += to.position - at->position;
   ++revision;
-  const auto at = std::ranges::lower_bound(shards, shard_of(to), {}, shard_of);
-  if (at != shards.end() && shard_of(*at) == shard_of(to))
-    *at = to;
-  else
-    shards.insert(at, to);
+  *at = to;
 }
 
 std::vector<table_checkpoint> table_progress::newer_than(const table_progress& earlier) const {
@@ -36,6 +33,13 @@ std::vector<table_checkpoint> table_progress::newer_than(const table_progress& e
     if (each != earlier.of(shard_of(each)))
       newer.push_back(each);
   return newer;
+}
+
+std::uint64_t events_up_to(const std::vector<table_checkpoint>& checkpoints) noexcept {
+  std::uint64_t events = 0;
+  for (const auto& each : checkpoints)
+    events += each.position.number();
+  return events;
 }
 
 shard_positions positions_of(const std::vector<table_checkpoint>& checkpoints) {

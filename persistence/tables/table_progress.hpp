@@ -19,9 +19,12 @@ struct table_progress {
   /// One more batch, of the events up to `to`, which must not be before the shard's checkpoint.
   void advance(const table_checkpoint& to);
 
-  /// The checkpoints that `earlier` has not.
+  /// Those checkpoints that differ from `earlier`'s.
   std::vector<table_checkpoint> newer_than(const table_progress& earlier) const;
 };
+
+/// Of how many events, of all shards together, the rows are the fold.
+std::uint64_t events_up_to(const std::vector<table_checkpoint>& checkpoints) noexcept;
 
 shard_positions positions_of(const std::vector<table_checkpoint>& checkpoints);
 

@@ -280,12 +280,13 @@ private:
         auto at = env_->checkpoints(disk->txn());
         if (!at)
           return std::move(at).error();
-        const std::uint64_t commit = mdb_txn_id(disk->txn());
-        if (commit < seen_ && patience-- > 0) {
+        // By content: a transaction's number may be that of the commit before.
+        const auto events = detail::events_up_to(*at);
+        if (events < seen_ && patience-- > 0) {
           std::this_thread::yield();
           continue;
         }
-        raise(seen_, commit);
+        raise(seen_, events);
         return std::make_unique<layered_snapshot>(std::move(disk), layered_snapshot::layers{}, 0,
                                                   detail::positions_of(*at),
                                                   registered ? weak_from_this().lock() : nullptr);
@@ -458,8 +459,7 @@ private:
   std::vector<projection_decision> decisions_; // of rows in memory only
   mutable std::mutex visible_mutex_;
   shard_positions visible_;
-  // The newest commit that a reader of what is on disk has seen, by its number in LMDB.
-  mutable std::atomic<std::uint64_t> seen_ = 0;
+  mutable std::atomic<std::uint64_t> seen_ = 0; // by readers of what is on disk: of how many events
   std::atomic<bool> live_ = false;
   std::atomic<bool> abandoned_ = false;
   std::atomic<bool> closed_ = false;

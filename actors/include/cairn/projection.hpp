@@ -146,7 +146,8 @@ public:
     : host_{std::move(host)} {}
 
   /// Completes once the events up to `position` are in the rows that `read` shows, with the
-  /// position reached in its shard. Errors: `deadline_exceeded`, `projection_stopped`, `overloaded`
+  /// position reached in its shard. Errors: `invalid_argument` (a shard that the journal does not
+  /// have), `deadline_exceeded`, `projection_stopped`, `overloaded`
   /// (`max_waiting` callers are waiting), `shut_down`.
   future<cairn::position> when_visible(cairn::position position,
                                        std::chrono::steady_clock::time_point deadline =

@@ -63,6 +63,7 @@ class subscription_start {
 public:
   static constexpr subscription_start beginning() noexcept { return after(cairn::position{}); }
   /// After this position: usually what `position()` returned when the last event was handled.
+  /// `position::max()` is the same as `now`.
   static constexpr subscription_start after(cairn::position position) noexcept {
     return subscription_start{position};
   }

@@ -70,15 +70,17 @@ public:
   /// (`orphaned`), `storage_full`, `not_owner`, `io_failed`, `journal_stopped`, `corrupt_record`
   /// (the stream's head is damaged); and, from within `submit`, `invalid_argument` (a record larger
   /// than the journal takes, or events of another stream), `overloaded` (the journal's own queue is
-  /// full), `shut_down`, `already_open` (in a child made by fork). `not_owner`: this journal never
-  /// writes again unless it is opened again, and what it keeps in memory of streams may be out of
-  /// date. `key_held`: see `refused_reservation`. `corrupt_journal`: the row of a key that was to
-  /// be reserved or released is damaged. `outcome_unknown`: the commit failed; the events may or
-  /// may not be durable. Where that leaves the engine unable to tell (a sync that failed), it
-  /// stops, and `journal::reopen` shows which of both it was: as events, or as their absence. An
-  /// engine that can find out (a connection lost after COMMIT was sent: another one can look for
-  /// the batch) holds the operation, and all behind it, and hands them back with the outcome that
-  /// it finds: to the callers that is a slow commit.
+  /// full), `shut_down`, `already_open` (in a child made by fork).
+  /// - `not_owner`: this journal never writes again unless it is opened again, and what it keeps in
+  ///   memory of streams may be out of date.
+  /// - `key_held`: see `refused_reservation`.
+  /// - `corrupt_journal`: the row of a key that was to be reserved or released is damaged.
+  ///
+  /// `outcome_unknown`: the commit failed; the events may or may not be durable. If the engine
+  /// cannot find out (a sync that failed), it stops, and `journal::reopen` shows what happened: the
+  /// events are there or they are not. If it can (by looking for the batch on a new connection,
+  /// after one was lost during COMMIT), it keeps this operation and all later ones until it knows,
+  /// and then completes them with the true outcome: callers only see a slow commit.
   std::optional<result<commit>> outcome;
 
   /// With `key_held`: the index, in `events.reservations()`, of the first whose key another stream

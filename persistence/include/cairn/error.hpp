@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cairn/assert.hpp>
 #include <cairn/position.hpp>
 #include <cairn/version.hpp>
 
@@ -133,10 +134,6 @@ std::ostream& operator<<(std::ostream& out, const error& failure);
 
 namespace detail {
 
-/// Stops the program with `what` and its place on stderr: a broken invariant of Cairn or of its
-/// caller.
-[[noreturn]] void assertion_failed(const char* what, const char* file, int line) noexcept;
-
 /// Stops the program because the value of a failed result was read.
 [[noreturn]] void fail_value_access(const error& failure) noexcept;
 
@@ -147,11 +144,3 @@ inline void check(bool holds, const char* what) noexcept {
 
 } // namespace detail
 } // namespace cairn
-
-/// An invariant whose failure is a bug. Always on, in every build: continuing on a broken invariant
-/// could write a wrong history, stopping cannot.
-#define CAIRN_ASSERT(condition)                                                                    \
-  do {                                                                                             \
-    if (!(condition)) [[unlikely]]                                                                 \
-      ::cairn::detail::assertion_failed(#condition, __FILE__, __LINE__);                           \
-  } while (false)

@@ -43,9 +43,9 @@ protected:
 /// become visible in order: a reader that has seen position n has missed nothing below n. All
 /// functions may be called from any thread.
 ///
-/// What is said here of positions holds within a shard: each function works on the shard of the
-/// position that it is given. Error of all: `invalid_argument`, for a position in a shard that the
-/// journal does not have. The journals on LMDB and in memory have shard 0 only.
+/// Everything said here about positions holds within one shard. A function that takes a position
+/// works on that position's shard, and fails with `invalid_argument` if the journal has no such
+/// shard. The journals on LMDB and in memory have shard 0 only.
 class log_reader {
 public:
   /// Calls `visitor` for all events from `from_position` (its number at least 1) on, in the order

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cairn/assert.hpp>
+
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -32,7 +34,8 @@ std::ostream& operator<<(std::ostream& out, shard_id of);
 /// the first one.
 ///
 /// Positions are ordered within a shard only. Those of two shards are not equal, and none of them
-/// is less than the other: `<`, `<=`, `>` and `>=` are false.
+/// is less than the other: `<`, `<=`, `>` and `>=` are false. So `std::max`, `std::sort` and
+/// `std::set` want positions of one shard, or `position_order`.
 class position {
 public:
   /// Numbers have 48 bits: at a million events a second, a log is full after nine years.
@@ -43,7 +46,9 @@ public:
 
   /// `number`: at most `max_number`.
   explicit constexpr position(std::uint64_t number, shard_id shard = {}) noexcept
-    : bits_{std::uint64_t{shard.number()} << number_bits | (number & max_number)} {}
+    : bits_{std::uint64_t{shard.number()} << number_bits | number} {
+    CAIRN_ASSERT(number <= max_number);
+  }
 
   /// The place before the first event of `shard`.
   static constexpr position start_of(shard_id shard) noexcept { return position{0, shard}; }
@@ -69,19 +74,22 @@ public:
   /// True for number 0: the place before the first event.
   constexpr bool is_start() const noexcept { return number() == 0; }
 
-  constexpr position& operator++() noexcept { return ++bits_, *this; }
-  constexpr position& operator+=(std::uint64_t events) noexcept { return bits_ += events, *this; }
+  constexpr position& operator++() noexcept { return *this += 1; }
+  constexpr position& operator+=(std::uint64_t events) noexcept { return *this = *this + events; }
 
   /// The place so many events further in the same log; must not go beyond `max`.
   friend constexpr position operator+(position from, std::uint64_t events) noexcept {
+    CAIRN_ASSERT(events <= max_number - from.number());
     return from_bits(from.bits_ + events);
   }
   /// `events` must not exceed the position's number.
   friend constexpr position operator-(position from, std::uint64_t events) noexcept {
+    CAIRN_ASSERT(events <= from.number());
     return from_bits(from.bits_ - events);
   }
   /// How many events lie after `b` up to `a`. Both must be of one shard, and `a` not less than `b`.
   friend constexpr std::uint64_t operator-(position a, position b) noexcept {
+    CAIRN_ASSERT(a >= b);
     return a.bits_ - b.bits_;
   }
 
@@ -107,8 +115,8 @@ struct position_order {
 std::string to_string(position of);
 std::ostream& operator<<(std::ostream& out, position of);
 
-/// One position for each shard: how far a whole journal has been read, applied or shown. Of a shard
-/// that has no entry it is at the start.
+/// One position for each shard: how far a whole journal has been read, applied or shown. A shard
+/// without an entry is at its start.
 class shard_positions {
 public:
   shard_positions() = default;

@@ -246,8 +246,8 @@ public:
   explicit table_view(std::unique_ptr<const detail::row_snapshot> rows) noexcept
     : rows_{std::move(rows)} {}
 
-  /// The rows are what the events up to this position make them, as far as that shard's go.
-  cairn::position position(shard_id of = {}) const noexcept { return rows_->positions().of(of); }
+  /// The rows contain all events of shard `in` up to this position, and none after it.
+  cairn::position position(shard_id in = {}) const noexcept { return rows_->positions().of(in); }
 
   /// The row with this key, or nothing.
   template <class Key, class Row, class... Indexes>

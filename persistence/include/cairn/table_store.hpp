@@ -65,7 +65,7 @@ struct projection_decision {
 
   kind what = kind::retry;
   cairn::position position{}; ///< Of the event.
-  cairn::version version{};  ///< Of the event, in its stream.
+  cairn::version version{};   ///< Of the event, in its stream.
   std::uint64_t type = 0;     ///< Of the event: the id of its Cap'n Proto type.
   std::string stream;         ///< Of the event.
   std::string error;          ///< Why it could not be applied.
@@ -86,7 +86,7 @@ enum class unflushed_rows : std::uint8_t {
 /// What a store reports about itself.
 struct table_store_status {
   cairn::position position{};   ///< Of the rows that readers see, in shard 0.
-  cairn::position checkpoint{}; ///< Of the rows on disk.
+  cairn::position checkpoint{}; ///< Of the rows on disk, in shard 0.
   std::uint64_t commits = 0;
   std::size_t rows_in_memory = 0; ///< Newer than on disk.
   std::size_t bytes_in_memory = 0;
@@ -179,8 +179,9 @@ public:
   /// the due rows are unflushed, while `flush_all` waits for it, or once `hurry` is set.
   virtual result<void> flush_gently(const std::atomic<bool>& hurry) = 0;
 
-  /// Records a decision durably, together with the checkpoint behind the event. No rows may be
-  /// pending. Errors: as for `publish`.
+  /// Flushes, and records a decision durably, together with the checkpoint behind the event, which
+  /// replaces that of its shard and must not be before it. No rows may be pending. Errors: as for
+  /// `publish`.
   virtual result<void> decide(const projection_decision& decision, table_checkpoint at) = 0;
 
   /// Notes durably that the rows have caught up and may take the place of older ones. Errors: as

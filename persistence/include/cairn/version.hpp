@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cairn/assert.hpp>
+
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -31,18 +33,18 @@ public:
   constexpr bool is_none() const noexcept { return number_ == 0; }
 
   constexpr version& operator++() noexcept { return ++number_, *this; }
-  constexpr version& operator+=(std::uint64_t events) noexcept {
-    return number_ += events, *this;
-  }
+  constexpr version& operator+=(std::uint64_t events) noexcept { return number_ += events, *this; }
   friend constexpr version operator+(version from, std::uint64_t events) noexcept {
     return version{from.number_ + events};
   }
   /// `events` must not exceed the version's number.
   friend constexpr version operator-(version from, std::uint64_t events) noexcept {
+    CAIRN_ASSERT(events <= from.number_);
     return version{from.number_ - events};
   }
   /// How many events lie after `b` up to `a`. `a` must not be less than `b`.
   friend constexpr std::uint64_t operator-(version a, version b) noexcept {
+    CAIRN_ASSERT(a.number_ >= b.number_);
     return a.number_ - b.number_;
   }
 

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
 #include <sstream>
+#include <vector>
 
 using namespace cairn;
 
@@ -40,6 +42,13 @@ TEST_CASE("a position in another shard keeps its shard, stored, printed and coun
   CHECK((there + 5) - there == 5);
   CHECK(there - 17 == position::start_of(third));
   CHECK(position::start_of(third).is_start());
+}
+
+TEST_CASE("position_order orders positions of all shards, and hashes tell them apart") {
+  const std::set<position, position_order> all{position{1, third}, 7_pos, position{0, third}};
+  CHECK(std::vector(all.begin(), all.end())
+        == std::vector{7_pos, position{0, third}, position{1, third}});
+  CHECK(std::hash<position>{}(1_pos) != std::hash<position>{}(position{1, third}));
 }
 
 TEST_CASE("positions are ordered within a shard and not across shards") {

@@ -66,7 +66,8 @@ struct simulated_faults {
   /// must then be opened again: in place, or by the next process.
   double unknown_commit = 0.04;
   /// The journal does not know itself whether a commit was written, but can find out: it holds the
-  /// replies until it knows, up to two seconds. What was written shows before.
+  /// replies until it knows, up to two seconds. Readers see what was written before the callers
+  /// hear of it.
   double held_commit = 0.02;
   /// The journal's queue is full, for one append.
   double refused_append = 0.01;
