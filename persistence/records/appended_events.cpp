@@ -22,7 +22,7 @@ void appended_events::add(const event_batch& appended, const commit& at) {
 }
 
 result<cairn::position> appended_events::visit_from(cairn::position position,
-                                                  event_visitor visitor) const {
+                                                    event_visitor visitor) const {
   CAIRN_ASSERT(contains(position));
   for (auto i = static_cast<std::size_t>(position - first_position_);; ++i) {
     const entry& at = entries_[i];

@@ -23,26 +23,26 @@ public:
     return inner_->head(stream);
   }
   cairn::result<cairn::version> replay(const cairn::stream_id& stream, cairn::version from_version,
-                                      cairn::version to_version,
-                                      cairn::event_visitor visitor) const override {
+                                       cairn::version to_version,
+                                       cairn::event_visitor visitor) const override {
     return inner_->replay(stream, from_version, to_version, visitor);
   }
 
   // The log.
   cairn::result<cairn::position> replay_all(cairn::position from_position,
-                                          cairn::event_visitor visitor) const override {
+                                            cairn::event_visitor visitor) const override {
     return inner_->replay_all(from_position, visitor);
   }
   cairn::position last_position() const noexcept override { return inner_->last_position(); }
   cairn::result<cairn::position> wait_beyond(cairn::position position,
-                                           std::chrono::steady_clock::time_point deadline,
-                                           const std::stop_token& interrupt) const override {
+                                             std::chrono::steady_clock::time_point deadline,
+                                             const std::stop_token& interrupt) const override {
     return inner_->wait_beyond(position, deadline, interrupt);
   }
 
   // The index.
   cairn::result<cairn::position> replay_tag(std::string_view tag, cairn::position from_position,
-                                          cairn::event_visitor visitor) const override {
+                                            cairn::event_visitor visitor) const override {
     return inner_->replay_tag(tag, from_position, visitor);
   }
   cairn::result<std::optional<cairn::stream_id>> holder_of(std::string_view key) const override {

@@ -16,7 +16,7 @@ namespace cairn {
 /// A command that had an effect, as the deduplication window remembers it.
 struct recent_command {
   message_id id;
-  cairn::version version{};  ///< Of its last event.
+  cairn::version version{};   ///< Of its last event.
   cairn::position position{}; ///< Of its last event.
 
   bool operator==(const recent_command&) const = default;

@@ -49,8 +49,8 @@ public:
   }
 
   cairn::result<cairn::version> replay(const cairn::stream_id& stream, cairn::version from_version,
-                                      cairn::version to_version,
-                                      cairn::event_visitor visitor) const override {
+                                       cairn::version to_version,
+                                       cairn::event_visitor visitor) const override {
     if (on_replay)
       on_replay(stream);
     return forwarding_journal::replay(stream, from_version, to_version, visitor);

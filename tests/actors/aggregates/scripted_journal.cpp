@@ -91,9 +91,9 @@ void scripted_journal::on_completed(std::vector<operation_ptr> operations) noexc
 }
 
 cairn::result<cairn::version> scripted_journal::replay(const cairn::stream_id& stream,
-                                                      cairn::version from_version,
-                                                      cairn::version to_version,
-                                                      cairn::event_visitor visitor) const {
+                                                       cairn::version from_version,
+                                                       cairn::version to_version,
+                                                       cairn::event_visitor visitor) const {
   ++replays;
   if (on_replay)
     on_replay(stream);

@@ -67,8 +67,8 @@ public:
 
   void submit(std::unique_ptr<cairn::append_operation> operation) override;
   cairn::result<cairn::version> replay(const cairn::stream_id& stream, cairn::version from_version,
-                                      cairn::version to_version,
-                                      cairn::event_visitor visitor) const override;
+                                       cairn::version to_version,
+                                       cairn::event_visitor visitor) const override;
   void submit_snapshot(cairn::snapshot_draft snapshot) override;
   cairn::result<void> close() override;
 

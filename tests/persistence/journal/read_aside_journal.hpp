@@ -25,11 +25,11 @@ public:
 
   result<stream_head> head(const stream_id& stream) const override;
   result<cairn::version> replay(const stream_id& stream, cairn::version from_version,
-                               cairn::version to_version, event_visitor visitor) const override;
+                                cairn::version to_version, event_visitor visitor) const override;
   result<cairn::position> replay_all(cairn::position from_position,
-                                   event_visitor visitor) const override;
+                                     event_visitor visitor) const override;
   result<cairn::position> replay_tag(std::string_view tag, cairn::position from_position,
-                                   event_visitor visitor) const override;
+                                     event_visitor visitor) const override;
   result<std::optional<stream_id>> holder_of(std::string_view key) const override;
   result<void> visit_streams(std::string_view prefix, stream_visitor visitor) const override;
   result<bool> load_snapshot(const stream_id& stream,
