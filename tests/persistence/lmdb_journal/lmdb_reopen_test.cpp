@@ -59,9 +59,9 @@ TEST_CASE("a journal whose commit has failed goes on where the disk is, once it 
   REQUIRE(journal->status().stopped_by.has_value());
   CHECK(failure_of(journal->append(a, expected_version::any(), notes(a, 1))).code()
         == errc::journal_stopped);
-  auto beyond = std::async(std::launch::async, [&] { // of one that waits while it is opened again
-    return journal->wait_beyond(journal->last_position(),
-                                std::chrono::steady_clock::time_point::max(), {});
+  // Of one that waits while it is opened again.
+  auto beyond = std::async(std::launch::async, [&, last = journal->last_position()] {
+    return journal->wait_beyond(last, std::chrono::steady_clock::time_point::max(), {});
   });
   must(journal->reopen());
   const auto status = journal->status();
