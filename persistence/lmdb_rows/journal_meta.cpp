@@ -37,6 +37,15 @@ result<std::uint64_t> read_owner_epoch(MDB_txn* txn, const databases& dbs) {
 
 namespace {
 
+/// Sealed, so not by chance: but from here on it is counted with.
+result<position> position_in(const checkpoint_record& record, std::string_view what) {
+  const auto at = position::from_bits(record.position);
+  if (at.shard() != shard_id{} || at == position::max())
+    return error{errc::corrupt_journal, std::string{what} + " is at position " + to_string(at)
+                                            + ", where no event can be"};
+  return at;
+}
+
 /// Of a database that the first version of the format did not have.
 result<position> read_added_checkpoint(MDB_txn* txn, const databases& dbs, MDB_dbi database,
                                        const meta_key& key, std::string_view what) {
@@ -46,14 +55,17 @@ result<position> read_added_checkpoint(MDB_txn* txn, const databases& dbs, MDB_d
   auto record = read_meta<checkpoint_record>(txn, dbs.meta, key, what);
   if (!record)
     return std::move(record).error();
-  return position::from_bits(record->position);
+  return position_in(*record, what);
 }
 
 } // namespace
 
 result<checkpoints> read_checkpoints(MDB_txn* txn, const databases& dbs) {
-  auto heads =
-      read_meta<checkpoint_record>(txn, dbs.meta, heads_key, "the journal's checkpoint of heads");
+  constexpr std::string_view of_heads = "the journal's checkpoint of heads";
+  const auto found = read_meta<checkpoint_record>(txn, dbs.meta, heads_key, of_heads);
+  if (!found)
+    return found.error();
+  auto heads = position_in(*found, of_heads);
   if (!heads)
     return std::move(heads).error();
   auto tags =
@@ -64,7 +76,7 @@ result<checkpoints> read_checkpoints(MDB_txn* txn, const databases& dbs) {
                                             "the journal's checkpoint of reservations");
   if (!reservations)
     return std::move(reservations).error();
-  return checkpoints{position::from_bits(heads->position), *tags, *reservations};
+  return checkpoints{*heads, *tags, *reservations};
 }
 
 int write_owner_epoch(MDB_txn* txn, const databases& dbs, std::uint64_t epoch) noexcept {
