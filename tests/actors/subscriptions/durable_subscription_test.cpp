@@ -12,6 +12,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -104,6 +105,43 @@ struct world {
 };
 
 } // namespace
+
+TEST_CASE("one whose first opening was killed half way goes on where that had placed it") {
+  world at;
+  append_some(*at.log, 6);
+  std::string followed;
+  {
+    program one{*at.log, at.root};
+    REQUIRE(one.subscribe());
+    std::getline(std::ifstream{at.root / "mailer" / "selection"}, followed);
+    REQUIRE(one.end());
+  }
+  const auto root = at.place / "killed";
+  { // the checkpoint is written, and the note that it has begun is not
+    const auto store = cairn::table_store::open({.directory = root / "mailer" / "1" / "1",
+                                                 .shape = "subscription to " + followed,
+                                                 .visibility = cairn::row_visibility::at_once})
+                           .value();
+    std::uint64_t fingerprint = 0;
+    REQUIRE(at.log->replay_all(4_pos, [&](const cairn::event_view& event) {
+      fingerprint = cairn::event_fingerprint(event);
+      return cairn::visit_result::stop;
+    }));
+    REQUIRE(store->publish({4_pos, fingerprint}));
+    REQUIRE(store->close());
+  }
+  for (const auto start : {subscription_start::after(2_pos), subscription_start::after(5_pos)}) {
+    copy_as_crashed(root, at.place / "again");
+    program again{*at.log, at.place / "again"};
+    auto options = one_attempt();
+    options.start = start;
+    const auto mailer = again.subscribe(event_selection::all(), options).value();
+    again.run();
+    CHECK(again.handled == positions{5_pos, 6_pos});
+    REQUIRE(again.end());
+    std::filesystem::remove_all(at.place / "again");
+  }
+}
 
 TEST_CASE("a durable subscription goes on behind the last event that it handled before it closed") {
   world at;

@@ -99,6 +99,22 @@ TEST_CASE("an older event is JSON by the newest schema of its type") {
   }
 }
 
+TEST_CASE("an event's position is a number in JSON, with the shard beside it if it is not 0") {
+  const auto journal = make_memory_journal();
+  const schema_text text{order_text};
+  must(journal->declare_schemas({.owner = "test", .events = {text.get("Ordered")}}));
+  order(*journal, text);
+  const auto catalogue = must(schema_catalogue::load(*journal));
+  must(journal->replay_all(1_pos, [&](const event_view& event) {
+    CHECK(must(catalogue.event_as_json(event)).starts_with(R"({"position":1,"stream")"));
+    auto fixed = event.fixed();
+    fixed.position = position{7, shard_id{3}};
+    const event_view moved{fixed, event.record(), event.message()};
+    CHECK(must(catalogue.event_as_json(moved)).starts_with(R"({"position":7,"shard":3,"stream")"));
+    return visit_result::proceed;
+  }));
+}
+
 TEST_CASE("a type that the journal does not know has its id for a name, and no JSON") {
   FOR_EACH_JOURNAL(journal) {
     const auto a = stream("a");

@@ -109,6 +109,18 @@ TEST_CASE("closing does not wait for the first build of a projection in replies"
   opening.join();
 }
 
+TEST_CASE("who waits for a shard that the journal does not have is told so, and does not wait") {
+  auto runtime = open_runtime();
+  const auto sheet = runtime.project<ledger<0>>({.max_waiting = 1}).value();
+  for (const auto& elsewhere :
+       {cairn::position{1, cairn::shard_id{3}}, cairn::position::start_of(cairn::shard_id{3})}) {
+    const auto refused = sheet.wait_for(elsewhere);
+    CHECK(refused.error().code() == errc::invalid_argument);
+    CHECK(refused.error().message().find(to_string(elsewhere)) != std::string::npos);
+  }
+  CHECK_FALSE(sheet.at_capacity());
+}
+
 TEST_CASE("replies that wait for a stuck projection have a bound, and so has who asks for more") {
   latch handlers;
   const handler_hook hold{[&](const cairn::event_info&) { handlers.pass(); }};
