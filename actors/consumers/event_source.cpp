@@ -1,5 +1,7 @@
 #include "consumers/event_source.hpp"
 
+#include "support/only_shard.hpp"
+
 #include <cairn/aggregate.hpp>
 
 #include <algorithm>
@@ -309,10 +311,8 @@ made_source make_event_source(const journal& events, gate* entrance,
     return is_closed();
   const auto last = events.last_position();
   const auto after = start.is_now() ? last : start.position();
-  if (after.shard() != last.shard())
-    return error{errc::invalid_argument,
-                 "position " + to_string(after) + " is in shard " + to_string(after.shard())
-                     + "; this journal has shard " + to_string(last.shard()) + " only"};
+  if (auto checked = check_only_shard(after, last.shard()); !checked)
+    return std::move(checked).error();
   if (after > last)
     return error{errc::invalid_argument, "position " + to_string(after)
                                              + " is beyond the journal's end, position "

@@ -1,5 +1,7 @@
 #include "projections/hosted_projection.hpp"
 
+#include "support/only_shard.hpp"
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -19,8 +21,9 @@ hosted_projection::hosted_projection(std::unique_ptr<projection_model> model, co
                                      projection_options options,
                                      const projection_environment& environment,
                                      std::function<void(time_point)> arm)
-  : model_{std::move(model)}, log_{log}, folders_{std::move(folders)}, options_{std::move(options)},
-    environment_{environment}, arm_{std::move(arm)} {}
+  : model_{std::move(model)}, log_{log}, shard_{log.last_position().shard()}, folders_{std::move(
+                                                                                  folders)},
+    options_{std::move(options)}, environment_{environment}, arm_{std::move(arm)} {}
 
 // --- Opening -------------------------------------------------------------------------------------
 
@@ -184,11 +187,8 @@ future<cairn::position> hosted_projection::when_visible(cairn::position position
   const gate::holder inside{gate_}; // `arm_` may be gone, too
   if (!inside)
     return future<cairn::position>::settled(shut_down());
-  if (const auto last = log_.last_position(); position.shard() != last.shard())
-    return future<cairn::position>::settled(
-        error{errc::invalid_argument,
-              "position " + to_string(position) + " is in shard " + to_string(position.shard())
-                  + "; this journal has shard " + to_string(last.shard()) + " only"});
+  if (auto checked = check_only_shard(position, shard_); !checked)
+    return future<cairn::position>::settled(std::move(checked).error());
   auto reached = waiters_.add(position, deadline);
   if (deadline != time_point::max() && !reached.ready())
     arm_(deadline);

@@ -93,6 +93,7 @@ private:
 
   const std::unique_ptr<projection_model> model_;
   const log_reader& log_;
+  const shard_id shard_; // of that log
   const std::unique_ptr<table_folders> folders_;
   const projection_options options_;
   const projection_environment& environment_;

@@ -29,7 +29,8 @@ void complete(std::unique_ptr<append_operation> operation, result<commit> outcom
 /// follow one another and name the same target.
 void complete_all(std::vector<std::unique_ptr<append_operation>> operations) noexcept;
 
-/// `invalid_argument` if a record of the operation is larger than the journal takes.
+/// `invalid_argument` if the operation has events of another stream than its own, or a record that
+/// is larger than the journal takes.
 result<void> check_events(const append_operation& operation, std::size_t max_event_bytes);
 
 } // namespace cairn::detail

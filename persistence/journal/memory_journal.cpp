@@ -2,11 +2,11 @@
 
 #include "journal/append_outcomes.hpp"
 #include "journal/commit_signal.hpp"
-#include "journal/only_shard.hpp"
 #include "journal/sequencer.hpp"
 #include "records/record.hpp"
 #include "records/text_check.hpp"
 #include "schema_history/schema_history.hpp"
+#include "support/only_shard.hpp"
 
 #include <algorithm>
 #include <condition_variable>

@@ -1,12 +1,12 @@
 #include <cairn/lmdb_journal.hpp>
 
 #include "journal/append_outcomes.hpp"
-#include "journal/only_shard.hpp"
 #include "lmdb_journal/lmdb_reads.hpp"
 #include "lmdb_journal/lmdb_writer.hpp"
 #include "lmdb_rows/head_rows.hpp"
 #include "lmdb_rows/stream_walk.hpp"
 #include "schema_history/schema_history.hpp"
+#include "support/only_shard.hpp"
 
 #include <cairn/table_store.hpp>
 

@@ -2,10 +2,10 @@
 
 #include "journal/append_outcomes.hpp"
 #include "journal/commit_signal.hpp"
-#include "journal/only_shard.hpp"
 #include "lmdb_journal/lmdb_reads.hpp"
 #include "lmdb_journal/tail_overlay.hpp"
 #include "schema_history/schema_history.hpp"
+#include "support/only_shard.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -1,13 +1,13 @@
 #include "lmdb_journal/lmdb_reads.hpp"
 
 #include "journal/append_outcomes.hpp"
-#include "journal/only_shard.hpp"
 #include "lmdb_rows/head_rows.hpp"
 #include "lmdb_rows/schema_rows.hpp"
 #include "lmdb_rows/snapshot_rows.hpp"
 #include "lmdb_rows/stream_walk.hpp"
 #include "lmdb_rows/tag_rows.hpp"
 #include "records/text_check.hpp"
+#include "support/only_shard.hpp"
 #include "support/process_identity.hpp"
 
 #include <utility>

@@ -89,16 +89,17 @@ private:
     if (!checkpoints)
       return checkpoints.error();
     indexed_up_to_ = checkpoints->tags; // below it no row comes or goes any more
-    for (;;) {
+    for (position read_up_to;;) {
       position last;
       if (const int rc = detail::last_log_position(reader.txn(), reader.dbs(), last))
         return detail::unreadable_end(rc);
-      if (last == read_up_to_) {
+      if (last == read_up_to) {
+        counted_.events = last.number();
         counted_.streams = streams_.size();
         return {};
       }
       std::optional<error> broken;
-      auto read = detail::replay_log(reader, read_up_to_ + 1, last, [&](const event_view& event) {
+      auto read = detail::replay_log(reader, read_up_to + 1, last, [&](const event_view& event) {
         broken = take_in(event);
         return broken ? visit_result::stop : visit_result::proceed;
       });
@@ -106,8 +107,7 @@ private:
         return std::move(read).error();
       if (broken)
         return *std::move(broken);
-      read_up_to_ = last;
-      counted_.events = last.number();
+      read_up_to = last;
     }
   }
 
@@ -182,9 +182,8 @@ private:
     while ((rc = mdb_cursor_get(rows.get(), &key, &value, MDB_NEXT)) == 0) {
       const std::span bytes{static_cast<const std::byte*>(key.mv_data), key.mv_size};
       words_view words;
-      const bool whole =
-          detail::as_words(value, words)
-          && detail::is_intact(bytes, words, detail::words_of<detail::snapshot_header>);
+      const bool whole = detail::as_words(value, words)
+                         && detail::is_intact(bytes, words, detail::words_of<detail::head_record>);
       ++counted_.snapshots;
       counted_.damaged_snapshots += whole && is_known(bytes, words) ? 0 : 1;
     }
@@ -255,7 +254,7 @@ private:
 
   /// Whether the snapshot stands for a version that its stream has.
   bool is_known(std::span<const std::byte> key, words_view words) const {
-    detail::snapshot_header header;
+    detail::head_record header;
     std::memcpy(&header, words.data(), sizeof(header));
     const std::string_view padded{reinterpret_cast<const char*>(key.data()), key.size()};
     const auto found = streams_.find(std::string{padded.substr(0, padded.find('\0'))});
@@ -267,7 +266,6 @@ private:
   std::unordered_map<std::string, last_change> keys_;
   std::uint64_t held_rows_ = 0;
   std::uint64_t heads_found_ = 0;
-  position read_up_to_;
   position indexed_up_to_;
   key_sum tags_in_log_;
   lmdb_verification counted_;

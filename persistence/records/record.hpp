@@ -36,19 +36,9 @@ struct event_header {
   std::uint64_t epoch;
 };
 
-/// The whole value in `heads`.
+/// A stream's head: the whole value in `heads` and `reservations`, and in front of a snapshot's
+/// message.
 struct head_record {
-  struct seal seal;
-  std::uint64_t version;
-  std::uint64_t position; // its bits
-
-  stream_head head() const noexcept {
-    return {cairn::version{version}, cairn::position::from_bits(position)};
-  }
-};
-
-/// In front of a snapshot's message.
-struct snapshot_header {
   struct seal seal;
   std::uint64_t version;
   std::uint64_t position; // its bits
@@ -68,7 +58,7 @@ template <class Record>
 inline constexpr std::size_t words_of = sizeof(Record) / sizeof(std::uint64_t);
 
 static_assert(sizeof(event_header) == 40 && sizeof(head_record) == 24);
-static_assert(sizeof(snapshot_header) == 24 && sizeof(schema_header) == 16);
+static_assert(sizeof(schema_header) == 16);
 
 using words_view = std::span<const std::uint64_t>;
 

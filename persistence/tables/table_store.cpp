@@ -457,6 +457,7 @@ private:
   mutable memory_state memory_;
   detail::flush_pace pace_{mutex_};
   std::vector<projection_decision> decisions_; // of rows in memory only
+  // What `position` answers: it must not wait until a batch has been added under mutex_.
   mutable std::mutex visible_mutex_;
   shard_positions visible_;
   mutable std::atomic<std::uint64_t> seen_ = 0; // by readers of what is on disk: of how many events

@@ -29,7 +29,7 @@ std::vector<fuzz::input> fuzz::seeds() {
         stream, {3_ver, 4_pos}, 5, recent, [&](capnp::AnyPointer::Builder state) {
           state.initAs<capnp::Data>(static_cast<unsigned>(40 * commands));
         });
-    auto& bytes = made.emplace_back(sizeof(snapshot_header), '\0');
+    auto& bytes = made.emplace_back(sizeof(head_record), '\0');
     bytes += bytes_of(std::span{draft.message});
   }
   return made;
@@ -37,13 +37,13 @@ std::vector<fuzz::input> fuzz::seeds() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   auto words = fuzz::words_of(bytes, size);
-  (void)is_intact(some_key(), words, words_of<snapshot_header>);
-  if (words.size() < words_of<snapshot_header>)
+  (void)is_intact(some_key(), words, words_of<head_record>);
+  if (words.size() < words_of<head_record>)
     return 0;
   seal_value(some_key(), words.data(), words.size() * sizeof(std::uint64_t));
-  CAIRN_ASSERT(is_intact(some_key(), words, words_of<snapshot_header>));
+  CAIRN_ASSERT(is_intact(some_key(), words, words_of<head_record>));
   try {
-    message_in_place message{words, words_of<snapshot_header>};
+    message_in_place message{words, words_of<head_record>};
     const auto record = message.root<format::SnapshotRecord>();
     std::size_t seen = record.getStream().size() + record.getFingerprint();
     for (const auto command : record.getRecentCommands())

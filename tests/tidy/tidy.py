@@ -31,7 +31,7 @@ ROOMS = {
     "persistence/support": [],
     "persistence/records": ["persistence/support"],
     "persistence/schema_history": ["persistence/records"],
-    "persistence/journal": ["persistence/schema_history", "+"],
+    "persistence/journal": ["persistence/schema_history", "persistence/support", "+"],
     "persistence/lmdb": ["persistence/records", "+"],
     "persistence/lmdb_rows": ["persistence/journal", "persistence/lmdb", "+"],
     "persistence/lmdb_journal": ["persistence/lmdb_rows", "+"],

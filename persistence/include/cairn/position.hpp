@@ -123,9 +123,6 @@ public:
 
   position of(shard_id shard) const noexcept;
 
-  /// Whether the entry of the position's shard is at `where` or beyond.
-  bool has_reached(position where) const noexcept { return of(where.shard()) >= where; }
-
   /// Sets the entry of the position's shard, which must not go back. Allocates for the first
   /// position of a shard.
   void advance(position to);

@@ -217,7 +217,7 @@ TEST_CASE("a damaged head is an error for its stream and for no other") {
 
 TEST_CASE("a damaged snapshot is ignored, counted, and replaced by the next") {
   const auto a = stream("a");
-  for (const std::size_t place : {0UL, 9UL, 17UL, sizeof(detail::snapshot_header), 60UL}) {
+  for (const std::size_t place : {0UL, 9UL, 17UL, sizeof(detail::head_record), 60UL}) {
     CAPTURE(place);
     const temporary_directory directory;
     make_journal(directory / "j");

@@ -80,17 +80,12 @@ TEST_CASE("one position a shard: each goes forward alone") {
   shard_positions at;
   CHECK(at.entries().empty());
   CHECK(at.of(third) == position::start_of(third));
-  CHECK(at.has_reached(position::start_of(third)));
   at.advance(position{5, third});
   at.advance(4_pos);
   at.advance(position{6, third});
   CHECK(at.of({}) == 4_pos);
   CHECK(at.of(third) == position{6, third});
   CHECK(at.entries() == std::vector{4_pos, position{6, third}}); // in the order of shards
-  CHECK(at.has_reached(4_pos));
-  CHECK_FALSE(at.has_reached(5_pos));
-  CHECK(at.has_reached(position{6, third}));
-  CHECK_FALSE(at.has_reached(position{1, shard_id{4}}));
 }
 
 TEST_CASE("a version counts the events of a stream") {
