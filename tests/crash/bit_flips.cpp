@@ -2,6 +2,7 @@
 // damage that nobody notices: a file that `verify_lmdb_journal` or `verify_tables` calls sound and
 // that shows something else than was written.
 
+#include "command_line.hpp"
 #include "lmdb/lmdb_env.hpp"
 #include "lmdb/page_check.hpp"
 #include "memory.hpp"
@@ -11,8 +12,6 @@
 #include "temporary_directory.hpp"
 
 #include <cairn/verify_tables.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -375,10 +374,11 @@ std::uint64_t failures(const std::map<std::string, findings>& tallies) {
 int main(int argc, char** argv) {
   std::uint64_t flips = test::scaled(1'000, 10'000);
   std::uint64_t seed = test::fresh_seed();
-  CLI::App app{"Damages a journal, or tables, and looks for damage that goes unnoticed."};
-  app.add_option("--flips", flips, "How many bits, one at a time")->capture_default_str();
-  app.add_option("--seed", seed, "Repeats a run");
-  CLI11_PARSE(app, argc, argv);
+  test::command_line options{
+      "Damages a journal, or tables, and looks for damage that goes unnoticed."};
+  options.add("--flips", flips, "How many bits, one at a time");
+  options.add("--seed", seed, "Repeats a run");
+  options.parse(argc, argv);
   std::cout << "seed " << seed << std::endl;
 
   test::keep_temporary_files_in_memory();

@@ -1,13 +1,12 @@
 // Records every write and sync of a journal at work, builds what a power cut may have left on the
 // disk at each moment, opens that, and looks whether everything that was acknowledged is there.
 
+#include "command_line.hpp"
 #include "crash_disk.hpp"
 #include "memory.hpp"
 #include "sample.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -249,11 +248,11 @@ int main(int argc, char** argv) {
   std::uint64_t wanted = test::scaled(2'000, 30'000);
   std::uint64_t seed = test::fresh_seed();
   std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
-  CLI::App app{"Builds what a power cut may leave of a journal, and opens it."};
-  app.add_option("--states", wanted, "How many states, all different")->capture_default_str();
-  app.add_option("--seed", seed, "Repeats the choices");
-  app.add_option("--workers", workers, "Processes that look at them")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  test::command_line options{"Builds what a power cut may leave of a journal, and opens it."};
+  options.add("--states", wanted, "How many states, all different");
+  options.add("--seed", seed, "Repeats the choices");
+  options.add("--workers", workers, "Processes that look at them", {.least = 1});
+  options.parse(argc, argv);
   std::cout << "seed " << seed << std::endl;
 
   std::mt19937_64 random{seed};

@@ -1,6 +1,7 @@
 // Lets each single write and sync of a runtime fail, once, and looks what it says and what is there
 // when it is opened again.
 
+#include "command_line.hpp"
 #include "expectations.hpp"
 #include "failing_disk.hpp"
 #include "memory.hpp"
@@ -8,8 +9,6 @@
 #include "temporary_directory.hpp"
 
 #include <cairn/error.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <map>
@@ -118,9 +117,9 @@ bool try_failure(std::uint64_t at, const test::disk_failure& kind, std::uint64_t
 int main(int argc, char** argv) {
   const bool full = test::scaled(0, 1) == 1;
   std::uint64_t rounds = full ? 12 : 5;
-  CLI::App app{"Lets each write and sync of a runtime fail once."};
-  app.add_option("--rounds", rounds, "Of four commands each")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  test::command_line options{"Lets each write and sync of a runtime fail once."};
+  options.add("--rounds", rounds, "Of four commands each");
+  options.parse(argc, argv);
 
   test::keep_temporary_files_in_memory();
   auto& told = shared_expectations();

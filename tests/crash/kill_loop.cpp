@@ -2,6 +2,7 @@
 // client was told and the journal does not show, or the other way round.
 
 #include "acknowledged_log.hpp"
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "literals.hpp"
 #include "projection_sheet.hpp"
@@ -9,8 +10,6 @@
 #include "temporary_directory.hpp"
 
 #include <cairn/runtime.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -22,6 +21,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <random>
 #include <sstream>
@@ -367,16 +367,16 @@ private:
 int main(int argc, char** argv) {
   std::uint64_t kills = test::scaled(60, 1'000);
   std::uint64_t seed = test::fresh_seed();
-  std::string program = CRASH_WRITER;
-  CLI::App app{"Kills a writing process again and again and checks what it leaves."};
-  app.add_option("--kills", kills, "How many times")->capture_default_str();
-  app.add_option("--seed", seed, "Repeats a run, as far as threads allow");
-  app.add_option("--writer", program, "The program to kill")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  std::filesystem::path program = CRASH_WRITER;
+  test::command_line options{"Kills a writing process again and again and checks what it leaves."};
+  options.add("--kills", kills, "How many times");
+  options.add("--seed", seed, "Repeats a run, as far as threads allow");
+  options.add("--writer", program, "The program to kill");
+  options.parse(argc, argv);
 
   std::cout << "seed " << seed << std::endl;
   const test::temporary_directory directory;
-  kill_loop loop{program, (directory / "journal").string(), seed};
+  kill_loop loop{program.string(), (directory / "journal").string(), seed};
   try {
     for (std::uint64_t i = 0; i < kills; ++i)
       loop.once();

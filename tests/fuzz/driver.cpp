@@ -1,10 +1,9 @@
 // Runs a fuzz target where libFuzzer is not: the corpus, the seeds, and then so many mutations of
 // these, drawn by a seed. No search for new paths: that is libFuzzer's.
 
+#include "command_line.hpp"
 #include "scale.hpp"
 #include "target.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <array>
@@ -104,14 +103,12 @@ int main(int argc, char** argv) {
   std::uint64_t seed = test::fresh_seed();
   std::filesystem::path corpus;
   std::filesystem::path write_to;
-  CLI::App app{"Decodes whatever it is given."};
-  app.add_option("corpus", corpus, "A folder of inputs");
-  app.add_option("--runs", runs, "How many mutations")
-      ->envname("CAIRN_FUZZ_RUNS")
-      ->capture_default_str();
-  app.add_option("--seed", seed, "Repeats a run");
-  app.add_option("--write", write_to, "Write the encoder's seeds to this folder, and nothing else");
-  CLI11_PARSE(app, argc, argv);
+  test::command_line options{"Decodes whatever it is given."};
+  options.add("corpus", corpus, "A folder of inputs");
+  options.add("--runs", runs, "How many mutations", {.environment = "CAIRN_FUZZ_RUNS"});
+  options.add("--seed", seed, "Repeats a run");
+  options.add("--write", write_to, "Write the encoder's seeds to this folder, and nothing else");
+  options.parse(argc, argv);
 
   auto inputs = fuzz::seeds();
   if (!write_to.empty()) {

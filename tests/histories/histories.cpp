@@ -2,14 +2,13 @@
 // is closed and opened again, and decides whether that can have happened one after another.
 
 #include "clients.hpp"
+#include "command_line.hpp"
 #include "failing_disk.hpp"
 #include "memory.hpp"
 #include "scale.hpp"
 #include "temporary_directory.hpp"
 
 #include <cairn/runtime.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <barrier>
@@ -195,16 +194,12 @@ int main(int argc, char** argv) {
   std::uint64_t operations = test::scaled(30'000, 1'000'000);
   std::uint64_t a_run = 1'500;
   std::size_t threads = 6;
-  CLI::App app{"Records histories under load and faults, and checks them."};
-  app.add_option("--seed", seed, "Of the choices; not of the threads");
-  app.add_option("--operations", operations, "In all")->capture_default_str();
-  app.add_option("--run", a_run, "Operations between two openings, at most")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  app.add_option("--clients", threads, "Threads that send")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 64));
-  CLI11_PARSE(app, argc, argv);
+  test::command_line options{"Records histories under load and faults, and checks them."};
+  options.add("--seed", seed, "Of the choices; not of the threads");
+  options.add("--operations", operations, "In all");
+  options.add("--run", a_run, "Operations between two openings, at most", {.least = 1});
+  options.add("--clients", threads, "Threads that send", {.least = 1, .most = 64});
+  options.parse(argc, argv);
   std::cout << "seed " << seed << std::endl;
 
   test::keep_temporary_files_in_memory();
