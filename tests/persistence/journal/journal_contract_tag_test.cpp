@@ -51,7 +51,9 @@ std::map<std::string, std::vector<position>> tags_in_log(const journal& journal)
 }
 
 void check_index(const journal& journal) {
-  for (const auto& [tag, positions] : tags_in_log(journal)) {
+  for (const auto& entry : tags_in_log(journal)) {
+    const auto& tag = entry.first; // clang 14 lets no lambda, so no message, name a binding
+    const auto& positions = entry.second;
     CHECK_MESSAGE(positions_of(journal, tag) == positions, tag);
     const auto from = positions[positions.size() / 2];
     CHECK(positions_of(journal, tag, from)
