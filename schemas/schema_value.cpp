@@ -33,6 +33,9 @@ void print_escaped(std::ostream& out, char c) {
 
 } // namespace
 
+nests_too_deep::nests_too_deep()
+  : std::length_error{"a value nests too deep: no more than 64 levels can be read"} {}
+
 void print_text(std::ostream& out, std::string_view value) {
   out << '"';
   for (const char c : value)

@@ -1,5 +1,7 @@
 #include "models/describe.hpp"
 
+#include <cairn/aggregates.hpp>
+
 #include <kj/exception.h>
 
 #include <exception>
@@ -18,6 +20,11 @@ std::string describe_current_exception() {
   } catch (...) {
     return "an exception of an unknown type";
   }
+}
+
+error command_too_deep() {
+  return {errc::invalid_argument,
+          "the command nests too deep; the limit is " + std::to_string(max_nesting) + " levels"};
 }
 
 error describe(const unknown_event_type& unknown, std::string_view stream,

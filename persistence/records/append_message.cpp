@@ -1,6 +1,9 @@
 #include "records/append_message.hpp"
 
+#include "records/nesting.hpp"
+
 #include <cairn/error.hpp>
+#include <cairn/schema.hpp>
 
 #include <algorithm>
 #include <span>
@@ -31,6 +34,14 @@ private:
   std::vector<std::vector<std::uint64_t>> more_;
 };
 
+/// Before anything goes through the message by recursion, as a copy does. A level takes a word at
+/// least, so small messages, that is most, need not be walked.
+void check_nesting(capnp::MessageBuilder& message) {
+  if (message.sizeInWords() > static_cast<std::size_t>(message_levels)
+      && !nests_within(message.getRoot<capnp::AnyPointer>().asReader(), message_levels))
+    throw nests_too_deep{};
+}
+
 /// Copies a message of several segments into one.
 void gather(std::vector<std::uint64_t>& out, std::size_t start, capnp::MessageBuilder& message) {
   const auto root = message.getRoot<capnp::AnyPointer>().asReader();
@@ -53,6 +64,7 @@ void append_message(std::vector<std::uint64_t>& out, std::size_t expected_words,
   try {
     builder_in_place message{std::span{out}.subspan(start)};
     fill(message);
+    check_nesting(message);
     const auto segments = message.getSegmentsForOutput();
     if (segments.size() == 1
         && reinterpret_cast<const std::uint64_t*>(segments[0].begin()) == out.data() + start)

@@ -3,7 +3,6 @@
 #include <cairn/journal.capnp.h>
 
 #include "records/append_message.hpp"
-#include "records/nesting.hpp"
 #include "records/record.hpp"
 #include "records/text_check.hpp"
 
@@ -126,7 +125,6 @@ result<void> event_batch::add(const stream_id& stream, const event_metadata& met
   const std::size_t start = words_.size();
   const auto drop = [&] { words_.resize(start); };
   words_.resize(start + detail::words_of<detail::event_header>);
-  bool too_deep = false;
   try {
     detail::append_message(words_, expected_words_, [&](capnp::MessageBuilder& message) {
       auto record = init_record(message, !metadata.reservations.empty());
@@ -138,18 +136,14 @@ result<void> event_batch::add(const stream_id& stream, const event_metadata& met
       if (!metadata.reservations.empty())
         write_reservations(record, metadata.reservations);
       fill(record.getPayload());
-      // A level takes a word at least, so small messages, that is most, need not be walked.
-      too_deep = message.sizeInWords() > static_cast<std::size_t>(max_nesting)
-                 && !detail::nests_within(record.getPayload().asReader(), max_nesting);
     });
-  } catch (...) {
-    drop();
-    throw;
-  }
-  if (too_deep) { // it could never be read
+  } catch (const detail::nests_too_deep&) { // it could never be read
     drop();
     return invalid("an event of stream " + stream.name() + " nests too deep; the limit is "
                    + std::to_string(max_nesting) + " levels");
+  } catch (...) {
+    drop();
+    throw;
   }
   if (const std::size_t bytes = (words_.size() - start) * sizeof(std::uint64_t);
       bytes > max_event_bytes_) {

@@ -1,8 +1,7 @@
 #include "records/record.hpp"
 
+#include "records/append_message.hpp"
 #include "records/crc32c.hpp"
-
-#include <cairn/event_batch.hpp>
 
 #include <algorithm>
 #include <string>
@@ -23,8 +22,7 @@ capnp::ReaderOptions limits_for(std::size_t message_words) noexcept {
   // may point to the same bytes from many places.
   constexpr std::uint64_t least_words = std::uint64_t{1} << 20;
   constexpr std::uint64_t times_read = 64;
-  constexpr int nesting = max_nesting + 1; // the record itself is a level
-  return {std::max(times_read * message_words, least_words), nesting};
+  return {std::max(times_read * message_words, least_words), message_levels};
 }
 
 } // namespace

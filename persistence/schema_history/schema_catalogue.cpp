@@ -1,6 +1,9 @@
 #include <cairn/schema_catalogue.hpp>
 
+#include "records/nesting.hpp"
 #include "schema_history/schema_history.hpp"
+
+#include <cairn/event_batch.hpp>
 
 #include <capnp/compat/json.h>
 #include <capnp/dynamic.h>
@@ -110,6 +113,10 @@ result<std::string> schema_catalogue::payload_as_json(std::uint64_t type,
   if (!parts_->nodes.contains(type))
     return error{errc::not_found, "the journal has no schema of the type " + hex(type)};
   try {
+    if (!detail::nests_within(payload, max_nesting))
+      return error{errc::corrupt_record, "a value of the type " + name_of(type)
+                                             + " nests deeper than " + std::to_string(max_nesting)
+                                             + " levels"};
     const auto schema = parts_->loader.get(type).asStruct();
     const auto value = payload.getAs<capnp::DynamicStruct>(schema);
     return std::string{parts_->json.encode(value).cStr()};

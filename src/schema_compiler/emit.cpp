@@ -80,8 +80,15 @@ void declare_schema(std::ostream& out, const struct_model& type) {
       << "  using wire = " << type.wire_type << ";\n"
       << "  static void write(const " << type.value_type << "& value, wire::Builder to);\n"
       << "  static " << type.value_type << " read(wire::Reader from);\n"
-      << "  static std::size_t heap_bytes(const " << type.value_type << "& value) noexcept;\n"
-      << "};\n\n"
+      << "  static std::size_t heap_bytes(const " << type.value_type << "& value) noexcept;\n";
+  if (type.nests_without_end)
+    out << "  static std::size_t heap_bytes(const " << type.value_type
+        << "& value, int levels) noexcept;\n"
+        << "  static bool nests_within(const " << type.value_type
+        << "& value, int levels) noexcept;\n"
+        << "  static void unnest(" << type.value_type
+        << "& value, ::cairn::detail::unnested& into);\n";
+  out << "};\n\n"
       << "template <>\n"
       << "struct cairn::value_of<" << type.wire_type << "> {\n"
       << "  using type = " << type.value_type << ";\n"
@@ -109,8 +116,12 @@ void define_enum(std::ostream& out, const enum_model& type) {
 
 void define_printing(std::ostream& out, const struct_model& type) {
   out << "std::ostream& operator<<(std::ostream& out, const " << type.value_type << "&"
-      << (type.fields.empty() ? "" : " value") << ") {\n"
-      << "  out << \"" << type.name << "{";
+      << (type.fields.empty() ? "" : " value") << ") {\n";
+  if (type.nests_without_end)
+    out << "  const ::cairn::detail::nested_print level;\n"
+        << "  if (level.too_deep())\n"
+        << "    return out << \"...\";\n";
+  out << "  out << \"" << type.name << "{";
   bool first = true;
   for (const auto& field : type.fields) {
     out << (first ? "" : "  out << \", ") << field.name << ": \";\n"
@@ -159,6 +170,8 @@ void define_write(std::ostream& out, const struct_model& type, const std::string
   });
   out << "void " << scope << "write(const " << type.value_type << "&" << (writes ? " value" : "")
       << ", wire::Builder" << (writes ? " to" : "") << ") {\n";
+  if (type.nests_without_end)
+    out << "  const ::cairn::detail::nested_write level;\n";
   for (const auto& field : type.fields)
     emit_write_field(out, field);
   out << "}\n\n";
@@ -183,15 +196,54 @@ void define_read(std::ostream& out, const struct_model& type, const std::string&
   out << (type.fields.empty() ? "};\n" : "\n  };\n") << "}\n\n";
 }
 
-void define_heap_bytes(std::ostream& out, const struct_model& type, const std::string& scope) {
-  std::string sum;
+/// The fields that own memory, each in a call: `prefix` and the field, then `suffix`.
+std::string call_for_each(const struct_model& type, std::string_view separator,
+                          std::string_view prefix, std::string_view suffix) {
+  std::string calls;
   for (const auto& field : type.fields)
     if (field.type.kind >= field_kind::text)
-      sum += (sum.empty() ? "" : "\n         + ")
-             + std::string("::cairn::detail::heap_bytes_of(value.") + field.name + ")";
-  out << "std::size_t " << scope << "heap_bytes(const " << type.value_type << "&"
-      << (sum.empty() ? "" : " value") << ") noexcept {\n"
-      << "  return " << (sum.empty() ? "0" : sum) << ";\n"
+      calls.append(calls.empty() ? "" : separator)
+          .append(prefix)
+          .append("(value.")
+          .append(field.name)
+          .append(suffix)
+          .append(")");
+  return calls;
+}
+
+void define_heap_bytes(std::ostream& out, const struct_model& type, const std::string& scope) {
+  const std::string_view plus = "\n         + ";
+  const auto sum = call_for_each(type, plus, "::cairn::detail::heap_bytes_of",
+                                 type.nests_without_end ? ", levels - 1" : "");
+  const auto begin = "std::size_t " + scope + "heap_bytes(const " + type.value_type + "&"
+                     + (sum.empty() ? "" : " value");
+  if (type.nests_without_end)
+    out << begin << ") noexcept {\n"
+        << "  return heap_bytes(value, ::cairn::detail::measured_levels);\n"
+        << "}\n\n"
+        << begin << ", int levels) noexcept {\n"
+        << "  if (levels < 1)\n"
+        << "    return 0;\n";
+  else
+    out << begin << ") noexcept {\n";
+  out << "  return " << (sum.empty() ? "0" : sum) << ";\n"
+      << "}\n\n";
+}
+
+/// What keeps deep values from recursing without a bound.
+void define_nesting(std::ostream& out, const struct_model& type, const std::string& scope) {
+  if (!type.nests_without_end)
+    return;
+  out << "bool " << scope << "nests_within(const " << type.value_type
+      << "& value, int levels) noexcept {\n"
+      << "  return levels > 0\n         && "
+      << call_for_each(type, "\n         && ", "::cairn::detail::value_nests_within",
+                       ", levels - 1")
+      << ";\n"
+      << "}\n\n"
+      << "void " << scope << "unnest(" << type.value_type
+      << "& value, ::cairn::detail::unnested& into) {\n"
+      << "  " << call_for_each(type, ";\n  ", "into.take", "") << ";\n"
       << "}\n\n";
 }
 
@@ -247,6 +299,7 @@ std::string emit_source(const file_model& file) {
     define_write(out, type, scope);
     define_read(out, type, scope);
     define_heap_bytes(out, type, scope);
+    define_nesting(out, type, scope);
   }
   return without_last_empty_line(out.str());
 }

@@ -33,6 +33,7 @@ public:
     refuse_colliding_types();
     refuse_endless_structs();
     if (problems_.size() == problems_before_) {
+      mark_endless_nesting();
       add_defaults();
       order_structs();
       add_includes();
@@ -255,6 +256,36 @@ private:
             refuse(where, "has a default that holds " + owner.schema_name
                               + " again, with that default, without end; leave it out");
         }
+  }
+
+  /// Whether a struct that a value of `id` may hold, at any depth, may hold its like.
+  bool nests_without_end(std::uint64_t id, std::vector<std::uint64_t>& above,
+                         std::set<std::uint64_t>& finite) const {
+    if (std::find(above.begin(), above.end(), id) != above.end())
+      return true;
+    if (finite.contains(id))
+      return false;
+    above.push_back(id);
+    for (const auto field : schemas_.node(id).getStruct().getFields()) {
+      if (!field.isSlot())
+        continue;
+      auto type = field.getSlot().getType();
+      while (type.isList())
+        type = type.getList().getElementType();
+      if (type.isStruct() && nests_without_end(type.getStruct().getTypeId(), above, finite))
+        return true;
+    }
+    above.pop_back();
+    finite.insert(id);
+    return false;
+  }
+
+  void mark_endless_nesting() {
+    std::set<std::uint64_t> finite;
+    for (auto& owner : model_.structs) {
+      std::vector<std::uint64_t> above;
+      owner.nests_without_end = nests_without_end(owner.id, above, finite);
+    }
   }
 
   void add_defaults() {

@@ -39,6 +39,7 @@ struct struct_model {
   std::string wire_type;   ///< "::shop::Order::Line"
   std::string schema_name; ///< "Order.Line"
   std::vector<field_model> fields;
+  bool nests_without_end = false; ///< Itself, or a struct in it, may hold its like, in lists.
   std::vector<std::string> doc;
 };
 

@@ -47,6 +47,9 @@ namespace detail {
 /// Gives other front ends, such as `<cairn/caf.hpp>`, the host behind a handle.
 struct aggregates_access;
 
+/// `invalid_argument`: a command with more levels than an event may have.
+error command_too_deep();
+
 /// Returns `overloaded` if too many callers wait already for the rows that `options` names.
 std::optional<error> objection_to_waiting(const ask_options& options);
 
@@ -70,10 +73,10 @@ public:
   /// Commands and queries of one caller to one aggregate take effect in the order in which they
   /// were sent. The reply leaves only when every event that it depends on is durable. Errors of the
   /// future:
-  /// - nothing was written, correct the call: `invalid_argument` (the id, or an event larger than
-  /// the
-  ///   journal's limit), `version_conflict` (carries the actual version), `decide_failed`,
-  ///   `evolve_failed`;
+  /// - nothing was written, correct the call: `invalid_argument` (the id; a command that is larger
+  ///   than `runtime_options::max_outstanding_bytes`; an event larger than the journal's limit; a
+  ///   command or an event with more than `max_nesting` levels), `version_conflict` (carries the
+  ///   actual version), `decide_failed`, `evolve_failed`;
   /// - nothing was written, try again: `overloaded`, `deadline_exceeded`, `aborted`,
   ///   `storage_full`, `shut_down`;
   /// - nothing was written, another process owns the aggregate now, send it there: `not_owner`;
@@ -86,6 +89,8 @@ public:
   template <alternative_of<typename T::command> Command>
   future<reply> ask(std::string_view id, Command&& command, const ask_options& options = {}) const {
     using call_type = detail::command_call<T, std::remove_cvref_t<Command>>;
+    if (!detail::value_nests_within(command, max_nesting))
+      return future<reply>::settled(detail::command_too_deep());
     if (!options.visible_in.empty())
       if (auto refused = detail::objection_to_waiting(options))
         return future<reply>::settled(*std::move(refused));

@@ -19,6 +19,9 @@ namespace cairn {
 
 /// Limits on what goes into one record.
 inline constexpr std::size_t default_max_event_bytes = std::size_t{1} << 20;
+/// The range of the options named `max_event_bytes`: any stream's smallest event fits.
+inline constexpr std::size_t least_max_event_bytes = std::size_t{1} << 10;
+inline constexpr std::size_t most_max_event_bytes = std::size_t{256} << 20;
 /// The fixed header in front of each record's message, in words of 8 bytes; see FORMAT.md.
 inline constexpr std::size_t record_header_words = 5;
 /// Levels of pointers that an event's payload may have: the payload is the first, what one of its

@@ -5,8 +5,18 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 
 namespace cairn {
+
+namespace detail {
+class unnested;
+
+/// A message would nest deeper than any reader follows.
+struct nests_too_deep : std::length_error {
+  nests_too_deep();
+};
+} // namespace detail
 
 /// Connects a plain C++ value struct with the Cap'n Proto struct that is its form on disk and on
 /// the wire.
@@ -38,6 +48,22 @@ concept schema_value = requires(const T& value, typename schema_of<T>::wire::Bui
   { schema_of<T>::heap_bytes(value) }
   noexcept->std::same_as<std::size_t>;
 };
+
+namespace detail {
+
+/// One whose type does not bound how deep a value nests: it may hold its like, in lists. Then
+/// `write` throws `nests_too_deep` beyond what can be read again, and there are
+///
+///     static std::size_t heap_bytes(const Value&, int levels) noexcept; // looks no deeper
+///     static bool nests_within(const Value&, int levels) noexcept;      // looks no deeper
+///     static void unnest(Value&, unnested& into);                       // takes its lists out
+template <class T>
+concept endless_value = requires(T& value, unnested& into) {
+  schema_of<T>::nests_within(value, 1);
+  schema_of<T>::unnest(value, into);
+};
+
+} // namespace detail
 
 /// The 64-bit id that the schema gives the type; it survives renaming and names the type in every
 /// record.

@@ -2,6 +2,7 @@
 
 #include <cairn/detail/invoke.hpp>
 #include <cairn/detail/model.hpp>
+#include <cairn/detail/nested.hpp>
 #include <cairn/detail/request.hpp>
 #include <cairn/future.hpp>
 
@@ -69,7 +70,10 @@ public:
         rejection_ = std::make_shared<const rejection>(std::move(decided.rejection()));
         return effect::none;
       }
-      return append(at, state, decided);
+      const auto done = append(at, state, decided);
+      if (failure_)
+        destroy_events(decided);
+      return done;
     } catch (...) {
       at.events.truncate(before); // an event that cannot be written takes the others along
       fail_with(errc::decide_failed, "decide threw: " + describe_current_exception()
@@ -101,6 +105,13 @@ private:
 
   void fail_with(errc code, std::string message) {
     failure_ = std::make_unique<error>(code, std::move(message));
+  }
+
+  /// One that was refused may nest without a bound.
+  static void destroy_events(decision_type& decided) noexcept {
+    for (std::size_t i = 0; i < decided.size(); ++i)
+      std::visit([](auto& event) { destroy_level_by_level(event); },
+                 const_cast<typename T::event&>(decided[i]));
   }
 
   effect append(execution& at, state_type& state, const decision_type& decided) {

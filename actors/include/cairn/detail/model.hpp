@@ -2,6 +2,7 @@
 
 #include <cairn/aggregate.hpp>
 #include <cairn/detail/decode.hpp>
+#include <cairn/detail/nested.hpp>
 #include <cairn/detail/request.hpp>
 
 #include <cstdint>
@@ -42,6 +43,9 @@ inline constexpr char model_identity = 0;
 template <aggregate T>
 class typed_state final : public aggregate_state {
 public:
+  typed_state() = default;
+  ~typed_state() override { destroy_level_by_level(value); }
+
   void evolve(const event_view& event) override { evolve_by<T>(value, event); }
   void write_snapshot(capnp::AnyPointer::Builder into) const override {
     schema_of<state>::write(value, into.initAs<wire>());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cairn/detail/nested.hpp>
 #include <cairn/schema.hpp>
 
 #include <capnp/blob.h>
@@ -28,12 +29,6 @@
 namespace cairn::detail {
 
 using bytes = std::vector<std::byte>;
-
-template <class T>
-inline constexpr bool is_vector = false;
-
-template <class T>
-inline constexpr bool is_vector<std::vector<T>> = true;
 
 template <class T>
 concept plain = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as<T, std::monostate>;
@@ -103,7 +98,7 @@ T read_as(Wire from) {
 // -- memory
 
 template <class T>
-std::size_t heap_bytes_of(const T& value) noexcept {
+std::size_t heap_bytes_of(const T& value, int levels = measured_levels) noexcept {
   if constexpr (plain<T> || std::same_as<T, std::byte>) {
     return 0;
   } else if constexpr (std::same_as<T, std::string>) {
@@ -115,12 +110,49 @@ std::size_t heap_bytes_of(const T& value) noexcept {
     std::size_t sum = value.capacity() * sizeof(typename T::value_type);
     if constexpr (!plain<typename T::value_type> && !std::same_as<T, bytes>)
       for (const auto& element : value)
-        sum += heap_bytes_of(element);
+        sum += heap_bytes_of(element, levels);
     return sum;
+  } else if constexpr (endless<T>) {
+    return schema_of<T>::heap_bytes(value, levels);
   } else {
     return schema_of<T>::heap_bytes(value);
   }
 }
+
+// -- nesting
+
+/// Counts the levels that a recursion has come down to in this thread.
+template <class Recursion>
+class nested_level {
+public:
+  nested_level() noexcept { ++depth_; }
+  ~nested_level() { --depth_; }
+  nested_level(const nested_level&) = delete;
+  nested_level& operator=(const nested_level&) = delete;
+
+protected:
+  static inline thread_local int depth_ = 0;
+};
+
+/// So many structs in structs may be written.
+inline constexpr int max_written_structs = 65;
+
+/// A struct that is being written. A message is nowhere read beyond 65 levels, of which a struct in
+/// a list takes two.
+class nested_write : nested_level<nested_write> {
+public:
+  /// Throws `nests_too_deep`.
+  nested_write() {
+    if (depth_ > max_written_structs)
+      throw nests_too_deep{};
+  }
+};
+
+/// A struct that is being printed.
+class nested_print : nested_level<nested_print> {
+public:
+  bool too_deep() const noexcept { return depth_ > measured_levels; }
+};
 
 // -- printing
 
