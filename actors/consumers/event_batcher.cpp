@@ -1,5 +1,7 @@
 #include "consumers/event_batcher.hpp"
 
+#include <cairn/detail/deadline.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -150,7 +152,7 @@ batch_outcome event_batcher::advance(cairn::position last, const std::atomic<boo
     return done.result;
   }
   const auto begin = done.position;
-  const auto deadline = environment_.time() + limits_.time;
+  const auto deadline = later_by(environment_.time(), limits_.time);
   const auto is_full = [&](bool after_a_round) {
     return done.result.events >= limits_.events || target_.is_full() || interrupt
            || ((after_a_round || done.result.events % events_between_looks_at_the_clock == 0)

@@ -2,6 +2,8 @@
 
 #include "support/start_thread.hpp"
 
+#include <cairn/detail/deadline.hpp>
+
 #include <atomic>
 #include <utility>
 
@@ -79,7 +81,7 @@ thread_executor::run_periodically(intrusive_ptr<runner> work, std::chrono::milli
   auto made = make_intrusive<task>(std::move(work));
   {
     const std::lock_guard lock{mutex_};
-    due_.emplace(clock::now() + interval, periodic{interval, made});
+    due_.emplace(deadline_after(interval), periodic{interval, made});
   }
   changed_.notify_one(); // who waits may wait for longer than until it is due
   return std::make_unique<task_waker>(*this, std::move(made));
@@ -121,7 +123,7 @@ void thread_executor::wake_due() {
       ready_.push_back([target = what] { return target->run(); });
       changed_.notify_one();
     }
-    entry.key() = now + entry.mapped().interval;
+    entry.key() = later_by(now, saturated(entry.mapped().interval));
     due_.insert(std::move(entry));
   }
 }

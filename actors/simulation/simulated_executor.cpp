@@ -59,11 +59,16 @@ simulated_executor::run_periodically(intrusive_ptr<runner> work,
 
 std::unique_ptr<executor::waker> simulated_executor::run(intrusive_ptr<runner> work,
                                                          std::chrono::nanoseconds interval) {
-  const auto due = interval == never ? never : run_.clock.now + interval;
+  const auto due = due_after(interval);
   auto made = std::make_shared<task>(task{std::move(work), interval, due});
   if (interval != never)
     periodic_.push_back(made);
   return std::make_unique<task_waker>(*this, std::move(made));
+}
+
+std::chrono::nanoseconds
+simulated_executor::due_after(std::chrono::nanoseconds interval) const noexcept {
+  return interval < never - run_.clock.now ? run_.clock.now + interval : never;
 }
 
 std::chrono::nanoseconds simulated_executor::next_due() const noexcept {
@@ -78,7 +83,7 @@ void simulated_executor::wake_due() {
   for (const auto& each : periodic_) {
     if (!each->work || each->due > run_.clock.now)
       continue;
-    each->due = run_.clock.now + each->interval;
+    each->due = due_after(each->interval);
     wake(each);
   }
 }

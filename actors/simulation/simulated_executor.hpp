@@ -41,6 +41,7 @@ private:
 
   void wake(const std::shared_ptr<task>& woken);
   std::unique_ptr<waker> run(intrusive_ptr<runner> work, std::chrono::nanoseconds interval);
+  std::chrono::nanoseconds due_after(std::chrono::nanoseconds interval) const noexcept;
 
   simulation_context& run_;
   std::vector<std::function<bool()>> ready_;

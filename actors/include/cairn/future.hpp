@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cairn/detail/deadline.hpp>
 #include <cairn/detail/intrusive_ptr.hpp>
 #include <cairn/detail/unique_function.hpp>
 #include <cairn/result.hpp>
@@ -170,10 +171,17 @@ public:
     return std::move(state->outcome());
   }
 
-  /// Blocks for at most `timeout`. Returns whether the outcome is there.
+  /// Blocks for at most `timeout`, of any duration type, as `std::future` does. Returns whether the
+  /// outcome is there. Zero or less looks, and does not wait; what is too long for the clock, such
+  /// as `milliseconds::max()`, waits for the outcome.
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> timeout) {
-    return state_->wait_until(std::chrono::steady_clock::now() + timeout);
+    return wait_until(detail::deadline_after(timeout));
+  }
+
+  /// The same up to a time of the steady clock.
+  bool wait_until(std::chrono::steady_clock::time_point deadline) {
+    return state_->wait_until(deadline);
   }
 
   /// Calls `next` with the `result<T>`: within this call if it is there already, else later on the
