@@ -163,6 +163,7 @@ void activation::drop_state() noexcept {
   flight_.reset({});
   state_.reset();
   window_.clear();
+  unkept_bytes_ = 0;
   version_ = cairn::version{};
   loading_.store(loading::absent);
 }
@@ -295,20 +296,45 @@ void activation::submit(std::unique_ptr<aggregate_append> append) {
   engine_.events().submit(std::move(append));
 }
 
-void activation::take_snapshot_if_due(aggregate_append& append) {
+/// Whether one is due; it counts as taken from now on, whatever comes of it.
+bool activation::snapshot_is_due() {
   const auto every = host_.model().options.snapshot_every;
   try {
     if (!(every != 0 && version_ - snapshot_version_ >= every) && !state_->wants_snapshot(version_))
-      return;
-    append.snapshot = std::make_unique<snapshot_draft>(snapshot_draft::encode(
-        stream_, {version_, {}}, host_.model().fingerprint, window_.entries(),
-        [&](capnp::AnyPointer::Builder into) { state_->write_snapshot(into); }));
+      return false;
   } catch (...) {
-    // A state that cannot be written (larger than a message may be), or whose predicate throws, is
-    // rebuilt from its events, as if it had no snapshot.
     engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
+    return false;
   }
   snapshot_version_ = version_;
+  return true;
+}
+
+/// A state that cannot be kept, because it is too large or nests too deep, is rebuilt from its
+/// events, as if it had no snapshot. It is encoded again once it has become smaller, or has twice
+/// as many events: memory does not always shrink with what is in it.
+void activation::take_snapshot_if_due(aggregate_append& append) {
+  if (!snapshot_is_due())
+    return;
+  const bool is_as_before = unkept_bytes_ != 0
+                            && version_ - unkept_version_ < unkept_version_.number()
+                            && state_->bytes() >= unkept_bytes_;
+  if (is_as_before)
+    return;
+  try {
+    auto made = std::make_unique<snapshot_draft>(snapshot_draft::encode(
+        stream_, {version_, {}}, host_.model().fingerprint, window_.entries(),
+        [&](capnp::AnyPointer::Builder into) { state_->write_snapshot(into); }));
+    if (made->message.size() * sizeof(std::uint64_t) <= max_snapshot_bytes) {
+      append.snapshot = std::move(made);
+      unkept_bytes_ = 0;
+      return;
+    }
+  } catch (...) {
+  }
+  unkept_bytes_ = std::max<std::size_t>(state_->bytes(), 1);
+  unkept_version_ = version_;
+  engine_.counts().ignored_snapshots.fetch_add(1, std::memory_order_relaxed);
 }
 
 /// Measures the state's size now and then: measuring walks the state, so it is done once for as

@@ -103,6 +103,7 @@ private:
   void execute(request_ptr work, aggregate_append& append);
   void submit(std::unique_ptr<aggregate_append> append);
   void refuse(request_ptr work, error failure);
+  bool snapshot_is_due();
   void take_snapshot_if_due(aggregate_append& append);
   void account_bytes();
   void measure_bytes();
@@ -128,6 +129,8 @@ private:
   cairn::version version_{}; // of the state, what is in flight included
   deduplication_window window_;
   cairn::version snapshot_version_{}; // of the last one taken
+  std::size_t unkept_bytes_ = 0;      // of the state whose snapshot could not be kept; 0: none
+  cairn::version unkept_version_{};
   std::size_t accounted_bytes_ = 0;
   cairn::version accounted_version_{}; // of the state when it was measured last
   std::size_t unmeasured_bytes_ = 0;   // of the events since then

@@ -41,7 +41,9 @@ void append_queue::push_snapshot(snapshot_draft snapshot) {
   bool wake = false;
   {
     const std::lock_guard lock{mutex_};
-    if (closed_ || queued_snapshot_bytes_ + bytes > most_queued_snapshot_bytes)
+    const std::size_t queued = queued_snapshot_bytes_;
+    if (closed_ || bytes > max_snapshot_bytes
+        || (queued > 0 && queued + bytes > most_queued_snapshot_bytes)) // one always fits
       return;
     queued_snapshot_bytes_ += bytes;
     incoming_snapshots_.push_back(std::move(snapshot));

@@ -6,9 +6,6 @@
 
 namespace cairn::detail {
 
-/// A snapshot may have so many bytes; a larger one is not kept.
-inline constexpr std::size_t max_snapshot_bytes = std::size_t{64} << 20;
-
 /// Writes the snapshot unless a newer one is kept.
 int write_snapshot(MDB_txn* txn, const databases& dbs, const snapshot_draft& snapshot) noexcept;
 

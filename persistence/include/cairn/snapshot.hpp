@@ -7,6 +7,7 @@
 
 #include <cairn/journal.capnp.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -22,6 +23,9 @@ struct recent_command {
   bool operator==(const recent_command&) const = default;
 };
 
+/// A snapshot's message may have so many bytes; a larger one is not kept.
+inline constexpr std::size_t max_snapshot_bytes = std::size_t{64} << 20;
+
 /// A state to be kept, for `snapshot_store::submit_snapshot`.
 struct snapshot_draft {
   stream_id stream;
@@ -30,7 +34,7 @@ struct snapshot_draft {
   std::vector<std::uint64_t> message; ///< `format::SnapshotRecord`: the words of its one segment.
 
   /// Encodes one. `fill` writes the state into the pointer that it is given; what it throws passes
-  /// through.
+  /// through. Throws `std::length_error` if the state nests deeper than `max_nesting`.
   static snapshot_draft encode(const stream_id& stream, stream_head at, std::uint64_t fingerprint,
                                std::span<const recent_command> recent,
                                function_ref<void(capnp::AnyPointer::Builder)> fill);
@@ -52,7 +56,8 @@ class snapshot_store {
 public:
   /// Keeps `snapshot` as the newest of its stream, some time soon: snapshots trail the log as heads
   /// do, and one that is lost in a crash costs a longer replay, nothing else. A snapshot of a
-  /// version beyond the stream's head, or older than the kept one, is dropped.
+  /// version beyond the stream's head, or older than the kept one, or larger than
+  /// `max_snapshot_bytes`, is dropped.
   virtual void submit_snapshot(snapshot_draft snapshot) = 0;
 
   /// Calls `visitor` with the newest snapshot of `stream`. Returns false if there is none, or if it
