@@ -1,5 +1,7 @@
 #include "projections/fold_partitions.hpp"
 
+#include "support/option_range.hpp"
+
 #include <algorithm>
 #include <functional>
 #include <string>
@@ -19,17 +21,10 @@ constexpr std::size_t most_threads = 64;
 } // namespace
 
 result<void> fold_partitions::check(const projection_options& options) {
-  const auto wanted = options.threads;
-  const auto refuse = [](std::string why) {
-    return error{errc::invalid_argument, "projection_options::threads " + std::move(why)};
-  };
-  if (wanted == 0 || wanted > most_threads)
-    return refuse("must be from 1 to " + std::to_string(most_threads));
-  if (wanted > 1 && options.mode == projection_mode::before_reply)
-    return refuse("must be 1 for an inlined projection: the thread that replies folds it");
-  if (wanted > 1 && wanted >= options.tables.max_readers)
-    return refuse("must be less than tables.max_readers");
-  return {};
+  const bool is_inlined = options.mode == projection_mode::before_reply; // who replies folds it
+  return option_ranges{"projection_options"}
+      .check("threads", options.threads, 1, is_inlined ? 1 : most_threads)
+      .outcome();
 }
 
 fold_partitions::fold_partitions(const projection_options& options,

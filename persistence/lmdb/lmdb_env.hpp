@@ -12,6 +12,13 @@
 /// LMDB in its own words, with destructors.
 namespace cairn::detail {
 
+/// The range of the map of any file: address space, of which a process has 128 TiB.
+inline constexpr std::size_t least_map_bytes = std::size_t{1} << 20;
+inline constexpr std::size_t most_map_bytes = std::size_t{1} << 46;
+
+/// Readers have 64 bytes each in the lock file.
+inline constexpr std::size_t most_max_readers = 65'536;
+
 struct env_options {
   std::filesystem::path file;
   std::size_t map_bytes = 0;

@@ -20,15 +20,24 @@ std::int64_t now_ms() noexcept {
 } // namespace
 
 reader_pool::reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers,
-                         std::chrono::milliseconds patience)
-  : env_{env}, scanned_{scanned}, max_readers_{max_readers}, patience_{patience} {}
+                         std::chrono::milliseconds patience, std::size_t max_lasting)
+  : env_{env}, scanned_{scanned}, max_readers_{max_readers}, patience_{patience},
+    max_lasting_{max_lasting} {}
 
 bool reader_pool::lease::due() const noexcept {
   return now_ms() - slot_->since_ms.load(std::memory_order_relaxed) >= longest_reader_ms;
 }
 
 result<reader_pool::lease> reader_pool::acquire() {
-  auto reader = idle_slot();
+  return acquire(false);
+}
+
+result<reader_pool::lease> reader_pool::acquire_lasting() {
+  return acquire(true);
+}
+
+result<reader_pool::lease> reader_pool::acquire(bool lasting) {
+  auto reader = idle_slot(lasting);
   if (!reader)
     return std::move(reader).error();
   lease taken{*this, *reader};
@@ -37,8 +46,12 @@ result<reader_pool::lease> reader_pool::acquire() {
   return taken;
 }
 
-result<reader_pool::slot*> reader_pool::idle_slot() {
+result<reader_pool::slot*> reader_pool::idle_slot(bool lasting) {
   std::unique_lock lock{mutex_};
+  if (lasting && !closed_ && lasting_ >= max_lasting_)
+    return error{errc::overloaded, "as many views are kept as max_readers allows ("
+                                       + std::to_string(max_lasting_)
+                                       + "): drop some, or raise it"};
   const auto available = [&] { return closed_ || !idle_.empty() || slots_.size() < max_readers_; };
   if (!changed_.wait_for(lock, patience_, available))
     return error{errc::io_failed,
@@ -49,10 +62,12 @@ result<reader_pool::slot*> reader_pool::idle_slot() {
   if (idle_.empty()) {
     idle_.reserve(slots_.size() + 1); // so that giving back never allocates
     slots_.push_back(std::make_unique<slot>());
-    return slots_.back().get();
+    idle_.push_back(slots_.back().get());
   }
   slot* const reader = idle_.back();
   idle_.pop_back();
+  reader->lasting = lasting;
+  lasting_ += lasting ? 1 : 0;
   return reader;
 }
 
@@ -106,6 +121,7 @@ void reader_pool::give_back(slot* reader) noexcept {
   if (reader->since_ms.load(std::memory_order_relaxed) != 0)
     stop(*reader);
   const std::lock_guard lock{mutex_};
+  lasting_ -= reader->lasting ? 1 : 0;
   idle_.push_back(reader);
   if (closed_ || idle_.size() == 1)
     changed_.notify_all();

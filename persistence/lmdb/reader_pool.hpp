@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,7 @@ class reader_pool {
     MDB_txn* txn = nullptr;
     MDB_cursor* cursor = nullptr;
     std::atomic<std::int64_t> since_ms = 0; // 0: not reading
+    bool lasting = false;                   // under the pool's lock
   };
 
 public:
@@ -29,9 +31,10 @@ public:
 
   /// Each transaction comes with a cursor on the database `scanned`. `max_readers`: as given to the
   /// environment. `patience`: how long a thread waits for others to give their transactions back;
-  /// it may be the waiting thread itself that holds one.
+  /// it may be the waiting thread itself that holds one. `max_lasting`: of `acquire_lasting`.
   reader_pool(const lmdb_env& env, MDB_dbi scanned, std::size_t max_readers,
-              std::chrono::milliseconds patience = usual_patience);
+              std::chrono::milliseconds patience = usual_patience,
+              std::size_t max_lasting = std::numeric_limits<std::size_t>::max());
   ~reader_pool() { close(); }
   reader_pool(const reader_pool&) = delete;
   reader_pool& operator=(const reader_pool&) = delete;
@@ -69,6 +72,10 @@ public:
   /// Errors: that of `close`, `io_failed` (also when that takes too long).
   result<lease> acquire();
 
+  /// The same for one that somebody outside may keep for as long as he likes: so nobody waits for
+  /// another to be given back. Errors: also `overloaded` if `max_lasting` are kept.
+  result<lease> acquire_lasting();
+
   /// Lets nobody in any more, waits until all leases are back, and ends their transactions. Who
   /// comes later is told `why`.
   void close(error why = {errc::shut_down, "it is closed"});
@@ -76,7 +83,8 @@ public:
   std::chrono::milliseconds oldest() const;
 
 private:
-  result<slot*> idle_slot();
+  result<lease> acquire(bool lasting);
+  result<slot*> idle_slot(bool lasting);
   result<void> start(slot& reader);
   result<void> renew(slot& reader);
   int open_or_renew(slot& reader) noexcept;
@@ -88,12 +96,14 @@ private:
   const MDB_dbi scanned_;
   const std::size_t max_readers_;
   const std::chrono::milliseconds patience_;
+  const std::size_t max_lasting_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::unique_ptr<slot>> slots_;
   std::vector<slot*> idle_;
   std::size_t reading_ = 0; // slots with a live transaction
+  std::size_t lasting_ = 0; // leases
   bool growing_ = false;
   std::optional<error> closed_; // what callers are told
 };

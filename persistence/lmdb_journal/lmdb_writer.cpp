@@ -7,6 +7,7 @@
 #include "lmdb_rows/snapshot_rows.hpp"
 #include "support/start_thread.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace cairn::detail {
@@ -146,7 +147,7 @@ void lmdb_writer::commit(append_batch& batch) {
   }
   const std::uint64_t now = now_ns();
   // What trails and snapshots may wait: if there is no room for them, the events go alone.
-  if (!commit_appends(batch, now, trailing::with))
+  if (!storage_->has_room_for_what_trails() || !commit_appends(batch, now, trailing::with))
     (void)commit_appends(batch, now, trailing::without);
 }
 
@@ -314,6 +315,8 @@ error lmdb_writer::why_stopped() const {
 }
 
 result<void> lmdb_writer::append_schemas(std::span<const std::uint64_t> message) {
+  if (auto full = storage_->objection(message.size_bytes()))
+    return *std::move(full);
   const std::lock_guard one_at_a_time{writing_mutex_};
   transaction txn;
   int rc = txn.begin(env_, 0);
@@ -336,6 +339,8 @@ std::uint64_t lmdb_writer::now_ns() const {
 
 void lmdb_writer::flush_all() {
   while (!stopped_ && tail_.hurry(end_.position)) {
+    if (!storage_->has_room_at_the_end(std::min(tail_.unflushed(), rows_per_closing_commit)))
+      return tail_.aborted(); // as below
     const std::lock_guard one_at_a_time{writing_mutex_};
     transaction txn;
     int rc = txn.begin(env_, 0);

@@ -1,5 +1,8 @@
 #include "tables/partition_writes.hpp"
 
+#include "support/option_range.hpp"
+#include "tables/table_options.hpp"
+
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -42,6 +45,11 @@ void noted_rows::forget_notes() noexcept {
 
 result<void> partition_writes::begin_round(std::size_t partitions, const write_batch& before,
                                            capture below) {
+  if (auto checked = option_ranges{"table_store::begin_round"}
+                         .check("partitions", partitions, 1, most_partitions)
+                         .outcome();
+      !checked)
+    return checked;
   CAIRN_ASSERT(empty() || partitions == used_);
   while (partitions_.size() < partitions)
     partitions_.push_back(std::make_unique<partition_state>());

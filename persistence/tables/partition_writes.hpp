@@ -53,7 +53,10 @@ public:
   /// Begins a round. A partition that has no view of its own yet gets what `below` returns, which
   /// shows the same each time until `clear`. `before`: what lies over it.
   result<void> begin_round(std::size_t partitions, const write_batch& before, capture below);
-  row_sink& partition(std::size_t number) noexcept { return partitions_[number]->rows; }
+  row_sink& partition(std::size_t number) noexcept {
+    CAIRN_ASSERT(number < used_);
+    return partitions_[number]->rows;
+  }
   /// See `table_store::end_round`.
   bool end_round();
 

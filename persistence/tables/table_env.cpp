@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::uint64_t tables_magic = 0x4c4254414e524943; // "CIRNATBL" in the file
 constexpr std::uint64_t tables_format_version = 1;
-constexpr std::size_t least_map_bytes = std::size_t{1} << 20;
 constexpr std::chrono::seconds reader_check_interval{30};
 
 const meta_key format_key = key_named("format");
@@ -175,8 +174,6 @@ int row_writer::write(key_view key, std::span<std::uint64_t> row) noexcept {
 
 result<std::unique_ptr<table_env>> table_env::open(const table_store_options& options,
                                                    table_access how) {
-  if (options.map_bytes < least_map_bytes || options.max_readers == 0)
-    return error{errc::invalid_argument, "map_bytes is below 1 MiB, or max_readers 0"};
   auto file = open_file(
       {.directory = options.directory,
        .file = tables_file_name,
@@ -186,7 +183,7 @@ result<std::unique_ptr<table_env>> table_env::open(const table_store_options& op
        .read_only = how.read_only,
        .check_pages = how.check_pages,
        .map_bytes = options.map_bytes,
-       .max_readers = options.max_readers},
+       .max_readers = options.max_readers + own_readers},
       [&](const lmdb_env& env) { return write_new_tables(env, name_hash(options.shape)); });
   if (!file)
     return std::move(file).error();
@@ -267,11 +264,12 @@ result<std::vector<projection_decision>> table_env::decisions(MDB_txn* txn) cons
   }
 }
 
-result<void> table_env::commit(std::size_t bytes, std::span<const table_checkpoint> at,
+result<void> table_env::commit(std::size_t bytes, std::size_t rows,
+                               std::span<const table_checkpoint> at,
                                function_ref<int(MDB_txn*)> fill) {
   if (stopped_)
     return error{errc::journal_stopped, "an earlier commit of the tables failed; open them again"};
-  if (auto full = storage_.objection(bytes))
+  if (auto full = storage_.objection(bytes, rows))
     return *std::move(full);
   if (const auto now = std::chrono::steady_clock::now(); now >= next_reader_check_) {
     env_.check_readers(); // slots of killed processes would keep their pages for ever

@@ -4,6 +4,7 @@
 #include "lmdb/reader_pool.hpp"
 #include "lmdb/storage_watch.hpp"
 #include "tables/row_merge.hpp"
+#include "tables/table_options.hpp"
 
 #include <cairn/table_store.hpp>
 #include <cairn/verify_tables.hpp>
@@ -18,6 +19,10 @@
 namespace cairn::detail {
 
 inline constexpr std::string_view tables_file_name = "tables.mdb";
+
+/// Read transactions that a store needs itself, beside the views of others: one for each partition
+/// of a batch, and a few that last for a look-up. However many views are kept, it goes on.
+inline constexpr std::size_t own_readers = most_partitions + 8;
 
 struct table_databases {
   MDB_dbi meta = 0;
@@ -75,8 +80,8 @@ public:
 
   /// Commits what `fill` writes, with the checkpoints `at`, which replace those of their shards.
   /// `fill` returns LMDB's code. Errors: see
-  /// `table_store::publish`. `bytes`: about how much it is.
-  result<void> commit(std::size_t bytes, std::span<const table_checkpoint> at,
+  /// `table_store::publish`. `bytes`, `rows`: about how much it is.
+  result<void> commit(std::size_t bytes, std::size_t rows, std::span<const table_checkpoint> at,
                       function_ref<int(MDB_txn*)> fill);
 
   int write_rows(MDB_txn* txn, row_writer& writer) const noexcept {
@@ -92,7 +97,8 @@ public:
 private:
   table_env(lmdb_file file, const table_databases& databases, const table_store_options& options)
     : guard_{std::move(file.guard)}, env_{std::move(file.env)}, pages_{file.pages},
-      databases_{databases}, readers_{env_, databases.rows, options.max_readers},
+      databases_{databases}, readers_{env_, databases.rows, options.max_readers + own_readers,
+                                      reader_pool::usual_patience, options.max_readers},
       storage_{env_, options.directory, options.free_space_watermark_bytes} {}
 
   directory_guard guard_;

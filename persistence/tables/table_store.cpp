@@ -5,6 +5,7 @@
 #include "tables/layered_snapshot.hpp"
 #include "tables/partition_writes.hpp"
 #include "tables/table_env.hpp"
+#include "tables/table_options.hpp"
 #include "tables/table_progress.hpp"
 
 #include <chrono>
@@ -19,7 +20,6 @@ using detail::layered_snapshot;
 using detail::memtable;
 using detail::table_env;
 
-constexpr std::size_t layers_before_waiting = 4;
 constexpr std::size_t rows_in_a_slice = 512;
 
 error closed_error() {
@@ -214,7 +214,7 @@ public:
       return flushed;
     if (env_) {
       auto committed = env_->commit(
-          0, {&at, 1}, [&](MDB_txn* txn) { return env_->write_decision(txn, decision); });
+          0, 1, {&at, 1}, [&](MDB_txn* txn) { return env_->write_decision(txn, decision); });
       if (!committed)
         return committed;
     }
@@ -235,7 +235,7 @@ public:
     live_ = true;
     if (!env_)
       return {};
-    return env_->commit(0, {}, [&](MDB_txn* txn) { return env_->write_live(txn); });
+    return env_->commit(0, 1, {}, [&](MDB_txn* txn) { return env_->write_live(txn); });
   }
 
   void abandon() noexcept override { abandoned_ = true; }
@@ -274,7 +274,7 @@ private:
     int patience = 10'000;
     for (;;) {
       const auto flushes = count_flushes();
-      if (auto begun = begin_reading(disk); !begun)
+      if (auto begun = begin_reading(disk, registered); !begun)
         return std::move(begun).error();
       if (!layered_) {
         auto at = env_->checkpoints(disk->txn());
@@ -321,12 +321,12 @@ private:
     return memory_.flushes;
   }
 
-  result<void> begin_reading(std::optional<detail::reader_pool::lease>& disk) const {
+  result<void> begin_reading(std::optional<detail::reader_pool::lease>& disk, bool lasting) const {
     if (!env_)
       return {};
     if (disk)
       return disk->renew();
-    auto reader = env_->readers().acquire();
+    auto reader = lasting ? env_->readers().acquire_lasting() : env_->readers().acquire();
     if (!reader)
       return std::move(reader).error();
     disk.emplace(*std::move(reader));
@@ -349,7 +349,7 @@ private:
 
   result<void> commit_batch(const table_checkpoint& at) {
     const auto changes = batch_.rows().changes().in_order();
-    return env_->commit(batch_.bytes(), {&at, 1}, [&](MDB_txn* txn) {
+    return env_->commit(batch_.bytes(), batch_.size(), {&at, 1}, [&](MDB_txn* txn) {
       detail::row_writer rows;
       if (const int rc = env_->write_rows(txn, rows))
         return rc;
@@ -385,7 +385,7 @@ private:
 
   bool is_far_behind() const {
     const std::lock_guard lock{mutex_};
-    return env_ && memory_.frozen && is_over(layers_before_waiting);
+    return env_ && memory_.frozen && is_over(detail::layers_before_waiting);
   }
   bool is_over(std::size_t times) const {
     return memory_.current->rows() >= times * options_.flush_rows
@@ -420,7 +420,7 @@ private:
     }
     if (!layer)
       return false;
-    auto committed = env_->commit(layer->bytes(), newer, [&](MDB_txn* txn) {
+    auto committed = env_->commit(layer->bytes(), layer->rows(), newer, [&](MDB_txn* txn) {
       detail::row_writer rows;
       if (const int rc = env_->write_rows(txn, rows))
         return rc;
@@ -469,6 +469,8 @@ private:
 } // namespace
 
 result<std::unique_ptr<table_store>> table_store::open(table_store_options options) {
+  if (auto checked = detail::check_options(options); !checked)
+    return std::move(checked).error();
   std::unique_ptr<table_env> env;
   if (!options.directory.empty()) {
     auto opened = table_env::open(options, {});
@@ -485,6 +487,8 @@ result<std::unique_ptr<table_store>> table_store::open(table_store_options optio
 result<std::unique_ptr<table_store>> table_store::open_for_reading(table_store_options options) {
   if (options.directory.empty())
     return error{errc::invalid_argument, "tables in memory cannot be opened a second time"};
+  if (auto checked = detail::check_options(options); !checked)
+    return std::move(checked).error();
   options.visibility = row_visibility::committed;
   auto env = table_env::open(options, {.read_only = true});
   if (!env)

@@ -21,7 +21,8 @@ enum class row_visibility : std::uint8_t {
   at_once,   ///< When it is published; the disk follows.
 };
 
-/// Where the tables of one projection are kept, and how.
+/// Where the tables of one projection are kept, and how. A number outside its range is refused with
+/// `invalid_argument`, which names the option and the range.
 struct table_store_options {
   /// Created (mode 0700) if it does not exist. Empty: the rows are in memory, visible at once, and
   /// gone with the store.
@@ -35,15 +36,18 @@ struct table_store_options {
   row_visibility visibility = row_visibility::committed;
 
   /// With `at_once`: rows are due to be flushed when this many rows or bytes are unflushed, or the
-  /// rows of twice this many events. At four times that, `publish` waits for the flush.
+  /// rows of twice this many events; 1 to 2^48 each. At four times that, `publish` waits for the
+  /// flush.
   std::size_t flush_rows = 131'072;
   std::size_t flush_bytes = std::size_t{64} << 20;
   std::size_t flush_events = 262'144;
 
   std::size_t map_bytes = std::size_t{64} << 30; ///< Address space, as for a journal.
   std::size_t free_space_watermark_bytes = std::size_t{64} << 20; ///< As for a journal.
-  std::size_t max_readers = 128; ///< Concurrent views, of all processes together.
-  bool allow_fuse = false;       ///< Open although the directory is on a FUSE file system.
+  /// Views that may be kept at a time, 1 to 65,536: one more fails with `overloaded` at once. The
+  /// store's own reading comes on top.
+  std::size_t max_readers = 128;
+  bool allow_fuse = false; ///< Open although the directory is on a FUSE file system.
 };
 
 /// The position up to which rows are complete in one shard, and a fingerprint of the history that
@@ -111,7 +115,8 @@ public:
 
   virtual ~table_store() = default;
 
-  /// The rows as of now. Errors: `shut_down`, `io_failed`, `corrupt_journal`.
+  /// The rows as of now. Errors: `overloaded` (`max_readers` views are kept), `shut_down`,
+  /// `io_failed`, `corrupt_journal`.
   virtual result<table_view> read() const = 0;
 
   /// The shard's checkpoint of the rows on disk; if rows are in memory only, theirs. Errors: as for
@@ -150,7 +155,8 @@ public:
   // rows are kept only if they are the rows that applying the events one after another would give.
 
   /// Begins a round, in place of `begin_event`. Each partition sees the rows as they were before
-  /// the round, and what it writes itself. Errors: those of `read`; then no round has begun.
+  /// the round, and what it writes itself. Errors: `invalid_argument` (`partitions` is not 1 to
+  /// 64), and those of `read`; then no round has begun.
   virtual result<void> begin_round(std::size_t partitions) = 0;
   /// Where the events of one partition write, in their order; `number` is below the count given to
   /// `begin_round`. One thread at a time for each partition.

@@ -118,7 +118,6 @@ failure_report report_of(child_process& child) {
 void check_survivor(const lmdb_journal_options& options, std::uint64_t acknowledged) {
   const auto journal = must(open_lmdb_journal(options));
   CHECK(journal->last_position() >= position{acknowledged});
-  CHECK(journal->last_position().number() % 2 == 0);
   CHECK(all_events(*journal).size() == journal->last_position().number());
   CHECK(events_of(*journal, stream("a")).size() + events_of(*journal, stream("b")).size()
         == journal->last_position().number());
@@ -162,7 +161,7 @@ TEST_CASE("a failed commit is of unknown outcome, stops the journal, and loses n
   }
 }
 
-TEST_CASE("a disk that fills up loses nothing acknowledged") {
+TEST_CASE("a disk that fills up is refused in time, and loses nothing acknowledged") {
   const temporary_directory directory;
   const auto disk = directory / "disk";
   const tmpfs mounted{disk};
@@ -184,8 +183,8 @@ TEST_CASE("a disk that fills up loses nothing acknowledged") {
     CHECK(writer.wait() == ending{0, 0});
   }
   CHECK(report.acknowledged > 0);
-  CHECK(report.failure == "outcome_unknown");
-  CHECK(report.after == "journal_stopped");
+  CHECK(report.failure == "storage_full");
+  CHECK(report.state == "going");
   const temporary_directory elsewhere;
   std::filesystem::create_directory(elsewhere / "j");
   std::filesystem::permissions(elsewhere / "j", std::filesystem::perms::owner_all);
@@ -201,7 +200,7 @@ TEST_CASE("below the free-space watermark appends are refused and reads go on") 
     const auto journal = must(open_lmdb_journal(options));
     must(journal->append(a, expected_version::none(), notes(a, 1)));
   }
-  options.free_space_watermark_bytes = std::size_t{1} << 62;
+  options.free_space_watermark_bytes = std::size_t{1} << 46;
   const auto journal = must(open_lmdb_journal(options));
   const error refused = failure_of(journal->append(a, expected_version::any(), notes(a, 2)));
   CHECK(refused.code() == errc::storage_full);
@@ -216,7 +215,7 @@ TEST_CASE("below the free-space watermark snapshots are dropped") {
   const auto a = stream("a");
   must(must(open_lmdb_journal(options))->append(a, expected_version::none(), notes(a, 1)));
   for (const bool enough : {false, true}) {
-    options.free_space_watermark_bytes = enough ? 0 : std::size_t{1} << 62;
+    options.free_space_watermark_bytes = enough ? 0 : std::size_t{1} << 46;
     const auto journal = must(open_lmdb_journal(options));
     journal->submit_snapshot(tally(a, {1_ver, 1_pos}, 1));
     barrier(*journal, a);

@@ -245,8 +245,5 @@ TEST_CASE("a number of threads that cannot be is refused") {
   auto inlined = by_threads(2);
   inlined.mode = projection_mode::before_reply;
   refused(inlined);
-  auto few_readers = by_threads(8);
-  few_readers.tables.max_readers = 8;
-  refused(few_readers);
   CHECK(runtime.project<wishes<1>>(by_threads(64)));
 }
