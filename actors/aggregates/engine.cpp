@@ -2,6 +2,7 @@
 
 #include "aggregates/append_pool.hpp"
 #include "aggregates/type_host.hpp"
+#include "support/option_range.hpp"
 
 #include <algorithm>
 
@@ -26,7 +27,18 @@ private:
   engine& engine_;
 };
 
+// Looking for a command goes through the window, and a snapshot holds it.
+constexpr std::size_t most_deduplication_window = 65'536;
+
 } // namespace
+
+result<void> check_options(const aggregate_options& options) {
+  return option_ranges{"aggregate_options"}
+      .check("deduplication_window", options.deduplication_window, 0, most_deduplication_window)
+      .check("max_outstanding", options.max_outstanding, 1)
+      .check("idle_timeout", options.idle_timeout)
+      .outcome();
+}
 
 engine::engine(const std::shared_ptr<executor>& on, journal& events, engine_options options,
                subscribe_function subscribe)
@@ -76,6 +88,8 @@ result<std::shared_ptr<aggregate_host>> engine::host(std::unique_ptr<aggregate_m
     if (auto known = hosted(*model))
       return hosted_type{std::move(known)};
   }
+  if (auto checked = check_options(model->options); !checked)
+    return std::move(checked).error();
   // Outside of the lock: it waits for the journal.
   if (auto declared = journal_.declare_schemas(model->schemas()); !declared)
     return std::move(declared).error();

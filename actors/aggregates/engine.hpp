@@ -7,6 +7,7 @@
 #include "scheduling/executor.hpp"
 #include "scheduling/run_queue.hpp"
 
+#include <cairn/aggregate.hpp>
 #include <cairn/journal.hpp>
 
 #include <atomic>
@@ -44,6 +45,9 @@ struct engine_options {
   std::function<std::chrono::steady_clock::time_point()> now;
 };
 
+/// Errors: `invalid_argument`, naming the option and its range.
+result<void> check_options(const aggregate_options& options);
+
 /// Counts that the engine keeps.
 struct engine_counts {
   std::atomic<std::size_t> resident{0};
@@ -64,7 +68,7 @@ public:
 
   /// The aggregates of one type. Asking again for the same C++ type gives the same host and keeps
   /// its options. Another type of the same name is a bug of the application and stops the program.
-  /// Errors: those of `journal::declare_schemas`.
+  /// Errors: `invalid_argument` (an option), and those of `journal::declare_schemas`.
   result<std::shared_ptr<aggregate_host>> host(std::unique_ptr<aggregate_model> model);
 
   // How it ends, step by step; `runtime_core` takes these steps among others of its own. Each may

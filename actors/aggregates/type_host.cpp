@@ -33,6 +33,11 @@ error type_host::journal_has_stopped() {
 
 void type_host::post(std::string_view id, request_ptr work) {
   const auto bytes = work->bytes;
+  if (bytes > engine_->options().max_outstanding_bytes) // it could never enter
+    return work->fail(
+        {errc::invalid_argument, "the request takes " + std::to_string(bytes)
+                                     + " bytes; runtime_options::max_outstanding_bytes is "
+                                     + std::to_string(engine_->options().max_outstanding_bytes)});
   switch (engine_->admitted().enter(bytes)) {
     case admission::verdict::entered: break;
     case admission::verdict::full: work->fail(too_much_under_way()); return;
@@ -121,7 +126,7 @@ result<subscription> type_host::subscribe(const event_selection& selection,
 
 void type_host::sweep_idle(std::size_t shards, std::chrono::steady_clock::time_point now) {
   const auto timeout = model_->options.idle_timeout;
-  if (timeout <= std::chrono::milliseconds::zero())
+  if (timeout == std::chrono::milliseconds::zero())
     return;
   std::vector<intrusive_ptr<activation>> idle;
   for (std::size_t i = 0; i < shards; ++i) {

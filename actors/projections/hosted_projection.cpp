@@ -1,6 +1,7 @@
 #include "projections/hosted_projection.hpp"
 
 #include "support/only_shard.hpp"
+#include "support/option_range.hpp"
 
 #include <algorithm>
 #include <string>
@@ -9,6 +10,21 @@
 
 namespace cairn::detail {
 namespace {
+
+constexpr std::size_t most_batch = std::size_t{1} << 48;
+
+result<void> check_options(const projection_options& options) {
+  return option_ranges{"projection_options"}
+      .check("max_batch_events", options.max_batch_events, 1, most_batch)
+      .check("max_batch_bytes", options.max_batch_bytes, 1, most_batch)
+      .check("max_batch_time", options.max_batch_time)
+      .check("flush_interval", options.flush_interval)
+      .check("max_waiting", options.max_waiting, 1)
+      .check("max_attempts", options.max_attempts, 1)
+      .check("initial_backoff", options.initial_backoff)
+      .check("max_backoff", options.max_backoff)
+      .outcome();
+}
 
 error shut_down() {
   return {errc::shut_down, "the runtime is closed"};
@@ -32,9 +48,8 @@ hosted_projection::open(std::unique_ptr<projection_model> model, const log_reade
                         const std::filesystem::path& root, projection_options options,
                         const projection_environment& environment,
                         std::function<void(time_point)> arm) {
-  if (options.max_attempts == 0 || options.max_batch_events == 0)
-    return error{errc::invalid_argument,
-                 "projection_options::max_attempts and max_batch_events must not be 0"};
+  if (auto checked = check_options(options); !checked)
+    return std::move(checked).error();
   if (auto fits = fold_partitions::check(options); !fits)
     return std::move(fits).error();
   auto folders = environment.tables_of

@@ -1,4 +1,5 @@
 #include "simulation/simulated_run.hpp"
+#include "support/option_range.hpp"
 #include "support/start_thread.hpp"
 
 #include <atomic>
@@ -34,6 +35,46 @@ void add(simulation_report& to, const simulation_report& more) {
   to.decisions += more.decisions;
   to.pauses += more.pauses;
   to.rebuilds += more.rebuilds;
+}
+
+constexpr std::uint64_t most_runs = std::uint64_t{1} << 40;
+constexpr std::size_t most_of_each = 1'000'000; // clients, aggregates, commands: all in memory
+constexpr std::size_t most_threads = 1'024;
+
+// With more of them nothing would come of a run: everything fails before anything is answered.
+constexpr double most_often = 0.5;
+constexpr double most_a_run = 100;
+
+result<void> check(const simulated_faults& faults) {
+  return option_ranges{"simulated_faults"}
+      .check("failed_commit", faults.failed_commit, 0, most_often)
+      .check("unknown_commit", faults.unknown_commit, 0, most_often)
+      .check("held_commit", faults.held_commit, 0, most_often)
+      .check("refused_append", faults.refused_append, 0, most_often)
+      .check("slow_sync", faults.slow_sync, 0, 1)
+      .check("damaged_snapshot", faults.damaged_snapshot, 0, 1)
+      .check("failed_rows", faults.failed_rows, 0, most_often)
+      .check("crashes", faults.crashes, 0, most_a_run)
+      .check("restarts", faults.restarts, 0, most_a_run)
+      .check("poison_events", faults.poison_events, 0, 1)
+      .check("interventions", faults.interventions, 0, most_a_run)
+      .outcome();
+}
+
+result<void> check(const simulation_options& options) {
+  auto own = option_ranges{"simulation_options"}
+                 .check("runs", options.runs, 1, most_runs)
+                 .check("clients", options.clients, 1, most_of_each)
+                 .check("aggregates", options.aggregates, 1, most_of_each)
+                 .check("commands", options.commands, 1, most_of_each)
+                 .check("queries", options.queries, 0, 1)
+                 .check("threads", options.threads, 1, most_threads)
+                 .outcome();
+  if (own)
+    own = check(options.faults);
+  if (own && options.hosting)
+    own = check_options(*options.hosting);
+  return own;
 }
 
 /// All runs, by as many threads as are wanted; each run is one thread's.
@@ -100,8 +141,11 @@ private:
 } // namespace
 
 simulation_report simulate(const simulation_options& options, const simulated_domain& domain) {
-  check(options.clients > 0 && options.aggregates > 0 && options.commands > 0,
-        "a simulation needs clients, aggregates and commands");
+  if (auto checked = check(options); !checked) {
+    simulation_report refused{.seed = options.seed};
+    refused.failed = {.seed = options.seed, .what = checked.error().message(), .trace = {}};
+    return refused;
+  }
   return simulation{options, domain}.run();
 }
 

@@ -1,6 +1,7 @@
 #include "subscriptions/durable_task.hpp"
 
 #include "subscriptions/handler_scope.hpp"
+#include "support/option_range.hpp"
 #include "tables/table_folders.hpp"
 
 #include <cairn/aggregate.hpp>
@@ -16,6 +17,9 @@ namespace {
 constexpr table_generation only_generation{1, 1};
 constexpr const char* selection_file = "selection";
 constexpr std::size_t checkpoint_map_bytes = std::size_t{1} << 30; // decisions are all that grows
+
+// Of a batch whose events are not kept: only a number to count to.
+constexpr std::size_t most_batch_events = std::size_t{1} << 48;
 
 std::string text_of(const event_selection& selection) {
   struct writer {
@@ -94,6 +98,17 @@ result<void> begin_or_go_on(table_store& store, event_source& source, const std:
   return {};
 }
 
+result<void> check_options(const durable_subscription_options& options) {
+  return option_ranges{"durable_subscription_options"}
+      .check("max_batch_events", options.max_batch_events, 1, most_batch_events)
+      .check("max_batch_time", options.max_batch_time)
+      .check("flush_interval", options.flush_interval)
+      .check("max_attempts", options.max_attempts, 1)
+      .check("initial_backoff", options.initial_backoff)
+      .check("max_backoff", options.max_backoff)
+      .outcome();
+}
+
 error is_closed() {
   return {errc::shut_down, "the durable subscription is closed"};
 }
@@ -122,9 +137,8 @@ durable_task::open(std::string name, const journal& events, const event_selectio
   if (!valid_type_name(name))
     return error{errc::invalid_argument,
                  "a durable subscription's name is 1 to 64 of a-z 0-9 - _ ., not \"" + name + '"'};
-  if (options.max_batch_events == 0 || options.max_attempts == 0)
-    return error{errc::invalid_argument,
-                 "durable_subscription_options::max_batch_events and attempts must be at least 1"};
+  if (auto checked = check_options(options); !checked)
+    return std::move(checked).error();
   auto source = make_event_source(events, nullptr, selection, options.start);
   if (!source)
     return std::move(source).error();

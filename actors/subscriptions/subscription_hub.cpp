@@ -2,17 +2,32 @@
 
 #include "subscriptions/feed.hpp"
 #include "subscriptions/subscription_task.hpp"
+#include "support/option_range.hpp"
 
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
 namespace cairn::detail {
+namespace {
+
+// A batch is in memory as a whole.
+constexpr std::size_t most_batch_events = std::size_t{1} << 24;
+constexpr std::size_t most_batch_bytes = std::size_t{1} << 30;
+
+result<void> check_options(const subscription_options& options) {
+  return option_ranges{"subscription_options"}
+      .check("max_batch_events", options.max_batch_events, 1, most_batch_events)
+      .check("max_batch_bytes", options.max_batch_bytes, 1, most_batch_bytes)
+      .outcome();
+}
+
+} // namespace
 
 result<std::unique_ptr<feed>> subscription_hub::open(const event_selection& selection,
                                                      const subscription_options& options) {
-  if (options.max_batch_events == 0 || options.max_batch_bytes == 0)
-    return error{errc::invalid_argument, "max_batch_events and max_batch_bytes must be at least 1"};
+  if (auto checked = check_options(options); !checked)
+    return std::move(checked).error();
   auto source = make_event_source(journal_, &gate_, selection, options.start);
   if (!source)
     return std::move(source).error();

@@ -25,6 +25,8 @@ using detail::words_view;
 class memory_journal final : public journal {
 public:
   explicit memory_journal(memory_journal_options options) : options_{std::move(options)} {
+    options_.max_event_bytes =
+        std::clamp(options_.max_event_bytes, least_max_event_bytes, most_max_event_bytes);
     if (!options_.wall_clock)
       options_.wall_clock = std::chrono::system_clock::now;
   }
@@ -49,10 +51,11 @@ public:
 
   result<cairn::version> replay(const stream_id& stream, cairn::version from_version,
                                 cairn::version to_version, event_visitor visitor) const override {
-    CAIRN_ASSERT(!from_version.is_none());
     const running_replay running{*this};
     if (!running)
       return detail::shut_down_error();
+    if (auto checked = detail::check_replay_from(from_version); !checked)
+      return std::move(checked).error();
     const auto last = std::min(to_version, locked_head(stream).version);
     cairn::version version = from_version;
     for (; version <= last; ++version) {
@@ -67,11 +70,10 @@ public:
 
   result<cairn::position> replay_all(cairn::position from_position,
                                      event_visitor visitor) const override {
-    CAIRN_ASSERT(!from_position.is_start());
     const running_replay running{*this};
     if (!running)
       return detail::shut_down_error();
-    if (auto checked = detail::check_only_shard(from_position); !checked)
+    if (auto checked = detail::check_replay_from(from_position); !checked)
       return std::move(checked).error();
     const auto last = last_position();
     cairn::position position = from_position;
@@ -87,11 +89,10 @@ public:
 
   result<cairn::position> replay_tag(std::string_view tag, cairn::position from_position,
                                      event_visitor visitor) const override {
-    CAIRN_ASSERT(!from_position.is_start());
     const running_replay running{*this};
     if (!running)
       return detail::shut_down_error();
-    if (auto checked = detail::check_only_shard(from_position); !checked)
+    if (auto checked = detail::check_replay_from(from_position); !checked)
       return std::move(checked).error();
     if (auto checked = detail::check_tag(tag); !checked)
       return std::move(checked).error();
@@ -128,7 +129,8 @@ public:
 
   void submit_snapshot(snapshot_draft snapshot) override {
     const std::lock_guard lock{mutex_};
-    if (closed_ || snapshot.at.version > head_of(snapshot.stream).version)
+    if (closed_ || snapshot.at.version > head_of(snapshot.stream).version
+        || snapshot.message.size() * sizeof(std::uint64_t) > max_snapshot_bytes)
       return;
     const auto kept = snapshots_.find(snapshot.stream.name());
     if (kept == snapshots_.end()) {

@@ -35,10 +35,11 @@ result<stream_head> lmdb_reads::head(const stream_id& stream) const {
 
 result<cairn::version> lmdb_reads::replay(const stream_id& stream, cairn::version from_version,
                                           cairn::version to_version, event_visitor visitor) const {
-  CAIRN_ASSERT(!from_version.is_none());
   const use file{*this};
   if (auto allowed = file.allowed(); !allowed)
     return std::move(allowed).error();
+  if (auto checked = check_replay_from(from_version); !checked)
+    return std::move(checked).error();
   auto found = locate(stream);
   if (!found)
     return std::move(found).error();
@@ -47,11 +48,10 @@ result<cairn::version> lmdb_reads::replay(const stream_id& stream, cairn::versio
 
 result<cairn::position> lmdb_reads::replay_all(cairn::position from_position,
                                                event_visitor visitor) const {
-  CAIRN_ASSERT(!from_position.is_start());
   const use file{*this};
   if (auto allowed = file.allowed(); !allowed)
     return std::move(allowed).error();
-  if (auto checked = check_only_shard(from_position); !checked)
+  if (auto checked = check_replay_from(from_position); !checked)
     return std::move(checked).error();
   auto found = locate_end();
   if (!found)
@@ -61,11 +61,10 @@ result<cairn::position> lmdb_reads::replay_all(cairn::position from_position,
 
 result<cairn::position> lmdb_reads::replay_tag(std::string_view tag, cairn::position from_position,
                                                event_visitor visitor) const {
-  CAIRN_ASSERT(!from_position.is_start());
   const use file{*this};
   if (auto allowed = file.allowed(); !allowed)
     return std::move(allowed).error();
-  if (auto checked = check_only_shard(from_position); !checked)
+  if (auto checked = check_replay_from(from_position); !checked)
     return std::move(checked).error();
   if (auto checked = check_tag(tag); !checked)
     return std::move(checked).error();

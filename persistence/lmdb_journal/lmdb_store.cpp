@@ -1,30 +1,35 @@
 #include "lmdb_journal/lmdb_store.hpp"
 
 #include "lmdb_rows/journal_meta.hpp"
+#include "support/option_range.hpp"
 
 #include <string>
 
 namespace cairn::detail {
 namespace {
 
-constexpr std::size_t least_map_bytes = std::size_t{1} << 20;
-constexpr std::size_t most_event_bytes = std::size_t{256} << 20;
+// A commit's events and bytes are in memory several times, and what trails it is counted by them.
+constexpr std::size_t most_commit_events = std::size_t{1} << 20;
+constexpr std::size_t most_commit_bytes = std::size_t{1} << 30;
+
+// A few small appends at a time.
+constexpr std::size_t least_queued_bytes = std::size_t{4} << 10;
+
+// Memory is made for twice as many heads when the journal is opened, 8 bytes for each.
+constexpr std::size_t most_flush_interval_events = std::size_t{1} << 24;
 
 result<void> check_options(const lmdb_journal_options& options) {
-  const auto refuse = [](std::string text) {
-    return error{errc::invalid_argument, std::move(text)};
-  };
-  if (options.map_bytes < least_map_bytes)
-    return refuse("map_bytes is below 1 MiB");
-  if (options.max_event_bytes == 0 || options.max_event_bytes > most_event_bytes)
-    return refuse("max_event_bytes must be from 1 to 256 MiB");
-  if (options.max_commit_events == 0 || options.max_commit_bytes == 0)
-    return refuse("max_commit_events and max_commit_bytes must be at least 1");
-  if (options.flush_interval_events == 0)
-    return refuse("flush_interval_events must be at least 1");
-  if (options.max_readers == 0 || options.max_readers > 65'536)
-    return refuse("max_readers must be from 1 to 65536");
-  return {};
+  return option_ranges{"lmdb_journal_options"}
+      .check("map_bytes", options.map_bytes, least_map_bytes, most_map_bytes)
+      .check("free_space_watermark_bytes", options.free_space_watermark_bytes, 0, most_map_bytes)
+      .check("max_event_bytes", options.max_event_bytes, least_max_event_bytes,
+             most_max_event_bytes)
+      .check("max_commit_events", options.max_commit_events, 1, most_commit_events)
+      .check("max_commit_bytes", options.max_commit_bytes, 1, most_commit_bytes)
+      .check("max_queued_bytes", options.max_queued_bytes, least_queued_bytes)
+      .check("flush_interval_events", options.flush_interval_events, 1, most_flush_interval_events)
+      .check("max_readers", options.max_readers, 1, most_max_readers)
+      .outcome();
 }
 
 result<databases> open_and_check(const lmdb_env& env, bool read_only, message_id& id) {

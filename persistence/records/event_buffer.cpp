@@ -2,7 +2,17 @@
 
 #include "records/record.hpp"
 
+#include <string>
+
 namespace cairn {
+namespace {
+
+error no_copy(std::size_t index, std::size_t size) {
+  return {errc::invalid_argument,
+          "there is no copy " + std::to_string(index) + " in a buffer of " + std::to_string(size)};
+}
+
+} // namespace
 
 void event_buffer::add(const event_view& event) {
   const auto message = event.message();
@@ -11,7 +21,8 @@ void event_buffer::add(const event_view& event) {
 }
 
 result<std::size_t> event_buffer::visit_from(std::size_t first, event_visitor visitor) const {
-  CAIRN_ASSERT(first <= size());
+  if (first > size())
+    return no_copy(first, size());
   for (std::size_t i = first; i < entries_.size(); ++i) {
     const auto next = show(i, visitor);
     if (!next)
@@ -25,6 +36,8 @@ result<std::size_t> event_buffer::visit_from(std::size_t first, event_visitor vi
 result<void> event_buffer::visit_these(std::span<const std::uint32_t> indices,
                                        event_visitor visitor) const {
   for (const auto index : indices) {
+    if (index >= size())
+      return no_copy(index, size());
     const auto next = show(index, visitor);
     if (!next)
       return next.error();

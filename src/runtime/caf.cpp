@@ -5,6 +5,7 @@
 #include "runtime/caf_executor.hpp"
 #include "runtime/caf_proxy.hpp"
 #include "runtime/runtime_access.hpp"
+#include "support/option_range.hpp"
 
 #include <caf/message.hpp>
 #include <caf/sec.hpp>
@@ -132,8 +133,13 @@ result<caf_subscription> subscribe_actor(runtime& of, const event_selection& sel
     return on.error();
   if (!to)
     return error{errc::invalid_argument, "events go to an actor, and there is none"};
-  if (options.max_unacknowledged == 0)
-    return error{errc::invalid_argument, "caf_delivery_options::max_unacknowledged must not be 0"};
+  constexpr std::size_t most_unacknowledged = 65'536;
+  if (auto checked =
+          detail::option_ranges{"caf_delivery_options"}
+              .check("max_unacknowledged", options.max_unacknowledged, 1, most_unacknowledged)
+              .outcome();
+      !checked)
+    return std::move(checked).error();
   auto feed = of.follow(selection, options.events);
   if (!feed)
     return std::move(feed).error();

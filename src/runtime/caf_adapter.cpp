@@ -174,7 +174,7 @@ result<void> owned_system::check_threads(std::size_t threads) {
   const auto end = over.get_future().share();
   std::vector<std::thread> started;
   result<void> all;
-  for (std::size_t i = 0; i < threads + beside_workers && all; ++i) {
+  for (std::size_t i = 0; (i < threads || i - threads < beside_workers) && all; ++i) {
     auto one = start_thread("cairn-try", [end] { end.wait(); });
     if (one)
       started.push_back(*std::move(one));

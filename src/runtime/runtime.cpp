@@ -3,6 +3,7 @@
 #include "runtime/open_storage.hpp"
 #include "runtime/own_executor.hpp"
 #include "runtime/runtime_access.hpp"
+#include "support/option_range.hpp"
 
 #include <algorithm>
 #include <string>
@@ -12,27 +13,24 @@
 namespace cairn {
 namespace {
 
+constexpr std::size_t most_threads = 1024;
+
+// Any query fits, and any command that is not itself large.
+constexpr std::size_t least_outstanding_bytes = std::size_t{64} << 10;
+
 std::size_t thread_count(const runtime_options& options) {
   return options.threads ? options.threads
                          : std::max<std::size_t>(2, std::thread::hardware_concurrency());
 }
 
 result<void> check(const runtime_options& options) {
-  const auto must_be_positive = [](std::size_t value, const char* name) -> result<void> {
-    if (value == 0)
-      return error{errc::invalid_argument,
-                   std::string{"runtime_options::"} + name + " must not be 0"};
-    return {};
-  };
-  for (const auto& checked :
-       {must_be_positive(options.max_outstanding, "max_outstanding"),
-        must_be_positive(options.max_outstanding_bytes, "max_outstanding_bytes"),
-        must_be_positive(options.max_resident, "max_resident"),
-        must_be_positive(options.max_resident_bytes, "max_resident_bytes")}) {
-    if (!checked)
-      return checked.error();
-  }
-  return {};
+  return detail::option_ranges{"runtime_options"}
+      .check("threads", options.threads, 0, most_threads)
+      .check("max_outstanding", options.max_outstanding, 1)
+      .check("max_outstanding_bytes", options.max_outstanding_bytes, least_outstanding_bytes)
+      .check("max_resident", options.max_resident, 1)
+      .check("max_resident_bytes", options.max_resident_bytes, 1)
+      .outcome();
 }
 
 detail::engine_options engine_options_of(const runtime_options& options) {

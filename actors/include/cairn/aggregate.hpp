@@ -13,24 +13,28 @@
 
 namespace cairn {
 
-/// How the aggregates of one type are kept. Given to `runtime::host`.
+/// How the aggregates of one type are kept. Given to `runtime::host`, which refuses an option
+/// outside its range with `invalid_argument` and names both.
 struct aggregate_options {
   /// Number of commands with an id that each aggregate remembers: the newest ones that had an
   /// effect. A command repeated within the window gets the first reply again and has no second
   /// effect; a command repeated after this many others is judged anew. 0 switches deduplication
-  /// off. A remembered command takes 32 bytes of memory in a resident aggregate.
+  /// off; at most 65,536. A remembered command takes 32 bytes of memory in a resident aggregate.
   std::size_t deduplication_window = 128;
 
-  /// A snapshot is taken once this many events have been appended since the last one; 0: never. An
+  /// A snapshot is taken once this many events have been appended since the last one; 0: never. A
+  /// state whose snapshot would be larger than `max_snapshot_bytes`, or nests deeper than
+  /// `max_nesting`, has none, which `runtime_status::ignored_snapshots` counts. An
   /// aggregate may also ask for one by a predicate, `static bool wants_snapshot(const state&,
   /// cairn::version version)`.
   std::uint64_t snapshot_every = 500;
 
   /// Number of commands and queries that one aggregate may have accepted and not yet answered.
-  /// Above it the caller gets `overloaded` at once.
+  /// At least 1. Above it the caller gets `overloaded` at once.
   std::size_t max_outstanding = 16'384;
 
-  /// An aggregate that has had no message for this long is passivated. Zero: never by time.
+  /// An aggregate that has had no message for this long is passivated. Zero: never by time; at most
+  /// a hundred years.
   std::chrono::milliseconds idle_timeout = std::chrono::minutes{10};
 };
 

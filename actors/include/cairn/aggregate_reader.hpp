@@ -63,9 +63,9 @@ public:
   /// journal, in the calling thread. An older event is visited as what its upcaster makes of it:
   /// one event, several, or none. Returns the version of the last event visited, or
   /// `from_version - 1` if there was none. What `visitor` throws passes through. Errors: those of
-  /// `journal::replay`, `invalid_argument` (the id), `overloaded` (a `runtime` is at its bound of
-  /// requests), `shut_down`, `evolve_failed` (an event of a type that `T` does not list, or whose
-  /// upcaster threw).
+  /// `journal::replay`, `invalid_argument` (the id; `from_version` is 0), `overloaded` (a `runtime`
+  /// is at its bound of requests), `shut_down`, `evolve_failed` (an event of a type that `T` does
+  /// not list, or whose upcaster threw).
   template <class Visitor>
   result<cairn::version> history(std::string_view id, Visitor visitor,
                                  cairn::version from_version = cairn::version{1},

@@ -114,6 +114,7 @@ public:
 
   /// The event with this index, below `size()`.
   const Event& operator[](std::size_t index) const {
+    detail::check(index < size(), "decision::operator[] beyond its events");
     if (const auto* several = std::get_if<std::vector<Event>>(&content_))
       return (*several)[index];
     return std::get<Event>(content_);

@@ -54,12 +54,13 @@ private:
   std::function<result<void>(const event_view&)> call_;
 };
 
-/// How a durable subscription is run.
+/// How a durable subscription is run. An option outside its range is refused with
+/// `invalid_argument`, which names both. Times are at most a hundred years, and not negative.
 struct durable_subscription_options {
   /// Where a name begins that has no checkpoint yet; an older one goes on at its checkpoint.
   subscription_start start = subscription_start::beginning();
 
-  /// A checkpoint is taken after this many handled events (at least 1), or after this time, or at
+  /// A checkpoint is taken after this many handled events (1 to 2^48), or after this time, or at
   /// the log's end.
   std::size_t max_batch_events = 1024;
   std::chrono::milliseconds max_batch_time{10};

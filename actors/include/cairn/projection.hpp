@@ -31,11 +31,12 @@ enum class projection_mode : std::uint8_t {
   before_reply,
 };
 
-/// How a projection is run. Given to `runtime::project`.
+/// How a projection is run. Given to `runtime::project`, which refuses an option outside its range
+/// with `invalid_argument` and names both. Times are at most a hundred years, and not negative.
 struct projection_options {
   projection_mode mode = projection_mode::async;
 
-  // A batch ends at the end of the log, or at the first of these limits.
+  // A batch ends at the end of the log, or at the first of these limits; the numbers are 1 to 2^48.
   std::size_t max_batch_events = 65'536;
   std::size_t max_batch_bytes = std::size_t{16} << 20; ///< Of the rows that it changed.
   std::chrono::milliseconds max_batch_time{10};
@@ -45,8 +46,7 @@ struct projection_options {
   /// streams touch one row, the batch is redone sequentially, and so are later ones for a while
   /// (see `projection_status`). So handlers must be pure functions of the event and the rows:
   /// several threads call them at once, and the result of a call may be discarded. More threads
-  /// help if streams have rows of their own and processors are idle. Each takes one of
-  /// `tables.max_readers`.
+  /// help if streams have rows of their own and processors are idle.
   std::size_t threads = 1;
 
   /// Delay between a row being visible and being on disk. It grows under load so that flushing
@@ -56,6 +56,7 @@ struct projection_options {
 
   /// Beyond this many waiters, `ask` with `visible_in`, and `when_visible`, fail at once with
   /// `overloaded`. Commands accepted earlier may add up to `runtime_options::max_outstanding` more.
+  /// At least 1.
   std::size_t max_waiting = 65'536;
 
   /// Maximum number of attempts to apply an event, at least 1, with exponential back-off from
@@ -233,8 +234,9 @@ public:
 
   /// The rows of its tables, all as of one position. While a raised version is being built, this
   /// reads the previous version's rows, which are no longer updated, if both have the same keys and
-  /// rows; otherwise the new version's rows as far as they are built. Errors: `shut_down`,
-  /// `io_failed`, `corrupt_journal`.
+  /// rows; otherwise the new version's rows as far as they are built. Errors: `overloaded` (as many
+  /// views are kept as `table_store_options::max_readers` allows), `shut_down`, `io_failed`,
+  /// `corrupt_journal`.
   result<table_view> read() const { return host_->read(); }
 };
 

@@ -84,9 +84,10 @@ private:
 struct subscription_options {
   subscription_start start = subscription_start::beginning();
 
-  /// Limits of a batch, each at least 1. Events are copied out of the journal before they are
-  /// handled, so that a slow handler does not keep LMDB from reusing pages. An event larger than
-  /// `max_batch_bytes` makes a batch of its own.
+  /// Limits of a batch: 1 to 2^24 events, 1 byte to 1 GiB. Events are copied out of the journal
+  /// before they are handled, so that a slow handler does not keep LMDB from reusing pages. An
+  /// event larger than `max_batch_bytes` makes a batch of its own. A number outside its range is
+  /// refused with `invalid_argument`, which names both.
   std::size_t max_batch_events = 1024;
   std::size_t max_batch_bytes = std::size_t{256} << 10;
 

@@ -27,8 +27,8 @@ public:
 
   /// Calls `visitor` for the copies from index `first` (from 0) on, in the order of their adding.
   /// A view is valid during its call. Returns the index after the last one visited. Errors:
-  /// `corrupt_record` with the position, if reading threw `kj::Exception`; whatever else the
-  /// visitor throws passes through.
+  /// `invalid_argument` (`first` is beyond `size()`); `corrupt_record` with the position, if
+  /// reading threw `kj::Exception`; whatever else the visitor throws passes through.
   result<std::size_t> visit_from(std::size_t first, event_visitor visitor) const;
 
   /// Calls `visitor` for the copies with these indices, in the given order. Several threads may

@@ -27,11 +27,12 @@ public:
   /// the stream's event before it.
   ///
   /// Returns the version of the last event visited, or `from_version - 1` if there was none.
-  /// Errors: `corrupt_record` with its position, `corrupt_journal` if the chain of the stream is
-  /// broken, `io_failed`, `shut_down`. The stream is found by walking back from its end: what lies
-  /// before a damaged record is visited all the same if the record's back pointer still leads to
-  /// the event before; if not, or if the chain is broken, nothing is. What the visitor throws
-  /// passes through, except that `kj::Exception` becomes `corrupt_record`.
+  /// Errors: `invalid_argument` (`from_version` is 0), `corrupt_record` with its position,
+  /// `corrupt_journal` if the chain of the stream is broken, `io_failed`, `shut_down`. The stream
+  /// is found by walking back from its end: what lies before a damaged record is visited all the
+  /// same if the record's back pointer still leads to the event before; if not, or if the chain is
+  /// broken, nothing is. What the visitor throws passes through, except that `kj::Exception`
+  /// becomes `corrupt_record`.
   virtual result<cairn::version> replay(const stream_id& stream, cairn::version from_version,
                                         cairn::version to_version, event_visitor visitor) const = 0;
 
@@ -45,7 +46,8 @@ protected:
 ///
 /// Everything said here about positions holds within one shard. A function that takes a position
 /// works on that position's shard, and fails with `invalid_argument` if the journal has no such
-/// shard. The journals on LMDB and in memory have shard 0 only.
+/// shard, or if it begins at a position whose number is 0. The journals on LMDB and in memory have
+/// shard 0 only.
 class log_reader {
 public:
   /// Calls `visitor` for all events from `from_position` (its number at least 1) on, in the order

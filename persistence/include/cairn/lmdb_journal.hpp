@@ -10,36 +10,42 @@
 
 namespace cairn {
 
-/// How an LMDB journal is opened. Sizes are in bytes.
+/// How an LMDB journal is opened. Sizes are in bytes. An option outside its range is refused with
+/// `invalid_argument`, which names the option and the range.
 struct lmdb_journal_options {
   /// Created with mode 0700 if it does not exist. An empty directory of one's own is made 0700.
   std::filesystem::path directory;
 
   bool create = true; ///< false: `not_found` instead of creating.
 
-  /// Address space reserved for the map, not disk. The journal grows up to it. Rounded up to a
-  /// page.
+  /// Address space reserved for the map, not disk: 1 MiB to 64 TiB. The journal grows up to it.
+  /// Rounded up to a page.
   std::size_t map_bytes = std::size_t{64} << 30;
 
-  /// Appends are refused with `storage_full` while the file system has less free space than this;
-  /// reads go on.
+  /// Appends are refused with `storage_full` while the file system would have less free space than
+  /// this after the commit; reads go on. At most 64 TiB. With any value, also 0, the room that a
+  /// commit may take at most is kept free beside: a disk that nobody else fills is refused before
+  /// it is full.
   std::size_t free_space_watermark_bytes = std::size_t{64} << 20;
 
-  std::size_t max_event_bytes = default_max_event_bytes; ///< Of one record.
+  std::size_t max_event_bytes = default_max_event_bytes; ///< Of one record: 1 KiB to 256 MiB.
 
-  /// A commit takes at most this many events and bytes, but at least one operation.
+  /// A commit takes at most this many events (1 to 2^20) and bytes (1 to 1 GiB), but at least one
+  /// operation.
   std::size_t max_commit_events = 4096;
   std::size_t max_commit_bytes = std::size_t{8} << 20;
 
-  /// If more bytes are queued, `submit` answers `overloaded`.
+  /// If more bytes are queued, `submit` answers `overloaded`. At least 4 KiB; one operation always
+  /// fits, however large.
   std::size_t max_queued_bytes = std::size_t{256} << 20;
 
   /// Heads, tags and reservations are flushed once per this many events. A larger interval writes
   /// fewer pages, but takes more memory, and opening replays a longer tail (at most twice as many
-  /// records, plus a few commits).
+  /// records, plus a few commits). 1 to 2^24.
   std::size_t flush_interval_events = 262'144;
 
-  std::size_t max_readers = 128; ///< Concurrent read transactions, of all processes together.
+  /// Concurrent read transactions, of all processes together: 1 to 65,536.
+  std::size_t max_readers = 128;
 
   bool allow_fuse = false; ///< Open although the directory is on a FUSE file system.
 

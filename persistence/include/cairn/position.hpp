@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,10 +45,19 @@ public:
   /// The place before the first event of shard 0.
   constexpr position() noexcept = default;
 
-  /// `number`: at most `max_number`.
+  /// `number`: at most `max_number`; more is a bug and stops the program. For a number from outside
+  /// there is `checked`.
   explicit constexpr position(std::uint64_t number, shard_id shard = {}) noexcept
     : bits_{std::uint64_t{shard.number()} << number_bits | number} {
     CAIRN_ASSERT(number <= max_number);
+  }
+
+  /// The same for a number from outside; empty: it is beyond `max_number`.
+  static constexpr std::optional<position> checked(std::uint64_t number,
+                                                   shard_id shard = {}) noexcept {
+    if (number > max_number)
+      return std::nullopt;
+    return position{number, shard};
   }
 
   /// The place before the first event of `shard`.

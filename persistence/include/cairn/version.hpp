@@ -32,9 +32,11 @@ public:
   /// True for version 0: there is no event.
   constexpr bool is_none() const noexcept { return number_ == 0; }
 
-  constexpr version& operator++() noexcept { return ++number_, *this; }
-  constexpr version& operator+=(std::uint64_t events) noexcept { return number_ += events, *this; }
+  constexpr version& operator++() noexcept { return *this += 1; }
+  constexpr version& operator+=(std::uint64_t events) noexcept { return *this = *this + events; }
+  /// Must not go beyond `max`.
   friend constexpr version operator+(version from, std::uint64_t events) noexcept {
+    CAIRN_ASSERT(events <= max().number_ - from.number_);
     return version{from.number_ + events};
   }
   /// `events` must not exceed the version's number.

@@ -58,7 +58,8 @@
 namespace cairn {
 
 /// What may go wrong, and how often: each number is a probability per opportunity, unless it says
-/// otherwise.
+/// otherwise. So that something comes of a run, what keeps commands from being answered is at most
+/// 0.5, and what happens so often per run at most 100.
 struct simulated_faults {
   /// A commit writes nothing, and its callers are told so.
   double failed_commit = 0.04;
@@ -90,11 +91,12 @@ struct simulated_faults {
   static constexpr simulated_faults none() noexcept { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; }
 };
 
-/// What is simulated.
+/// What is simulated. With a number outside its range nothing runs: `simulation_report::failed`
+/// names it and the range.
 struct simulation_options {
-  std::uint64_t seed = 1; ///< Seed of the first run; each run takes the next number.
-  std::uint64_t runs = 1'000;
-  std::size_t clients = 3;
+  std::uint64_t seed = 1;     ///< Seed of the first run; each run takes the next number.
+  std::uint64_t runs = 1'000; ///< At least 1.
+  std::size_t clients = 3;    ///< At least 1, as the next two; at most a million each.
   std::size_t aggregates = 3; ///< Aggregates of each type that a client chooses from.
   std::size_t commands = 40;  ///< Commands and queries per run, of all clients together.
   double queries = 0.25;      ///< The share of queries among them.
@@ -103,7 +105,7 @@ struct simulation_options {
   /// bounds, so that snapshots, passivations and full windows occur.
   std::optional<aggregate_options> hosting{};
   /// Number of runs at a time, each on a thread of its own, which call the workload's functions
-  /// concurrently. Fewer if the machine has no threads to give.
+  /// concurrently: 1 to 1,024. Fewer if the machine has no threads to give.
   std::size_t threads = 1;
 };
 

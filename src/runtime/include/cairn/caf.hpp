@@ -235,7 +235,7 @@ private:
 struct caf_delivery_options {
   subscription_options events = {}; ///< `on_failure` is not called: `wait` returns the error.
 
-  /// Batches that the actor has been sent and not yet answered, at least 1: with
+  /// Batches that the actor has been sent and not yet answered, 1 to 65,536: with
   /// `subscription_options::max_batch_events` and `max_batch_bytes` the bound of what waits in its
   /// mailbox. With more than 1 the next batch is read while it handles one.
   std::size_t max_unacknowledged = 2;

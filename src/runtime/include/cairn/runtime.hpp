@@ -15,22 +15,24 @@
 
 namespace cairn {
 
-/// Options of a runtime. Every queue has a bound, set here or in `aggregate_options`.
+/// Options of a runtime. Every queue has a bound, set here or in `aggregate_options`. An option
+/// outside its range is refused with `invalid_argument`, which names both.
 struct runtime_options {
   /// The storage of events, and of the tables of projections. There is no default.
   cairn::storage storage;
 
-  /// Number of threads that run aggregates. If 0, one for each processor, at least 2. The journal's
-  /// writer has a thread of its own.
+  /// Number of threads that run aggregates, at most 1,024. If 0, one for each processor, at least
+  /// 2. The journal's writer has a thread of its own.
   std::size_t threads = 0;
 
   /// Maximum number, and bytes, of commands and queries that are accepted and not yet answered, of
-  /// all aggregates together. Beyond either, the caller gets `overloaded` at once.
+  /// all aggregates together: at least 1, and 64 KiB. Beyond either, the caller gets `overloaded`
+  /// at once; a command that is itself larger than the bytes, `invalid_argument`.
   std::size_t max_outstanding = 262'144;
   std::size_t max_outstanding_bytes = std::size_t{256} << 20;
 
   /// Maximum number, and bytes, of aggregates in memory (the bytes are an estimate: the states, and
-  /// 768 bytes each). Beyond either, the least recently used are passivated. Above
+  /// 768 bytes each); at least 1. Beyond either, the least recently used are passivated. Above
   /// 1.25 x `max_resident` + 16, new ones are refused with `overloaded`.
   std::size_t max_resident = 1'000'000;
   std::size_t max_resident_bytes = std::size_t{2} << 30;
@@ -58,7 +60,7 @@ struct runtime_status {
   std::uint64_t passivations = 0;
   std::uint64_t overloaded = 0; ///< Requests refused because a bound was reached.
   std::uint64_t ignored_snapshots =
-      0; ///< Of another schema, or unwritable; damaged ones: see `journal`.
+      0; ///< Of another schema, too large, too deep; damaged ones: see `journal`.
 };
 
 /// Aggregates on a journal: an application opens one at its start and closes it at its end. A
@@ -79,9 +81,9 @@ public:
   /// Two types with the same `type_name` in one runtime are a bug and stop the program.
   ///
   /// The schemas of its events and state are compared with those that the journal knows, and
-  /// recorded where they are new. Errors, with nothing recorded: `incompatible_schema`, naming type
-  /// and field: the program cannot read what the journal holds; the others of
-  /// `journal::declare_schemas`, `shut_down` among them.
+  /// recorded where they are new. Errors, with nothing recorded: `invalid_argument` (an option);
+  /// `incompatible_schema`, naming type and field: the program cannot read what the journal holds;
+  /// the others of `journal::declare_schemas`, `shut_down` among them.
   template <aggregate T>
   result<aggregates<T>> host(const aggregate_options& options = {}) {
     auto hosted = runtime_base::host(std::make_unique<detail::typed_model<T>>(options));
