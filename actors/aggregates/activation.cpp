@@ -7,9 +7,13 @@
 #include "models/describe.hpp"
 #include "scheduling/prefetch.hpp"
 
+#include <cairn/detail/user_code.hpp>
+
 #include <kj/exception.h>
 
 #include <algorithm>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -81,6 +85,8 @@ void activation::load() noexcept {
   engine_.counts().rehydrations.fetch_add(1, std::memory_order_relaxed);
   loaded_ = std::make_unique<result<rehydrated>>(
       detail::rehydrate(engine_.events(), engine_.events(), host_.model(), stream_, window_));
+  if (!*loaded_ && engine_.log())
+    log_not_rebuilt(loaded_->error());
   loading_.store(loading::loaded);
   wake();
 }
@@ -116,15 +122,19 @@ void activation::prefetch_own() const noexcept {
 bool activation::run() noexcept {
   if (closed_)
     return false;
+  const user_code_scope inside{user_code::state};
+  std::optional<result<std::chrono::steady_clock::time_point>> now;
   if (take_inbox()) {
-    last_active_.store(engine_.now().time_since_epoch().count(), std::memory_order_relaxed);
+    now = engine_.now();
+    if (*now)
+      last_active_.store((*now)->time_since_epoch().count(), std::memory_order_relaxed);
     used_.store(true, std::memory_order_relaxed);
     wants_passivation_.store(false);
   }
   if ((flight_.must_rebuild() || (!state_ && !pending_.empty())) && !rebuild())
     return !closed_;
   if (!pending_.empty())
-    execute_pending();
+    execute_pending(now ? *now : engine_.now());
   return end_turn();
 }
 
@@ -184,15 +194,23 @@ std::optional<error> activation::adopt_loaded() {
   return std::nullopt;
 }
 
-/// It cannot be rebuilt, or must not: answers everything that has come so far, and leaves, so that
-/// the next request tries afresh.
+/// It cannot be rebuilt, or must not: leaves, and then answers everything that has come so far, so
+/// that the next request tries afresh: one from a continuation of these answers, too.
 void activation::fail_all_and_passivate(const error& failure) {
-  do {
+  do
     take_inbox();
-    while (!pending_.empty())
-      refuse(pending_.pop_front(), failure);
-  } while (!inbox_.try_close());
+  while (!inbox_.try_close());
   retire();
+  while (!pending_.empty())
+    refuse(pending_.pop_front(), failure);
+}
+
+void activation::log_not_rebuilt(const error& failure) const noexcept {
+  std::ostringstream text;
+  text << failure;
+  auto& log = *engine_.log();
+  log.write_rarely(log.not_rebuilt, log_level::error, "aggregate_not_rebuilt",
+                   {{"aggregate", stream_.name()}, {"error", text.str()}});
 }
 
 /// The end of a run: goes on soon, passivates, or sleeps. False: it is over.
@@ -234,16 +252,22 @@ void activation::refuse(request_ptr work, error failure) {
 
 // --- Executing -----------------------------------------------------------------------------------
 
-void activation::execute_pending() {
+/// `now`: or what the application's clock threw.
+void activation::execute_pending(const result<std::chrono::steady_clock::time_point>& now) {
   flight_.locate(window_);
   auto append = engine_.appends().take(intrusive_ptr<activation>::share(this), version_);
-  const auto now = engine_.now();
   for (std::size_t taken = 0;
        !pending_.empty() && !flight_.poisoned() && taken < max_requests_per_run
        && append->events.bytes() < max_bytes_per_run;
        ++taken) {
     auto work = pending_.pop_front();
-    if (work->deadline < now) {
+    if (!now) {
+      refuse(std::move(work),
+             {errc::decide_failed,
+              now.error().message() + "; nothing was written (aggregate " + stream_.name() + ")"});
+      continue;
+    }
+    if (work->deadline < *now) {
       refuse(std::move(work),
              {errc::deadline_exceeded, "the deadline passed while the request waited for aggregate "
                                            + stream_.name() + "; nothing was written"});
@@ -299,6 +323,7 @@ void activation::submit(std::unique_ptr<aggregate_append> append) {
 /// Whether one is due; it counts as taken from now on, whatever comes of it.
 bool activation::snapshot_is_due() {
   const auto every = host_.model().options.snapshot_every;
+  const user_code_scope inside{user_code::wants_snapshot};
   try {
     if (!(every != 0 && version_ - snapshot_version_ >= every) && !state_->wants_snapshot(version_))
       return false;

@@ -95,11 +95,12 @@ private:
   bool begin_loading(loading from) noexcept;
   std::optional<error> adopt_loaded();
   void fail_all_and_passivate(const error& failure);
+  void log_not_rebuilt(const error& failure) const noexcept;
   bool end_turn();
   void retire();
   void drop_state() noexcept;
 
-  void execute_pending();
+  void execute_pending(const result<std::chrono::steady_clock::time_point>& now);
   void execute(request_ptr work, aggregate_append& append);
   void submit(std::unique_ptr<aggregate_append> append);
   void refuse(request_ptr work, error failure);

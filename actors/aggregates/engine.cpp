@@ -173,6 +173,14 @@ std::vector<std::shared_ptr<type_host>> engine::all_hosts() const {
   return all;
 }
 
+result<std::chrono::steady_clock::time_point> engine::now() const noexcept {
+  auto time = ask_clock(options_.now);
+  if (!time && log())
+    log()->write_rarely(log()->clock_failed, log_level::warning, "clock_failed",
+                        {{"error", time.error().message()}});
+  return time;
+}
+
 std::size_t engine::excess() const noexcept {
   const auto resident = counts_.resident.load(std::memory_order_relaxed);
   const auto bytes = counts_.resident_bytes.load(std::memory_order_relaxed);
@@ -198,6 +206,8 @@ void engine::passivate_some() noexcept {
   const auto hosts = all_hosts();
   const auto time = now();
   for (const auto& host : hosts) {
+    if (!time)
+      break;
     // All shards are looked at four times within the timeout, so idle ones leave at most a quarter
     // late.
     const auto timeout = std::max<std::chrono::milliseconds>(host->model().options.idle_timeout,
@@ -206,7 +216,7 @@ void engine::passivate_some() noexcept {
         4 * type_host::shard_count * static_cast<std::size_t>(options_.passivation_interval.count())
             / static_cast<std::size_t>(timeout.count()),
         1, type_host::shard_count);
-    host->sweep_idle(shards, time);
+    host->sweep_idle(shards, *time);
   }
   auto wanted = excess();
   for (const bool sparing : {true, false}) {

@@ -6,6 +6,8 @@
 #include "aggregates/subscribe_function.hpp"
 #include "scheduling/executor.hpp"
 #include "scheduling/run_queue.hpp"
+#include "support/ask_clock.hpp"
+#include "support/logger.hpp"
 
 #include <cairn/aggregate.hpp>
 #include <cairn/journal.hpp>
@@ -42,7 +44,9 @@ struct engine_options {
   /// Turns that a worker gives before others have the thread.
   std::size_t turns_at_once = run_queue::most_turns;
   /// The clock of requests' deadlines and of idleness; empty: `steady_clock`.
-  std::function<std::chrono::steady_clock::time_point()> now;
+  application_clock now = {};
+  /// What the application is told goes here; null: nowhere.
+  std::shared_ptr<logger> log = {};
 };
 
 /// Errors: `invalid_argument`, naming the option and its range.
@@ -122,9 +126,10 @@ public:
   run_queue& runs() noexcept { return runs_; }
   const subscribe_function& subscribe() const noexcept { return subscribe_; }
   bool closing() const noexcept { return closing_.load(); }
-  std::chrono::steady_clock::time_point now() const {
-    return options_.now ? options_.now() : std::chrono::steady_clock::now();
-  }
+  /// Errors: `decide_failed`: the application's clock threw.
+  result<std::chrono::steady_clock::time_point> now() const noexcept;
+  /// Null: nobody listens.
+  logger* log() const noexcept { return options_.log.get(); }
 
   /// `drained` once as many runners have ended as have begun.
   void runner_begins() noexcept;

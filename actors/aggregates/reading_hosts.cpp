@@ -1,7 +1,9 @@
 #include "aggregates/reading_hosts.hpp"
 
 #include "aggregates/rehydration.hpp"
-#include "models/describe.hpp"
+#include "models/copied_replay.hpp"
+
+#include <cairn/detail/user_code.hpp>
 
 #include <optional>
 #include <utility>
@@ -21,7 +23,11 @@ public:
       subscribe_{std::move(subscribe)}, model_{std::move(model)}, now_{std::move(now)} {}
 
   void post(std::string_view id, request_ptr work) override {
-    if (work->deadline < now_())
+    forbid_within(read_events | ask_the_clock, "aggregate_reader::query");
+    const auto now = ask_clock(now_);
+    if (!now)
+      return work->fail(now.error());
+    if (work->deadline < *now)
       return work->fail({errc::deadline_exceeded, "the deadline passed before the query was made"});
     const auto answered = answer(id, *work);
     if (answered)
@@ -37,10 +43,14 @@ public:
     const auto stream = stream_id::make(model_->type_name, id);
     if (!stream)
       return stream.error();
-    const gate::holder inside{*gate_};
-    if (!inside)
-      return is_closed();
-    return replay_known(journal_, *stream, from_version, to_version, visitor);
+    copied_replay replay{*stream, from_version, to_version};
+    do {
+      const gate::holder inside{*gate_};
+      if (!inside)
+        return is_closed();
+      replay.copy(journal_);
+    } while (replay.show(visitor)); // nothing is held
+    return replay.outcome();
   }
 
   result<subscription> subscribe(const event_selection& selection,
@@ -54,6 +64,7 @@ private:
     const auto stream = stream_id::make(model_->type_name, id);
     if (!stream)
       return stream.error();
+    const user_code_scope where{user_code::state};
     const gate::holder inside{*gate_};
     if (!inside)
       return is_closed();
@@ -79,7 +90,7 @@ private:
 
 reading_hosts::reading_hosts(journal& events, subscribe_function subscribe, clock now)
   : journal_{events}, gate_{std::make_shared<gate>()},
-    subscribe_{std::move(subscribe)}, now_{now ? std::move(now) : std::chrono::steady_clock::now} {}
+    subscribe_{std::move(subscribe)}, now_{std::move(now)} {}
 
 result<std::shared_ptr<aggregate_host>>
 reading_hosts::host(std::unique_ptr<aggregate_model> model) {

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "aggregates/subscribe_function.hpp"
+#include "support/ask_clock.hpp"
 #include "support/gate.hpp"
 
 #include <cairn/detail/host.hpp>
 
-#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,7 +19,7 @@ namespace cairn::detail {
 /// thread.
 class reading_hosts {
 public:
-  using clock = std::function<std::chrono::steady_clock::time_point()>;
+  using clock = application_clock;
 
   /// `events` must live until `close` has returned. `now`: the clock of queries' deadlines; empty:
   /// `steady_clock`.

@@ -2,6 +2,8 @@
 
 #include "models/describe.hpp"
 
+#include <cairn/detail/user_code.hpp>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -34,11 +36,13 @@ result<void> load_snapshot(const stream_reader& events, const snapshot_store& sn
                            const aggregate_model& model, const stream_id& stream,
                            deduplication_window& window, rehydrated& into) {
   std::vector<recent_command> recent;
+  bool is_touched = false;
   const auto loaded = snapshots.load_snapshot(stream, [&](const snapshot_view& kept) {
     if (kept.record.getFingerprint() != model.fingerprint) {
       into.ignored_snapshot = true;
       return;
     }
+    is_touched = true;
     into.state->read_snapshot(kept.record.getState());
     recent.clear();
     for (const auto& entry : kept.record.getRecentCommands()) {
@@ -54,7 +58,8 @@ result<void> load_snapshot(const stream_reader& events, const snapshot_store& sn
     locate(recent, into.at, events, stream);
     window.assign(recent);
   } else { // none, or damaged: start from nothing
-    into.state = model.make_state();
+    if (is_touched)
+      into.state = model.make_state();
     window.clear();
     into.at = {};
   }
@@ -67,6 +72,7 @@ result<void> load_snapshot(const stream_reader& events, const snapshot_store& sn
 result<rehydrated> rehydrate(const stream_reader& events, const snapshot_store& snapshots,
                              const aggregate_model& model, const stream_id& stream,
                              deduplication_window& window) {
+  const user_code_scope inside{user_code::evolve};
   rehydrated rebuilt{.state = model.make_state(), .at = {}};
   window.clear();
   if (auto loaded = load_snapshot(events, snapshots, model, stream, window, rebuilt); !loaded)

@@ -4,6 +4,9 @@
 #include "aggregates/commit_listener.hpp"
 #include "aggregates/engine.hpp"
 
+#include <cairn/detail/user_code.hpp>
+
+#include <sstream>
 #include <utility>
 
 namespace cairn::detail {
@@ -50,6 +53,7 @@ void reply_dispatcher::on_completed(
 }
 
 bool reply_dispatcher::run() noexcept {
+  const user_code_scope inside{user_code::state};
   std::vector<std::unique_ptr<append_operation>> finished;
   bool stopped = false;
   {
@@ -59,6 +63,7 @@ bool reply_dispatcher::run() noexcept {
     stopped = stopped_;
   }
   tell(finished);
+  log_failed_commit(finished);
   std::vector<std::unique_ptr<aggregate_append>> spent;
   spent.reserve(finished.size());
   for (std::size_t i = 0; i < finished.size(); ++i) {
@@ -89,6 +94,29 @@ void reply_dispatcher::tell(
     if (outcome && !*outcome && outcome->error().code() == errc::outcome_unknown)
       return listener->before_replies(engine_.events().last_position(), finished);
   }
+}
+
+/// Once, when the journal has stopped.
+void reply_dispatcher::log_failed_commit(
+    const std::vector<std::unique_ptr<append_operation>>& finished) noexcept {
+  const auto* const last = finished.empty() ? nullptr : finished.back().get();
+  if (!last || !last->outcome || *last->outcome) {
+    if (last)
+      commit_failure_is_logged_ = false;
+    return;
+  }
+  const auto code = last->outcome->error().code();
+  const bool may_have_stopped = code == errc::outcome_unknown || code == errc::journal_stopped
+                                || code == errc::not_owner || code == errc::io_failed;
+  if (!may_have_stopped || !engine_.log() || commit_failure_is_logged_)
+    return;
+  const auto why = engine_.events().status().stopped_by;
+  if (!why)
+    return;
+  commit_failure_is_logged_ = true;
+  std::ostringstream text;
+  text << *why;
+  engine_.log()->write(log_level::error, "commit_failed", {{"error", text.str()}});
 }
 
 void reply_dispatcher::stop() noexcept {

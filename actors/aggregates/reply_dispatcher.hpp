@@ -29,6 +29,7 @@ public:
 
 private:
   void tell(const std::vector<std::unique_ptr<append_operation>>& finished) noexcept;
+  void log_failed_commit(const std::vector<std::unique_ptr<append_operation>>& finished) noexcept;
 
   engine& engine_;
   std::unique_ptr<executor::waker> self_;
@@ -36,6 +37,7 @@ private:
   std::vector<std::unique_ptr<append_operation>> finished_;
   bool woken_ = false;
   bool stopped_ = false;
+  bool commit_failure_is_logged_ = false; // touched in its turns only
 };
 
 } // namespace cairn::detail

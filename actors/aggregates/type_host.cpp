@@ -1,6 +1,6 @@
 #include "aggregates/type_host.hpp"
 
-#include "models/describe.hpp"
+#include "models/copied_replay.hpp"
 
 #include <xxhash.h>
 
@@ -105,17 +105,24 @@ result<cairn::version> type_host::replay(std::string_view id, cairn::version fro
   const auto stream = stream_id::make(model_->type_name, id);
   if (!stream)
     return stream.error();
+  copied_replay replay{*stream, from_version, to_version};
+  do {
+    if (auto copied = copy(replay); !copied)
+      return std::move(copied).error();
+  } while (replay.show(visitor)); // nothing is held: the runtime may even close meanwhile
+  return replay.outcome();
+}
+
+result<void> type_host::copy(copied_replay& replay) const {
   switch (engine_->admitted().enter(0)) {
     case admission::verdict::entered: break;
     case admission::verdict::full: return too_much_under_way();
     case admission::verdict::suspended: return journal_has_stopped();
     case admission::verdict::closed: return runtime_is_closed();
   }
-  struct leave_at_end {
-    admission& admitted;
-    ~leave_at_end() { admitted.leave(1, 0); }
-  } const guard{engine_->admitted()};
-  return replay_known(engine_->events(), *stream, from_version, to_version, visitor);
+  replay.copy(engine_->events());
+  engine_->admitted().leave(1, 0);
+  return {};
 }
 
 result<subscription> type_host::subscribe(const event_selection& selection,

@@ -18,6 +18,8 @@
 
 namespace cairn::detail {
 
+class copied_replay;
+
 /// The directory of one aggregate type: finds the activation of an id, or makes it. Any thread.
 class type_host final : public aggregate_host {
 public:
@@ -88,6 +90,8 @@ private:
   shard& shard_of(const key& of) noexcept {
     return shards_[of.hash >> 58]; // the set uses the low bits
   }
+
+  result<void> copy(copied_replay& replay) const;
 
   error too_much_under_way() const;
   static error runtime_is_closed();

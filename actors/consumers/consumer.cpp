@@ -3,6 +3,7 @@
 #include "support/start_thread.hpp"
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 namespace cairn::detail {
@@ -131,8 +132,10 @@ void consumer::take_batch() {
 void consumer::note(const batch_outcome& outcome, rate_meter::clock::time_point begin) {
   if (outcome.events == 0)
     return;
+  waiting_is_logged_ = false;
+  const auto end = environment_.time();
   const std::lock_guard lock{mutex_};
-  rate_.note(outcome.events, begin, environment_.time());
+  rate_.note(outcome.events, begin, end);
 }
 
 void consumer::handle(const batch_outcome& outcome) {
@@ -151,6 +154,8 @@ void consumer::retry(failed_event failed) {
       const std::lock_guard lock{mutex_};
       last_failure_ = failure{failed, failed.why, attempts};
     }
+    if (attempts == 1 && options_.max_attempts > 1)
+      log(log_level::warning, "_retries", {failed, failed.why, attempts});
     if (attempts >= options_.max_attempts)
       return stop_by({failed, failed.why, attempts});
     pause_for(pause);
@@ -183,6 +188,8 @@ void consumer::back_off(const error& why, bool of_the_source) {
     const std::lock_guard lock{mutex_};
     last_failure_ = failure{std::nullopt, why, 0};
   }
+  if (!waiting_is_logged_.exchange(true))
+    log(log_level::warning, "_waits", {std::nullopt, why, 0});
   if (!environment_.by_threads)
     return;
   std::unique_lock lock{mutex_};
@@ -194,15 +201,51 @@ void consumer::stop_by(failure why) {
     const std::lock_guard lock{mutex_};
     inline_ = caught_up_ = false;
     last_failure_ = why;
-    stopped_ = std::move(why);
+    stopped_ = why;
     changed_.notify_all();
   }
+  log(log_level::error, "_stopped", why, why.attempts);
   report_progress();
 }
 
+/// `what`: the second half of the entry's name. Without a lock.
+void consumer::log(log_level level, const char* what, const failure& why,
+                   std::uint32_t attempts) const {
+  if (!environment_.log)
+    return;
+  std::ostringstream text;
+  text << why.why;
+  const auto position = why.event ? why.event->position : cairn::position{};
+  environment_.log->write(level, std::string{options_.kind} + what,
+                          {{options_.kind, options_.name},
+                           {"position", to_string(position)},
+                           {"attempts", std::to_string(attempts)},
+                           {"error", text.str()}});
+}
+
+void consumer::report_decision(const projection_decision& decision) const {
+  if (!environment_.log)
+    return;
+  const auto what = [&] {
+    switch (decision.what) {
+      case projection_decision::kind::retry: return "retry";
+      case projection_decision::kind::park: return "park";
+      case projection_decision::kind::skip: return "skip";
+    }
+    return "unknown";
+  }();
+  environment_.log->write(log_level::info, "decision",
+                          {{options_.kind, options_.name},
+                           {"what", what},
+                           {"position", to_string(decision.position)},
+                           {"reason", decision.reason}});
+}
+
 void consumer::pause_for(std::chrono::milliseconds time) {
-  if (options_.pause_between_attempts)
+  if (options_.pause_between_attempts) {
+    const user_code_scope inside{options_.handler};
     return options_.pause_between_attempts(time);
+  }
   if (!environment_.by_threads)
     return;
   std::unique_lock lock{mutex_};
@@ -343,8 +386,9 @@ std::optional<consumer::stop_reason> consumer::stopped() const {
 consumer::report consumer::status() const {
   report made;
   made.position = position();
+  const auto now = environment_.time();
   const std::lock_guard lock{mutex_};
-  made.rate_per_s = rate_.per_second(environment_.time());
+  made.rate_per_s = rate_.per_second(now);
   if (last_failure_) {
     made.last_error = last_failure_->why;
     made.attempts = last_failure_->attempts;

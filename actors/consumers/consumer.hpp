@@ -5,6 +5,7 @@
 #include "consumers/rate_meter.hpp"
 
 #include <cairn/consumer_state.hpp>
+#include <cairn/detail/user_code.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -21,7 +22,10 @@ namespace cairn::detail {
 
 /// How a consumer is run.
 struct consumer_options {
-  const char* thread_name; ///< At most 15 characters, in static memory.
+  const char* thread_name;           ///< At most 15 characters, in static memory.
+  const char* kind = "subscription"; ///< For the log: or "projection".
+  std::string name = {};
+  user_code handler = user_code::durable_handler; ///< What `pause_between_attempts` counts as.
   batch_limits batch{};
 
   /// Attempts with one event before it stops the consumer, and the pauses between them, which
@@ -99,12 +103,13 @@ public:
   bool paused() const;
 
   /// Records a decision about the event at which it has stopped, and goes on. The caller calls
-  /// `report_progress` after it has unlocked. Errors: `not_found` (it has not stopped at an event),
-  /// those of `event_target::decide`.
+  /// `report_decision` and `report_progress` after it has unlocked. Errors: `not_found` (it has not
+  /// stopped at an event), those of `event_target::decide`.
   result<projection_decision> decide_locked(projection_decision::kind what, std::string reason);
   /// Passes over the event of a decision that was recorded elsewhere, unless it has been applied.
   /// The caller calls `report_progress` after it has unlocked.
   void apply_decision_locked(const projection_decision& decision);
+  void report_decision(const projection_decision& decision) const;
   void report_progress() {
     if (on_progress_)
       on_progress_();
@@ -153,6 +158,7 @@ private:
   void note(const batch_outcome& outcome, rate_meter::clock::time_point begin);
   void pause_for(std::chrono::milliseconds time);
   void interrupt();
+  void log(log_level level, const char* what, const failure& why, std::uint32_t attempts = 0) const;
 
   event_target& target_;
   event_batcher batcher_;
@@ -164,6 +170,7 @@ private:
   std::atomic<bool> inline_ = false;
   std::atomic<bool> caught_up_ = false;
   std::atomic<bool> closing_ = false;
+  std::atomic<bool> waiting_is_logged_ = false;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

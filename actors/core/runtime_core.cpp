@@ -1,5 +1,6 @@
 #include "core/runtime_core.hpp"
 
+#include <sstream>
 #include <utility>
 
 namespace cairn::detail {
@@ -14,22 +15,35 @@ subscribe_function subscribe_to(std::shared_ptr<subscription_hub> hub) {
       };
 }
 
+consumer_environment with_log(consumer_environment made, const std::shared_ptr<logger>& log) {
+  made.log = log;
+  return made;
+}
+
+projection_environment with_log(projection_environment made, const std::shared_ptr<logger>& log) {
+  made.turns.log = log;
+  return made;
+}
+
 } // namespace
 
 runtime_core::runtime_core(cairn::journal& events, std::unique_ptr<cairn::journal> owned,
                            setup with)
-  : owned_{std::move(owned)}, journal_{events}, subscriptions_{std::make_shared<subscription_hub>(
-                                                    events)},
-    durable_subscriptions_{events, std::move(with.subscriptions), with.environment.turns},
-    projections_{events, std::move(with.projections), std::move(with.environment)},
+  : log_{std::move(with.log)}, owned_{std::move(owned)}, journal_{events},
+    subscriptions_{std::make_shared<subscription_hub>(events, log_)},
+    durable_subscriptions_{events, std::move(with.subscriptions),
+                           with_log(with.environment.turns, log_)},
+    projections_{events, std::move(with.projections), with_log(std::move(with.environment), log_)},
     executor_{std::move(with.runs_on)} {
   if (!executor_) {
     reading_.emplace(journal_, subscribe_to(subscriptions_), std::move(with.engine.now));
-    return;
+  } else {
+    with.engine.log = log_;
+    engine_ =
+        engine::start(executor_, journal_, std::move(with.engine), subscribe_to(subscriptions_));
+    engine_->tell(&projections_);
   }
-  engine_ =
-      engine::start(executor_, journal_, std::move(with.engine), subscribe_to(subscriptions_));
-  engine_->tell(&projections_);
+  log(log_level::info, "opened", {"position", to_string(journal_.last_position())});
 }
 
 runtime_core::runtime_core(std::unique_ptr<cairn::journal> events, setup with)
@@ -40,6 +54,11 @@ runtime_core::runtime_core(cairn::journal& events, setup with)
 
 runtime_core::~runtime_core() {
   (void)close();
+}
+
+void runtime_core::log(log_level level, const char* name, log_field field) const noexcept {
+  if (log_)
+    log_->write(level, name, {std::move(field)});
 }
 
 result<std::shared_ptr<aggregate_host>> runtime_core::host(std::unique_ptr<aggregate_model> model) {
@@ -103,6 +122,7 @@ result<void> runtime_core::do_reopening() {
       projections_.before_replies(journal_.last_position(), {});
       if (engine_)
         engine_->resume_requests();
+      log(log_level::info, "reopened", {"position", to_string(journal_.last_position())});
       return opened;
     }
     case reopening::none: break;
@@ -207,8 +227,12 @@ void runtime_core::wait_for_step() {
 /// A later error is the worse one: events come again to a durable subscription, and rows can be
 /// folded again, but nothing makes up for the journal.
 void runtime_core::note(result<void> outcome) {
-  if (!outcome)
-    outcome_ = std::move(outcome);
+  if (outcome)
+    return;
+  std::ostringstream text;
+  text << outcome.error();
+  log(log_level::error, "close_failed", {"error", text.str()});
+  outcome_ = std::move(outcome);
 }
 
 } // namespace cairn::detail

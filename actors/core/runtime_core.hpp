@@ -6,6 +6,7 @@
 #include "scheduling/executor.hpp"
 #include "subscriptions/durable_set.hpp"
 #include "subscriptions/subscription_hub.hpp"
+#include "support/logger.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -36,6 +37,7 @@ public:
     std::filesystem::path projections = {};   ///< The directory of their tables; empty: in memory.
     std::filesystem::path subscriptions = {}; ///< Of checkpoints of durable ones; empty: in memory.
     projection_environment environment = {};
+    std::shared_ptr<logger> log = {}; ///< What the application is told goes here; null: nowhere.
   };
 
   /// On a journal of its own, which closing closes.
@@ -64,6 +66,8 @@ public:
   durable_set& durable_subscriptions() noexcept { return durable_subscriptions_; }
   projection_set& projections() noexcept { return projections_; }
   detail::engine* engine() noexcept { return engine_.get(); } ///< Null: for reading only.
+  /// Entries of the log that the sink has failed to take.
+  std::uint64_t log_failures() const noexcept { return log_ ? log_->failures() : 0; }
 
   /// Takes all steps, and waits until each is over. A second call, at the same time too, returns
   /// once it is closed. Errors, of the first call, after everything has been closed all the same:
@@ -117,12 +121,14 @@ private:
   runtime_core(cairn::journal& events, std::unique_ptr<cairn::journal> owned, setup with);
 
   result<void> open_journal_again();
+  void log(log_level level, const char* name, log_field field) const noexcept;
   void do_step();
   result<void> do_reopening();
   void wait_for_step();
   void wait_for_reopening();
   void note(result<void> outcome);
 
+  const std::shared_ptr<logger> log_;           // null: nobody listens
   const std::unique_ptr<cairn::journal> owned_; // null: somebody else's
   cairn::journal& journal_;
   const std::shared_ptr<subscription_hub> subscriptions_;

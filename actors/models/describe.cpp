@@ -41,22 +41,6 @@ error describe(const upcast_failure& failure, std::string_view stream, cairn::po
       .with_position(position);
 }
 
-result<cairn::version> replay_known(const stream_reader& events, const stream_id& stream,
-                                    cairn::version from_version, cairn::version to_version,
-                                    event_visitor visitor) {
-  cairn::position position{};
-  try {
-    return events.replay(stream, from_version, to_version, [&](const event_view& event) {
-      position = event.position();
-      return visitor(event);
-    });
-  } catch (const unknown_event_type& unknown) {
-    return describe(unknown, stream.name(), position);
-  } catch (const upcast_failure& failure) {
-    return describe(failure, stream.name(), position);
-  }
-}
-
 std::optional<error> try_evolve(aggregate_state& state, const event_view& event) {
   try {
     state.evolve(event);

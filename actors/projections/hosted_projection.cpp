@@ -4,6 +4,7 @@
 #include "support/option_range.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -260,6 +261,7 @@ void hosted_projection::resume() {
 result<void> hosted_projection::decide(projection_decision::kind what, std::string reason) {
   const gate::holder inside{gate_};
   worker_ptr about, build;
+  std::optional<projection_decision> made;
   {
     const std::lock_guard one_at_a_time{changing_};
     const auto worker = serving();
@@ -279,7 +281,9 @@ result<void> hosted_projection::decide(projection_decision::kind what, std::stri
       return decided.error();
     if (build && about != build)
       build->machine().apply_decision_locked(*decided);
+    made = *decided;
   }
+  about->machine().report_decision(*made);
   about->machine().report_progress();
   if (build && about != build)
     build->machine().report_progress();

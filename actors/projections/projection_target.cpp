@@ -1,6 +1,7 @@
 #include "projections/projection_target.hpp"
 
 #include <cairn/detail/calls.hpp>
+#include <cairn/detail/user_code.hpp>
 
 #include <string>
 
@@ -8,6 +9,7 @@ namespace cairn::detail {
 
 /// Lets the handler write what it makes of the event. Returns the reason if it cannot.
 std::optional<error> projection_target::project(row_sink& into, const event_view& event) const {
+  const user_code_scope inside{user_code::project};
   try {
     table_writer to{into};
     model_.project(to, event);

@@ -5,8 +5,12 @@
 namespace cairn::detail {
 namespace {
 
-consumer_options consumer_options_of(const projection_options& options, bool follows) {
+consumer_options consumer_options_of(const projection_model& model,
+                                     const projection_options& options, bool follows) {
   return {.thread_name = "cairn-project",
+          .kind = "projection",
+          .name = model.name,
+          .handler = user_code::project,
           .batch = {.events = options.max_batch_events, .time = options.max_batch_time},
           .max_attempts = options.max_attempts,
           .initial_backoff = options.initial_backoff,
@@ -32,7 +36,7 @@ projection_worker::projection_worker(const projection_model& model, const log_re
                return !consumer_.stopped();
              }},
     consumer_{make_log_source(log, target_.position()), target_,
-              consumer_options_of(options, follows), environment.turns,
+              consumer_options_of(model, options, follows), environment.turns,
               [this, on_progress = std::move(on_progress)] { on_progress(*this); }} {}
 
 result<void> projection_worker::check_history() const {

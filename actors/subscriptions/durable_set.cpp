@@ -1,7 +1,6 @@
 #include "subscriptions/durable_set.hpp"
 
 #include "subscriptions/durable_task.hpp"
-#include "subscriptions/handler_scope.hpp"
 
 #include <utility>
 #include <vector>
@@ -12,6 +11,9 @@ result<durable_subscription> durable_set::subscribe(std::string name,
                                                     const event_selection& selection,
                                                     durable_handler handle,
                                                     const durable_subscription_options& options) {
+  // Let go of after the lock is released: they hold what is the application's.
+  std::shared_ptr<durable_task> over;
+  std::shared_ptr<durable_task> opened;
   const std::lock_guard lock{mutex_}; // also while it is opened: of one name there is one
   if (closed_)
     return error{errc::shut_down, "the runtime is closed"};
@@ -19,16 +21,17 @@ result<durable_subscription> durable_set::subscribe(std::string name,
     if (!found->second->closed())
       return error{errc::already_open,
                    "this runtime has a durable subscription " + name + " already"};
+    over = std::move(found->second);
     tasks_.erase(found);
   }
-  auto made =
-      durable_task::open(name, log_, selection, std::move(handle), options, root_, environment_);
+  auto made = durable_task::open(name, log_, selection, handle, options, root_, environment_);
   if (!made)
     return std::move(made).error();
-  if (auto started = (*made)->start(); !started)
+  opened = *std::move(made);
+  if (auto started = opened->start(); !started)
     return std::move(started).error();
-  tasks_.emplace(std::move(name), *made);
-  return durable_subscription{*std::move(made)};
+  tasks_.emplace(std::move(name), opened);
+  return durable_subscription{std::move(opened)};
 }
 
 bool durable_set::turn() {
@@ -51,8 +54,6 @@ result<void> durable_set::close() {
     closed_ = true;
     closing.swap(tasks_);
   }
-  check(closing.empty() || !handler_scope::within_durable(),
-        "a runtime was closed from within the handler of one of its durable subscriptions");
   for (const auto& [name, task] : closing)
     task->retire(); // all at once: one may be waiting for what another does
   result<void> closed;

@@ -1,10 +1,10 @@
 #include "subscriptions/durable_task.hpp"
 
-#include "subscriptions/handler_scope.hpp"
 #include "support/option_range.hpp"
 #include "tables/table_folders.hpp"
 
 #include <cairn/aggregate.hpp>
+#include <cairn/detail/user_code.hpp>
 
 #include <algorithm>
 #include <fstream>
@@ -62,8 +62,12 @@ result<std::shared_ptr<table_store>> open_checkpoint(const std::string& name,
   return opened;
 }
 
-consumer_options consumer_options_of(const durable_subscription_options& options) {
+consumer_options consumer_options_of(const std::string& name,
+                                     const durable_subscription_options& options) {
   return {.thread_name = "cairn-durable",
+          .kind = "subscription",
+          .name = name,
+          .handler = user_code::durable_handler,
           .batch = {.events = options.max_batch_events, .time = options.max_batch_time},
           .max_attempts = options.max_attempts,
           .initial_backoff = options.initial_backoff,
@@ -128,11 +132,11 @@ durable_task::durable_task(std::string name, std::unique_ptr<event_source> sourc
                consumer_.back_off(why);
                return !consumer_.stopped();
              }},
-    consumer_{std::move(source), target_, consumer_options_of(options), environment, {}} {}
+    consumer_{std::move(source), target_, consumer_options_of(name_, options), environment, {}} {}
 
 result<std::shared_ptr<durable_task>>
 durable_task::open(std::string name, const journal& events, const event_selection& selection,
-                   durable_handler handle, const durable_subscription_options& options,
+                   durable_handler& handle, const durable_subscription_options& options,
                    const std::filesystem::path& root, const consumer_environment& environment) {
   if (!valid_type_name(name))
     return error{errc::invalid_argument,
@@ -171,7 +175,7 @@ void durable_task::retire() {
 }
 
 result<void> durable_task::close() {
-  if (!handler_scope::within_any())
+  if (user_code_scope::current().empty())
     return finish();
   retire();
   return {};
@@ -216,10 +220,12 @@ result<void> durable_task::decide(projection_decision::kind what, std::string re
   const gate::holder inside{gate_};
   if (!inside || consumer_.retired())
     return is_closed();
-  const auto locked = consumer_.lock();
-  auto decided = consumer_.decide_locked(what, std::move(reason));
+  auto locked = consumer_.lock();
+  const auto decided = consumer_.decide_locked(what, std::move(reason));
+  locked.unlock();
   if (!decided)
-    return std::move(decided).error();
+    return decided.error();
+  consumer_.report_decision(*decided);
   return {};
 }
 
@@ -254,6 +260,7 @@ std::string_view durable_subscription::name() const noexcept {
 }
 
 durable_subscription_status durable_subscription::status() const {
+  detail::forbid_within(detail::ask_the_clock, "durable_subscription::status");
   return task_->status();
 }
 
@@ -262,6 +269,7 @@ cairn::position durable_subscription::position() const noexcept {
 }
 
 void durable_subscription::pause() {
+  detail::forbid_within(detail::hold_up_durable_handlers, "durable_subscription::pause");
   task_->machine().pause();
 }
 
@@ -270,14 +278,17 @@ void durable_subscription::resume() {
 }
 
 result<void> durable_subscription::retry(std::string reason) {
+  detail::forbid_within(detail::hold_up_durable_handlers, "durable_subscription::retry");
   return task_->decide(subscription_decision::kind::retry, std::move(reason));
 }
 
 result<void> durable_subscription::park(std::string reason) {
+  detail::forbid_within(detail::hold_up_durable_handlers, "durable_subscription::park");
   return task_->decide(subscription_decision::kind::park, std::move(reason));
 }
 
 result<void> durable_subscription::skip(std::string reason) {
+  detail::forbid_within(detail::hold_up_durable_handlers, "durable_subscription::skip");
   return task_->decide(subscription_decision::kind::skip, std::move(reason));
 }
 

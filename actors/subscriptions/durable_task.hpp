@@ -22,10 +22,10 @@ class durable_task {
 public:
   /// Opens the checkpoint, or begins a new one. `root`: the directory of all durable subscriptions;
   /// empty: in memory. `events` must live until `close` has returned, `environment` as long as
-  /// this. Errors: those of `runtime::subscribe_durably`.
+  /// this. `handle` is moved from if it succeeds. Errors: those of `runtime::subscribe_durably`.
   static result<std::shared_ptr<durable_task>>
   open(std::string name, const journal& events, const event_selection& selection,
-       durable_handler handle, const durable_subscription_options& options,
+       durable_handler& handle, const durable_subscription_options& options,
        const std::filesystem::path& root, const consumer_environment& environment);
   ~durable_task() { (void)close(); }
   durable_task(const durable_task&) = delete;
@@ -36,7 +36,7 @@ public:
 
   /// See `durable_subscription::close`.
   result<void> close();
-  /// The same, and waits even from within the handler of another subscription.
+  /// The same, and waits wherever it is called.
   result<void> finish();
   /// Tells it to end, without waiting.
   void retire();

@@ -1,5 +1,7 @@
 #include "subscriptions/feed.hpp"
 
+#include <cairn/detail/user_code.hpp>
+
 #include <utility>
 
 namespace cairn::detail {
@@ -12,11 +14,13 @@ feed::feed(std::shared_ptr<subscription_hub> hub, std::unique_ptr<event_source> 
 }
 
 feed::~feed() {
+  check(!showing_, "an event_feed was destroyed within its visitor");
   hub_->remove(*this);
 }
 
 result<std::size_t> feed::next(event_visitor visitor,
                                std::chrono::steady_clock::time_point deadline) {
+  check(!showing_, "event_feed::next was called within its visitor");
   if (next_ == batch_.size()) {
     if (auto filled = refill(deadline); !filled)
       return std::move(filled).error();
@@ -49,6 +53,11 @@ result<void> feed::refill(std::chrono::steady_clock::time_point deadline) {
 }
 
 result<std::size_t> feed::show(event_visitor visitor) {
+  struct shows {
+    explicit shows(bool& flag) noexcept : flag_{flag} { flag_ = true; }
+    ~shows() { flag_ = false; }
+    bool& flag_;
+  } const guard{showing_};
   const std::size_t first = next_;
   const auto pass_on = [&](const event_view& event) {
     ++next_; // also if the visitor throws
@@ -75,6 +84,8 @@ event_feed::~event_feed() = default;
 
 result<std::size_t> event_feed::next(event_visitor visitor,
                                      std::chrono::steady_clock::time_point deadline) {
+  if (deadline > std::chrono::steady_clock::now())
+    detail::forbid_within(detail::hold_up_replies, "event_feed::next");
   return feed_->next(visitor, deadline);
 }
 

@@ -36,6 +36,7 @@ private:
   const fill_limits limits_;
   event_buffer batch_;
   std::size_t next_ = 0; // in the batch
+  bool showing_ = false;
   std::atomic<cairn::position> position_;
   std::stop_source stop_;
 };

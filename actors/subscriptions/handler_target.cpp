@@ -1,7 +1,8 @@
 #include "subscriptions/handler_target.hpp"
 
 #include "models/describe.hpp"
-#include "subscriptions/handler_scope.hpp"
+
+#include <cairn/detail/user_code.hpp>
 
 #include <kj/exception.h>
 
@@ -19,7 +20,7 @@ error handler_failure(const event_view& event, const std::string& what) {
 } // namespace
 
 std::optional<error> handler_target::apply(const event_view& event) {
-  const handler_scope inside{handler_scope::of::durable_subscription};
+  const user_code_scope inside{user_code::durable_handler};
   try {
     if (const auto handled = handle_(event); !handled)
       return handler_failure(event, handled.error().message());

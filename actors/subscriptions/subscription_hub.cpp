@@ -52,7 +52,7 @@ result<subscription> subscription_hub::subscribe(const event_selection& selectio
   if (!events)
     return std::move(events).error();
   auto made = std::make_shared<subscription_task>(*std::move(events), std::move(handler),
-                                                  options.on_failure);
+                                                  options.on_failure, log_);
   std::vector<std::shared_ptr<subscription_task>> over; // let go of after the lock is released
   const std::lock_guard lock{mutex_};
   if (closed_)

@@ -12,9 +12,12 @@
 #include <memory>
 #include <mutex>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 namespace cairn::detail {
+
+class logger;
 
 /// All that follows one journal, and the gate through which it is read: once the hub is closed,
 /// no feed or subscription touches the journal again, though handles to them may still exist.
@@ -22,7 +25,9 @@ namespace cairn::detail {
 class subscription_hub final : public std::enable_shared_from_this<subscription_hub> {
 public:
   /// `events` must live until `close` has returned.
-  explicit subscription_hub(const journal& events) noexcept : journal_{events} {}
+  /// `log` may be null.
+  explicit subscription_hub(const journal& events, std::shared_ptr<logger> log = {}) noexcept
+    : journal_{events}, log_{std::move(log)} {}
 
   /// Errors: those of `make_event_source`, `shut_down`.
   result<event_feed> follow(const event_selection& selection, const subscription_options& options);
@@ -63,6 +68,7 @@ private:
                                      const subscription_options& options);
 
   const journal& journal_;
+  const std::shared_ptr<logger> log_;
   detail::gate gate_;
   std::mutex mutex_;
   std::condition_variable_any reopened_;

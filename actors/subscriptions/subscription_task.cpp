@@ -1,11 +1,14 @@
 #include "subscriptions/subscription_task.hpp"
 
 #include "models/describe.hpp"
-#include "subscriptions/handler_scope.hpp"
+#include "support/logger.hpp"
 #include "support/start_thread.hpp"
+
+#include <cairn/detail/user_code.hpp>
 
 #include <kj/exception.h>
 
+#include <sstream>
 #include <utility>
 
 namespace cairn::detail {
@@ -26,8 +29,10 @@ error handler_failure(cairn::position position, const std::string& what) {
 
 subscription_task::subscription_task(std::unique_ptr<feed> events,
                                      std::function<void(const event_view&)> handler,
-                                     std::function<void(const error&)> on_failure)
-  : feed_{std::move(events)}, handler_{std::move(handler)}, on_failure_{std::move(on_failure)} {}
+                                     std::function<void(const error&)> on_failure,
+                                     std::shared_ptr<logger> log)
+  : feed_{std::move(events)}, handler_{std::move(handler)},
+    on_failure_{std::move(on_failure)}, log_{std::move(log)} {}
 
 subscription_task::~subscription_task() {
   if (!thread_.joinable())
@@ -47,9 +52,11 @@ result<void> subscription_task::start() {
 }
 
 void subscription_task::run() noexcept {
-  const handler_scope inside{handler_scope::of::subscription};
+  const user_code_scope inside{user_code::handler};
   auto failure = follow();
   handler_ = nullptr; // what it holds goes with the subscription, not with the last handle
+  if (failure && log_)
+    log_failure(*failure);
   if (failure && on_failure_)
     on_failure_(*failure);
   on_failure_ = nullptr;
@@ -57,6 +64,13 @@ void subscription_task::run() noexcept {
   failure_ = std::move(failure);
   ended_ = true;
   changed_.notify_all();
+}
+
+void subscription_task::log_failure(const error& failure) const {
+  std::ostringstream text;
+  text << failure;
+  log_->write(log_level::error, "subscription_ended",
+              {{"position", to_string(failure.position())}, {"error", text.str()}});
 }
 
 std::optional<error> subscription_task::follow() {
@@ -92,7 +106,7 @@ visit_result subscription_task::handle(const event_view& event) {
 
 void subscription_task::close() noexcept {
   feed_->interrupt();
-  if (handler_scope::within_any())
+  if (!user_code_scope::current().empty())
     return;
   const std::lock_guard lock{joining_};
   if (thread_.joinable())
@@ -147,6 +161,7 @@ cairn::position subscription::position() const noexcept {
 }
 
 result<void> subscription::wait() const {
+  detail::forbid_within(detail::hold_up_the_end, "subscription::wait");
   return task_->wait();
 }
 

@@ -7,6 +7,8 @@
 #include "runtime/runtime_access.hpp"
 #include "support/option_range.hpp"
 
+#include <cairn/detail/user_code.hpp>
+
 #include <caf/message.hpp>
 #include <caf/sec.hpp>
 
@@ -180,6 +182,7 @@ cairn::position caf_subscription::position() const noexcept {
 }
 
 result<void> caf_subscription::wait() const {
+  detail::forbid_within(detail::hold_up_the_end, "caf_subscription::wait");
   return delivery_ ? delivery_->wait() : result<void>{};
 }
 

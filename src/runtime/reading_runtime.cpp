@@ -2,6 +2,7 @@
 
 #include "core/runtime_core.hpp"
 #include "runtime/open_storage.hpp"
+#include "support/logger.hpp"
 
 #include <utility>
 
@@ -17,6 +18,7 @@ result<reading_runtime> reading_runtime::open(lmdb storage, reading_options opti
                                     .subscriptions = std::move(subscriptions)};
   setup.engine.now = options.clock;
   setup.environment.turns.now = options.clock;
+  setup.log = std::make_shared<detail::logger>(std::move(options.log));
   return reading_runtime{
       std::make_unique<detail::runtime_core>(*std::move(events), std::move(setup))};
 }

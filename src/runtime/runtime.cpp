@@ -3,7 +3,10 @@
 #include "runtime/open_storage.hpp"
 #include "runtime/own_executor.hpp"
 #include "runtime/runtime_access.hpp"
+#include "support/logger.hpp"
 #include "support/option_range.hpp"
+
+#include <cairn/detail/user_code.hpp>
 
 #include <algorithm>
 #include <string>
@@ -66,7 +69,8 @@ result<runtime> runtime_access::open(runtime_options options,
                               .engine = engine_options_of(options),
                               .projections = detail::folder_of(options.storage, "projections"),
                               .subscriptions = detail::folder_of(options.storage, "subscriptions"),
-                              .environment = {.turns = {.now = options.clock}}})};
+                              .environment = {.turns = {.now = options.clock}},
+                              .log = std::make_shared<detail::logger>(options.log)})};
 }
 
 result<runtime> runtime::open(runtime_options options) {
@@ -88,10 +92,12 @@ runtime_status runtime::status() const {
           .rehydrations = counts.rehydrations.load(),
           .passivations = counts.passivations.load(),
           .overloaded = counts.overloaded.load() + engine.admitted().refused(),
-          .ignored_snapshots = counts.ignored_snapshots.load()};
+          .ignored_snapshots = counts.ignored_snapshots.load(),
+          .log_failures = core().log_failures()};
 }
 
 result<void> runtime::reopen() {
+  detail::forbid_within(detail::hold_up_the_end, "runtime::reopen");
   return core().reopen();
 }
 

@@ -2,6 +2,8 @@
 
 #include "core/runtime_core.hpp"
 
+#include <cairn/detail/user_code.hpp>
+
 #include <utility>
 
 namespace cairn {
@@ -48,6 +50,7 @@ result<event_feed> runtime_base::follow(const event_selection& selection,
 
 result<std::shared_ptr<detail::projection_host>>
 runtime_base::project(std::unique_ptr<detail::projection_model> model, projection_options options) {
+  detail::forbid_within(detail::hold_up_projections, "runtime::project");
   return core_->project(std::move(model), std::move(options));
 }
 
@@ -56,7 +59,10 @@ const journal& runtime_base::journal() const noexcept {
 }
 
 result<void> runtime_base::close() {
-  return core_ ? core_->close() : result<void>{};
+  if (!core_)
+    return {};
+  detail::forbid_within(detail::hold_up_the_end, "runtime::close");
+  return core_->close();
 }
 
 } // namespace cairn

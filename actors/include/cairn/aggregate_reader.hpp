@@ -4,6 +4,7 @@
 #include <cairn/detail/calls.hpp>
 #include <cairn/detail/event_handler.hpp>
 #include <cairn/detail/host.hpp>
+#include <cairn/detail/user_code.hpp>
 #include <cairn/event_info.hpp>
 #include <cairn/future.hpp>
 #include <cairn/subscription.hpp>
@@ -46,7 +47,8 @@ public:
   ///
   /// In a `reading_runtime` the calling thread rebuilds the durable state from the journal and
   /// evaluates it; the future is ready at once. Errors of the future: those of `history`,
-  /// `deadline_exceeded`, `decide_failed`.
+  /// `deadline_exceeded`, `decide_failed`. There it must not be called within evolve, nor by the
+  /// clock: the program stops.
   template <class Function>
   auto query(std::string_view id, Function function, const query_options& options = {}) const
       -> future<typename detail::query_result<T, Function>::type> {
@@ -62,14 +64,21 @@ public:
   /// versions from `from_version` (at least 1) up to `to_version`, in order, straight from the
   /// journal, in the calling thread. An older event is visited as what its upcaster makes of it:
   /// one event, several, or none. Returns the version of the last event visited, or
-  /// `from_version - 1` if there was none. What `visitor` throws passes through. Errors: those of
-  /// `journal::replay`, `invalid_argument` (the id; `from_version` is 0), `overloaded` (a `runtime`
-  /// is at its bound of requests), `shut_down`, `evolve_failed` (an event of a type that `T` does
-  /// not list, or whose upcaster threw).
+  /// `from_version - 1` if there was none. What `visitor` throws passes through.
+  ///
+  /// Nothing is held while `visitor` runs: the events are copied out, 1 MiB at a time, and then
+  /// shown. So it may take its time and call anything, `close` too: then what is left fails with
+  /// `shut_down`. What it sees is the stream as of the call. Of a stream that is larger than that,
+  /// 8 bytes of memory an event are needed besides. Not within evolve: that stops the program.
+  ///
+  /// Errors: those of `journal::replay`, `invalid_argument` (the id; `from_version` is 0),
+  /// `overloaded` (a `runtime` is at its bound of requests), `shut_down`, `evolve_failed` (an event
+  /// of a type that `T` does not list, or whose upcaster threw).
   template <class Visitor>
   result<cairn::version> history(std::string_view id, Visitor visitor,
                                  cairn::version from_version = cairn::version{1},
                                  cairn::version to_version = cairn::version::max()) const {
+    detail::forbid_within(detail::read_events, "aggregates::history");
     return host_->replay(id, from_version, to_version, [&](const event_view& event) {
       const auto info = detail::info_of(event);
       detail::for_each_event<T>(
@@ -79,9 +88,10 @@ public:
   }
 
   /// The state that `id` had after its event number `version`, folded from the journal in the
-  /// calling thread. Errors: those of `history`; `evolve_failed` if evolve throws; `not_found` if
-  /// the aggregate has never been at that version.
+  /// calling thread; not within evolve. Errors: those of `history`; `evolve_failed` if evolve
+  /// throws; `not_found` if the aggregate has never been at that version.
   result<state> state_at_version(std::string_view id, cairn::version version) const {
+    detail::forbid_within(detail::read_events, "aggregates::state_at_version");
     auto past = fold(id, version, [](const event_view&) { return true; });
     if (!past)
       return std::move(past).error();
@@ -100,10 +110,11 @@ public:
   };
 
   /// The state that `id` had at the time `when`: the state before the first event recorded after
-  /// `when`, by the clock of the machine that wrote it. Errors: those of `history`;
-  /// `evolve_failed` if evolve throws.
+  /// `when`, by the clock of the machine that wrote it; not within evolve. Errors: those of
+  /// `history`; `evolve_failed` if evolve throws.
   result<past_state> state_at_time(std::string_view id,
                                    std::chrono::sys_time<std::chrono::nanoseconds> when) const {
+    detail::forbid_within(detail::read_events, "aggregates::state_at_time");
     return fold(id, cairn::version::max(),
                 [&](const event_view& event) { return event.recorded_at() <= when; });
   }
@@ -142,6 +153,7 @@ private:
     detail::typed_state<T> past;
     cairn::version at{};
     std::optional<error> failure;
+    const detail::user_code_scope inside{detail::user_code::evolve};
     const auto reached =
         host_->replay(id, cairn::version{1}, version, [&](const event_view& event) {
           if (!wanted(event))

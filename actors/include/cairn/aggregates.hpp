@@ -70,13 +70,15 @@ public:
 
   /// Sends a command to the aggregate `id`, which need not exist yet.
   ///
+  /// It never waits, and may be called anywhere, within decide, a handler or a continuation, too.
   /// Commands and queries of one caller to one aggregate take effect in the order in which they
   /// were sent. The reply leaves only when every event that it depends on is durable. Errors of the
   /// future:
   /// - nothing was written, correct the call: `invalid_argument` (the id; a command that is larger
   ///   than `runtime_options::max_outstanding_bytes`; an event larger than the journal's limit; a
   ///   command or an event with more than `max_nesting` levels), `version_conflict` (carries the
-  ///   actual version), `decide_failed`, `evolve_failed`;
+  ///   actual version), `decide_failed` (decide, tags or the application's clock threw),
+  ///   `evolve_failed`;
   /// - nothing was written, try again: `overloaded`, `deadline_exceeded`, `aborted`,
   ///   `storage_full`, `shut_down`;
   /// - nothing was written, another process owns the aggregate now, send it there: `not_owner`;

@@ -110,11 +110,14 @@ struct durable_subscription_status {
 /// subscription until an operator decides: `retry`, `park` or `skip`. Decisions are recorded
 /// durably, together with the checkpoint.
 ///
-/// A handle, which closes the subscription when it is destroyed. All functions may be called from
-/// any thread, but those that pause or decide not from within its handler, whose end they wait for.
-/// It may outlive the runtime; then the state is `closed`, and what can fail fails with
-/// `shut_down`.
-class durable_subscription {
+/// A handle, which closes the subscription when it is destroyed, so it must be kept: the compiler
+/// warns if it is not. All functions may be called from any thread. `pause`, `retry`, `park` and
+/// `skip` wait for the handler, which may wait for replies: within the handler of a durable
+/// subscription, and where `future::get` must not wait, they stop the program. It may outlive the
+/// runtime; then the state is `closed`, and what can fail fails with `shut_down`.
+///
+/// The handler may call what that of a `subscription` may, but for these four.
+class [[nodiscard]] durable_subscription {
 public:
   /// From `runtime::subscribe_durably`.
   explicit durable_subscription(std::shared_ptr<detail::durable_task> made) noexcept;
@@ -123,12 +126,14 @@ public:
   ~durable_subscription();
 
   /// Ends it, writes the checkpoint, and lets go of the name: the handler is not called any more
-  /// once this returns. From within a handler of a durable subscription it does not wait: the call
-  /// that is going on is the last, and the name is taken until the runtime closes. Errors:
+  /// once this returns. Within any function of the application that Cairn calls (a handler, a
+  /// continuation, decide, ...; not a visitor) it does not wait: the call that is going on is the
+  /// last, and the name is taken until the runtime closes. Errors:
   /// `storage_full`, `io_failed`, `outcome_unknown`: the checkpoint was not written.
   result<void> close() noexcept;
 
   std::string_view name() const noexcept;
+  /// Not by the clock, which it asks: that stops the program.
   durable_subscription_status status() const;
 
   /// Every selected event up to this position has been handled, and the checkpoint taken.

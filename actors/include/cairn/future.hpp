@@ -3,6 +3,7 @@
 #include <cairn/detail/deadline.hpp>
 #include <cairn/detail/intrusive_ptr.hpp>
 #include <cairn/detail/unique_function.hpp>
+#include <cairn/detail/user_code.hpp>
 #include <cairn/result.hpp>
 
 #include <atomic>
@@ -57,9 +58,10 @@ public:
   }
 
   /// Blocks until the outcome is there or `end` passes. Returns whether it is there.
-  bool wait_until(std::optional<std::chrono::steady_clock::time_point> end) {
+  bool wait_until(std::optional<std::chrono::steady_clock::time_point> end, const char* call) {
     if (settled())
       return true;
+    forbid_within(hold_up_replies, call);
     if (!waiter_) {
       auto made = std::make_shared<waiter>();
       continue_with([made](result<T>& outcome) { made->wake(outcome); });
@@ -74,6 +76,7 @@ private:
   /// A continuation may own this state (a coroutine's does), so it must not stay in it: the state
   /// may be gone with it at the end of this call.
   void run_continuation() {
+    const user_code_scope inside{user_code::continuation};
     auto next = std::move(continuation_);
     next(*outcome_);
   }
@@ -82,6 +85,7 @@ private:
   /// variable would double what a command weighs.
   struct waiter {
     void wake(result<T>& outcome) {
+      const user_code_scope inside{user_code::continuation};
       continuation next;
       {
         const std::lock_guard lock{mutex};
@@ -110,6 +114,7 @@ private:
           return;
         }
       }
+      const user_code_scope inside{user_code::continuation};
       next(*state.outcome_);
     }
 
@@ -140,8 +145,13 @@ struct continuation_value<result<T>> {
 /// `co_await`.
 ///
 /// One owner, one thread at a time. Destroying it discards the outcome; the command still executes.
-/// A continuation runs on the thread that settles the outcome, one of the runtime's: it must be
-/// short and must not block (no `get` in it).
+/// All functions but `valid` require that the outcome has not been taken yet: else the program
+/// stops with a sentence that names the call.
+///
+/// A continuation (a function given to `then`, or a coroutine that `co_await` has resumed) runs on
+/// the thread that settles the outcome, one of the runtime's: it must be short. It may call all
+/// that does not wait for replies, events or the end of something, and take the outcome of a
+/// future that is `ready`.
 template <class T>
 class [[nodiscard]] future {
 public:
@@ -161,27 +171,37 @@ public:
   bool valid() const noexcept { return static_cast<bool>(state_); }
 
   /// True if `get` would return at once.
-  bool ready() const noexcept { return state_->settled(); }
+  bool ready() const noexcept { return kept("future::ready").settled(); }
 
-  /// Blocks until the outcome is there, and takes it. Must not be called from a continuation, nor
-  /// from decide, evolve or a query function: it would block the thread that has to settle it.
+  /// Blocks until the outcome is there, and takes it. Any thread of the application may wait, and
+  /// so may the handler of a subscription, which has a thread of its own. Where the runtime waits
+  /// for the caller, waiting would never end: in a continuation, decide, evolve, tags,
+  /// `wants_snapshot`, a query function, the destructor of a state, the handler of a projection,
+  /// the clock and the log sink. There a call that had to wait stops the program; if the future is
+  /// `ready`, it works there, too.
   result<T> get() {
-    state_->wait_until(std::nullopt);
+    kept("future::get").wait_until(std::nullopt, "future::get");
     const auto state = std::move(state_);
     return std::move(state->outcome());
   }
 
   /// Blocks for at most `timeout`, of any duration type, as `std::future` does. Returns whether the
-  /// outcome is there. Zero or less looks, and does not wait; what is too long for the clock, such
-  /// as `milliseconds::max()`, waits for the outcome.
+  /// outcome is there. What is too long for the clock, such as `milliseconds::max()`, waits for the
+  /// outcome. Waits where `get` may wait; zero or less looks, and may be called anywhere.
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> timeout) {
-    return wait_until(detail::deadline_after(timeout));
+    auto& state = kept("future::wait_for");
+    if (timeout <= timeout.zero())
+      return state.settled();
+    return state.wait_until(detail::deadline_after(timeout), "future::wait_for");
   }
 
   /// The same up to a time of the steady clock.
   bool wait_until(std::chrono::steady_clock::time_point deadline) {
-    return state_->wait_until(deadline);
+    auto& state = kept("future::wait_until");
+    if (deadline <= std::chrono::steady_clock::now())
+      return state.settled();
+    return state.wait_until(deadline, "future::wait_until");
   }
 
   /// Calls `next` with the `result<T>`: within this call if it is there already, else later on the
@@ -190,6 +210,7 @@ public:
   template <class Next>
   auto then(Next next) && {
     using outcome = std::invoke_result_t<Next&, result<T>&&>;
+    (void)kept("future::then");
     const auto state = std::move(state_);
     if constexpr (std::is_void_v<outcome>) {
       state->continue_with(
@@ -205,7 +226,16 @@ public:
   }
 
   /// `co_await`: suspends until the outcome is there and yields the `result<T>`. The coroutine
-  /// resumes on the runtime's thread that settles it.
+  /// resumes on the runtime's thread that settles it, in a continuation. Keep the future in a
+  /// variable first:
+  ///
+  ///     auto opened = accounts.ask("a", open_account{.owner = name});
+  ///     const auto reply = co_await opened;
+  ///
+  /// GCC 12 destroys a struct that is made within the `co_await` expression itself twice:
+  /// `co_await accounts.ask("a", open_account{.owner = name})` frees the text in it twice.
+  auto operator co_await() & noexcept { return std::move(*this).operator co_await(); }
+  /// The same for a future that is moved from, or not kept (see above).
   auto operator co_await() && noexcept {
     struct awaiter {
       detail::intrusive_ptr<detail::future_state<T>> state;
@@ -218,10 +248,18 @@ public:
       }
       result<T> await_resume() { return std::move(state->outcome()); }
     };
+    (void)kept("operator co_await");
     return awaiter{std::move(state_)};
   }
 
 private:
+  /// The state. Stops the program if the outcome has been taken.
+  detail::future_state<T>& kept(const char* call) const noexcept {
+    if (!state_) [[unlikely]]
+      detail::stop_use_of_taken_outcome(call);
+    return *state_;
+  }
+
   detail::intrusive_ptr<detail::future_state<T>> state_;
 };
 

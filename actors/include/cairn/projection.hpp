@@ -2,6 +2,7 @@
 
 #include <cairn/consumer_state.hpp>
 #include <cairn/detail/projection_model.hpp>
+#include <cairn/detail/user_code.hpp>
 #include <cairn/event_info.hpp>
 #include <cairn/future.hpp>
 #include <cairn/table_store.hpp>
@@ -159,11 +160,14 @@ public:
     return host_->when_visible(position, deadline);
   }
 
-  /// Blocks until `when_visible` completes. Must not be called from a handler or a continuation.
+  /// Blocks until `when_visible` completes. It may wait where `future::get` may, and elsewhere
+  /// stops the program. In the handler of a subscription give it a deadline: closing the runtime
+  /// waits for the handler, and rows do not come while the projection is paused or has stopped.
   /// Errors: those of `when_visible`.
   result<void> wait_for(cairn::position position,
                         std::chrono::steady_clock::time_point deadline =
                             std::chrono::steady_clock::time_point::max()) const {
+    detail::forbid_within(detail::hold_up_replies, "projection::wait_for");
     auto reached = when_visible(position, deadline).get();
     if (!reached)
       return std::move(reached).error();
@@ -179,11 +183,25 @@ public:
   /// True if `projection_options::max_waiting` callers are waiting.
   bool at_capacity() const { return host_->at_capacity(); }
 
-  projection_status status() const { return host_->status(); }
+  /// Not by the clock, which it asks: that stops the program.
+  projection_status status() const {
+    detail::forbid_within(detail::ask_the_clock, "projection::status");
+    return host_->status();
+  }
+
+  // These wait for the running batch, or for the change to other tables: `pause`, `resume`, the
+  // decisions and `rebuild`. Within the handler of a projection, in the clock and in the log sink
+  // they stop the program. Elsewhere they may be called, in continuations and decide, too.
 
   /// Applies no events after the current batch, until `resume`. A restart ends the pause.
-  void pause() const { host_->pause(); }
-  void resume() const { host_->resume(); }
+  void pause() const {
+    detail::forbid_within(detail::hold_up_projections, "projection::pause");
+    host_->pause();
+  }
+  void resume() const {
+    detail::forbid_within(detail::hold_up_projections, "projection::resume");
+    host_->resume();
+  }
 
   // Decisions about the event at which the projection has stopped. Each is recorded durably, with
   // the time and `reason`, before it takes effect, and also holds for tables that are being
@@ -194,14 +212,17 @@ public:
 
   /// Tries the event again, with the full number of attempts.
   result<void> retry(std::string reason) const {
+    detail::forbid_within(detail::hold_up_projections, "projection::retry");
     return host_->decide(projection_decision::kind::retry, std::move(reason));
   }
   /// Continues after the event and lists it under `parked`.
   result<void> park(std::string reason) const {
+    detail::forbid_within(detail::hold_up_projections, "projection::park");
     return host_->decide(projection_decision::kind::park, std::move(reason));
   }
   /// Continues after the event.
   result<void> skip(std::string reason) const {
+    detail::forbid_within(detail::hold_up_projections, "projection::skip");
     return host_->decide(projection_decision::kind::skip, std::move(reason));
   }
 
@@ -215,7 +236,10 @@ public:
   /// ones have caught up. Returns when the build has begun; `status().build` shows its progress. A
   /// restart continues it. Events that were parked or skipped stay so. Errors: `invalid_argument`
   /// (a build is running already), and those of opening tables.
-  result<void> rebuild() const { return host_->rebuild(); }
+  result<void> rebuild() const {
+    detail::forbid_within(detail::hold_up_projections, "projection::rebuild");
+    return host_->rebuild();
+  }
 
 protected:
   friend future<cairn::position>

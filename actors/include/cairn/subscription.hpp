@@ -101,12 +101,13 @@ struct subscription_options {
 /// Past and live events arrive in one sequence, in the order of positions, each selected event
 /// exactly once. One thread at a time, except where noted. A feed may outlive the runtime; then
 /// `next` fails with `shut_down`.
-class event_feed {
+class [[nodiscard]] event_feed {
 public:
   /// From `runtime::follow`.
   explicit event_feed(std::unique_ptr<detail::feed> made) noexcept;
   event_feed(event_feed&&) noexcept;
   event_feed& operator=(event_feed&&) noexcept;
+  /// Not within its visitor: that stops the program.
   ~event_feed();
 
   /// Waits until there is at least one event, or until `deadline`, and calls `visitor` for the next
@@ -117,6 +118,8 @@ public:
   /// Returns the number of events visited; 0 if `deadline` passed or `interrupt` was called first.
   /// The deadline is checked every 65,536 scanned events; the next call resumes there. If the
   /// journal has stopped and cannot be read, it waits up to the deadline for `runtime::reopen`.
+  /// It may wait where `future::get` may; elsewhere a call whose deadline has not passed stops the
+  /// program, as does a call within its own visitor. The visitor may call anything else.
   /// Errors: those of `journal::replay_all` (the events before the damage have been visited; the
   /// next call fails again), `shut_down`. An exception of the visitor passes through, except that
   /// `kj::Exception` becomes `corrupt_record`; the event it threw at counts as visited.
@@ -139,8 +142,12 @@ private:
 ///
 /// Past and live events arrive in one sequence, in the order of positions, one at a time, each
 /// selected event exactly once. A slow handler delays only its own subscription. Destroying this
-/// handle closes the subscription. All functions are safe from any thread.
-class subscription {
+/// handle closes the subscription, so it must be kept: the compiler warns if it is not. All
+/// functions are safe from any thread.
+///
+/// The handler may call all functions of the interface but those that wait for the end of
+/// something: `wait`, and `close` and `reopen` of a runtime, which stop the program there.
+class [[nodiscard]] subscription {
 public:
   /// From `runtime::subscribe` and `aggregates::subscribe`.
   explicit subscription(std::shared_ptr<detail::subscription_task> made) noexcept;
@@ -148,9 +155,9 @@ public:
   subscription& operator=(subscription&&) noexcept;
   ~subscription();
 
-  /// Ends it: once this returns, the handler is not called any more. If it is called from within
-  /// the handler of a subscription, this one or another, it does not wait: the call in progress is
-  /// then the last.
+  /// Ends it: once this returns, the handler is not called any more. Within any function of the
+  /// application that Cairn calls (a handler, of this subscription or another, a continuation,
+  /// decide, ...; not a visitor) it does not wait: the call in progress is then the last.
   void close() noexcept;
 
   /// True until it is closed, or ended by an error or by the runtime's end.
@@ -160,8 +167,8 @@ public:
   /// `subscription_start::after` to continue later.
   cairn::position position() const noexcept;
 
-  /// Blocks until it has ended. Must not be called from its handler. Returns the error that ended
-  /// it:
+  /// Blocks until it has ended. Within a function of the application that Cairn calls (but a
+  /// visitor) it stops the program. Returns the error that ended it:
   /// - `handler_failed`: the handler threw. Carries the position of the event, which counts as not
   ///   handled;
   /// - `corrupt_record`: the handler threw `kj::Exception`, which reading a damaged payload does.

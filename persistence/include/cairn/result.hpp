@@ -14,7 +14,9 @@ namespace cairn {
 /// C++20 has no `std::expected`; this is the part of it that Cairn's interfaces need, with the same
 /// names, so that a program can move to the standard type when it moves to C++23. Reading the value
 /// of a failed result is a bug in the caller and stops the program with the error's text
-/// (`CAIRN_ASSERT`): it never reads garbage.
+/// (`CAIRN_ASSERT`): it never reads garbage. A result that is about to go gives its value away, so
+/// that nothing refers into it, and the compiler warns if a value that must be kept is dropped:
+/// `carts.subscribe(handler).value();` would end the subscription at once.
 template <class T>
 class [[nodiscard]] result {
 public:
@@ -28,11 +30,11 @@ public:
 
   T& value() & { return check(), std::get<0>(content_); }
   const T& value() const& { return check(), std::get<0>(content_); }
-  T&& value() && { return check(), std::get<0>(std::move(content_)); }
+  T value() && { return check(), std::get<0>(std::move(content_)); }
 
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 

@@ -4,6 +4,7 @@
 #include <cairn/detail/model.hpp>
 #include <cairn/detail/nested.hpp>
 #include <cairn/detail/request.hpp>
+#include <cairn/detail/user_code.hpp>
 #include <cairn/future.hpp>
 
 #include <capnp/message.h>
@@ -64,13 +65,14 @@ public:
     events_ = 0;
     if (rejection_)
       return effect::none;
+    user_code_scope inside{user_code::decide};
     try {
       auto decided = call_decide<T>(state, command_);
       if (decided.rejected()) {
         rejection_ = std::make_shared<const rejection>(std::move(decided.rejection()));
         return effect::none;
       }
-      const auto done = append(at, state, decided);
+      const auto done = append(at, state, decided, inside);
       if (failure_)
         destroy_events(decided);
       return done;
@@ -114,13 +116,15 @@ private:
                  const_cast<typename T::event&>(decided[i]));
   }
 
-  effect append(execution& at, state_type& state, const decision_type& decided) {
+  effect append(execution& at, state_type& state, const decision_type& decided,
+                user_code_scope& inside) {
     const auto before = at.events.size();
     if (!decided.reservations().empty() && decided.size() == 0) {
       fail_with(errc::decide_failed,
                 "decide reserves a key without an event (aggregate " + at.stream.name() + ")");
       return effect::none;
     }
+    inside.change_to(user_code::tags);
     for (std::size_t i = 0; i < decided.size(); ++i) {
       const auto added = add(at, state, decided, i);
       if (!added) {
@@ -129,6 +133,7 @@ private:
         return effect::none;
       }
     }
+    inside.change_to(user_code::evolve);
     try {
       for (std::size_t i = 0; i < decided.size(); ++i)
         evolve(state, decided[i], at.events.message(before + i));
@@ -214,6 +219,7 @@ public:
 
   effect execute(execution& at) noexcept override {
     const auto& state = static_cast<const typed_state<T>&>(at.state).value;
+    const user_code_scope inside{user_code::query};
     try {
       if constexpr (query_result<T, Function>::with_version)
         answer_.emplace(function_(state, at.version));

@@ -58,6 +58,8 @@ void register_caf_types();
 /// Opens a runtime whose aggregates run in the application's actor system, beside its own actors.
 ///
 /// The runtime must be closed before `system` is destroyed; then nothing of it is left there.
+/// Aggregates take their turns on the threads of `system`: an actor that waits there (`get`) holds
+/// up as much as if decide waited, and Cairn cannot tell. Actors send requests to `actor_of`.
 /// `runtime_options::threads` only sizes what is derived from it: the threads are the system's.
 /// Errors: those of `runtime::open`.
 ///
@@ -243,7 +245,7 @@ struct caf_delivery_options {
 
 /// A subscription whose events go to an actor. A handle: closes it when it is destroyed. All
 /// functions may be called from any thread.
-class caf_subscription {
+class [[nodiscard]] caf_subscription {
 public:
   /// From `subscribe_actor`.
   explicit caf_subscription(std::shared_ptr<detail::caf_delivery> made) noexcept;
@@ -262,7 +264,8 @@ public:
   /// time.
   cairn::position position() const noexcept;
 
-  /// Waits until it has ended. Not from an actor that it sends to. Errors: what ended it:
+  /// Waits until it has ended. Not from an actor that it sends to. Within a function of the
+  /// application that Cairn calls (but a visitor) it stops the program. Errors: what ended it:
   /// - `handler_failed`: the actor answered a batch with an error, or has ended; the text is CAF's;
   /// - those of `event_feed::next`, but for `shut_down`, which is no error.
   result<void> wait() const;

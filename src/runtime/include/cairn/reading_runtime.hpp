@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cairn/aggregate_reader.hpp>
+#include <cairn/log.hpp>
 #include <cairn/runtime_base.hpp>
 #include <cairn/storage.hpp>
 
@@ -13,8 +14,11 @@ namespace cairn {
 /// How a runtime for reading is opened.
 struct reading_options {
   /// The clock of queries' deadlines and of projections' batches, for tests. If it is empty:
-  /// `steady_clock`.
+  /// `steady_clock`. The rest is as for `runtime_options::clock`.
   std::function<std::chrono::steady_clock::time_point()> clock = {};
+
+  /// As `runtime_options::log`.
+  log_sink log = {};
 };
 
 /// Aggregates on a journal that is open for reading only, while another process may write it: a

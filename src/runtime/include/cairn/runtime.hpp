@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cairn/aggregates.hpp>
+#include <cairn/log.hpp>
 #include <cairn/result.hpp>
 #include <cairn/runtime_base.hpp>
 #include <cairn/storage.hpp>
@@ -45,7 +46,16 @@ struct runtime_options {
   /// The clock for deadlines of requests, idle times, and batches of projections; for tests. If it
   /// is empty: `steady_clock`. Waiting for rows (`wait_for`, `visible_in`) and for events
   /// (`event_feed::next`) always uses `steady_clock`.
+  ///
+  /// Any thread calls it, several at a time, with things held: it must call nothing of Cairn. What
+  /// waits, or asks the clock, stops the program. If it throws, commands and queries that were to
+  /// be executed fail with `decide_failed`, passivation by time waits, and projections go by
+  /// `steady_clock`.
   std::function<std::chrono::steady_clock::time_point()> clock = {};
+
+  /// What the runtime tells the application: a projection that has stopped, a journal that writes
+  /// no more. If it is empty: `default_log_sink`, which prints warnings and errors to stderr.
+  log_sink log = {};
 };
 
 /// What a runtime reports about itself.
@@ -61,12 +71,16 @@ struct runtime_status {
   std::uint64_t overloaded = 0; ///< Requests refused because a bound was reached.
   std::uint64_t ignored_snapshots =
       0; ///< Of another schema, too large, too deep; damaged ones: see `journal`.
+  std::uint64_t log_failures = 0; ///< Entries that the log sink threw at, or caused itself.
 };
 
 /// Aggregates on a journal: an application opens one at its start and closes it at its end. A
 /// process that only reads, beside the one that writes, opens a `reading_runtime`.
 ///
-/// It opens no port. All functions may be called from any thread.
+/// It opens no port. All functions may be called from any thread, and within functions of the
+/// application that Cairn calls (decide, handlers, continuations, ...), if they do not say
+/// otherwise. A call that could wait for ever there stops the program with a sentence that names
+/// it.
 class runtime : public runtime_base {
 public:
   /// Errors: `invalid_argument`, which names the option (also for an empty `lmdb::directory`);
@@ -103,8 +117,9 @@ public:
   /// they cannot read the journal, they wait. The tables of projections stay as they are: one that
   /// has stopped because a commit of its own failed needs the runtime opened anew.
   ///
-  /// If the journal has not stopped, does nothing. Not from a continuation or a handler. If it
-  /// fails, requests and reads fail with `journal_stopped` until a later call succeeds. Errors:
+  /// If the journal has not stopped, does nothing. Within a function of the application that Cairn
+  /// calls (but a visitor) it stops the program: it waits for what that holds up. If it fails,
+  /// requests and reads fail with `journal_stopped` until a later call succeeds. Errors:
   /// those of `open` and of `host`; `corrupt_journal` too if the directory holds another journal,
   /// or another history of this one, than the runtime has shown; `shut_down`.
   result<void> reopen();

@@ -74,6 +74,8 @@ public:
   /// One process at a time has a projection, a `reading_runtime` too; others can read its tables
   /// with `table_store::open_for_reading`.
   ///
+  /// Within the handler of a projection, in the clock and in the log sink it stops the program.
+  ///
   /// Errors: `invalid_argument` (an option; `before_reply` in a `reading_runtime`, which gives no
   /// replies); `locked` (another process has it);
   /// `incompatible_schema` (a row's struct is not what the journal knows under its id; see
@@ -92,9 +94,11 @@ public:
   const cairn::journal& journal() const noexcept;
 
   /// Ends subscriptions and feeds, refuses new requests with `shut_down`, answers every accepted
-  /// one, lets the aggregates leave memory, ends the projections, and closes the journal. Not from
-  /// a continuation or the handler of a subscription. Errors: those of `journal::close`, and of a
-  /// projection whose rows could not be flushed.
+  /// one, lets the aggregates leave memory, ends the projections, and closes the journal. Within a
+  /// function of the application that Cairn calls (a handler, a continuation, decide, ...; not a
+  /// visitor) it stops the program: it would wait for its caller. So do the destructor and the
+  /// assignment, which close. Errors: those of `journal::close`, and of a projection whose rows
+  /// could not be flushed.
   result<void> close();
 
   runtime_base(const runtime_base&) = delete;
