@@ -53,6 +53,21 @@ ROOMS = {
 PUBLIC_ROOTS = ["schemas/include", "persistence/include", "actors/include",
                 "actors/simulation/include", "src/runtime/include"]
 
+# What an application calls, which it may also do within its own functions: see tests/src/user_code.
+USER_CODE_ROWS = "tests/src/user_code/calls.cpp"
+USER_CODE_CLASSES = {
+    "actors/include/cairn/aggregate_reader.hpp": ["aggregate_reader"],
+    "actors/include/cairn/aggregates.hpp": ["aggregates"],
+    "actors/include/cairn/durable_subscription.hpp": ["durable_subscription"],
+    "actors/include/cairn/future.hpp": ["future"],
+    "actors/include/cairn/projection.hpp": ["projection", "projection_ref"],
+    "actors/include/cairn/subscription.hpp": ["event_feed", "subscription"],
+    "src/runtime/include/cairn/caf.hpp": ["caf_subscription"],
+    "src/runtime/include/cairn/reading_runtime.hpp": ["reading_runtime"],
+    "src/runtime/include/cairn/runtime.hpp": ["runtime"],
+    "src/runtime/include/cairn/runtime_base.hpp": ["runtime_base"],
+}
+
 MAX_COLUMNS = 100
 MAX_TEXT_COLUMNS = 120  # of documents, tables excepted
 MAX_LINES = 450
@@ -337,6 +352,31 @@ def rule_readmes(tree):
             yield readme, 1, "the folder has no README.md"
         elif len(tree.files[readme]) > MAX_README_LINES:
             yield readme, 1, f"{len(tree.files[readme])} lines, {MAX_README_LINES} are one screen"
+
+
+def public_functions(lines):
+    """(class, function, line) of the public member functions of the classes in a header."""
+    owner, public = None, False
+    for number, line in enumerate(lines, 1):
+        if match := re.match(r"class (?:\[\[nodiscard\]\] )?(\w+)(?!.*;$)", line):
+            owner, public = match[1], False
+        elif line == "};":
+            owner = None
+        elif match := re.match(r"(public|protected|private):", line):
+            public = match[1] == "public"
+        elif owner and public and re.match(r"  [\w\[]", line):
+            match = re.search(r"(operator co_await|~?\w+)\(", line)
+            if match and match[1] not in (owner, f"~{owner}") and "friend " not in line:
+                yield owner, match[1], number
+
+
+def rule_user_code_rows(tree):
+    """Every function of the public interface has a row in the matrix of places and calls."""
+    rows = "\n".join(tree.files.get(USER_CODE_ROWS, []))
+    for path, classes in USER_CODE_CLASSES.items():
+        for owner, function, number in public_functions(tree.files.get(path, [])):
+            if owner in classes and f'"{owner}::{function}' not in rows:
+                yield path, number, f"{owner}::{function} has no row in {USER_CODE_ROWS}"
 
 
 def rule_top_level(tree):

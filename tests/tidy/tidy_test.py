@@ -104,6 +104,8 @@ PLANTED = [
     ("readmes", "tests/new/README.md", None),
     ("readmes", "examples/new/README.md", None),
     ("readmes", "src/README.md", ["line"] * 61),
+    ("user_code_rows", "src/runtime/include/cairn/runtime.hpp",
+     HEADER + ["class runtime : public runtime_base {", "public:", "  void halt();", "};"]),
     ("top_level", "notes.txt", ["x"]),
     ("top_level", "docs", None),
 ]
