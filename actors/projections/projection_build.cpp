@@ -106,7 +106,7 @@ void hosted_projection::finish_first_build(projection_worker& worker) {
 /// The built tables have caught up: what the serving ones have more, they take in while these stand
 /// still; then they serve. False: not yet.
 bool hosted_projection::promote_build(projection_worker& built) {
-  const std::lock_guard one_at_a_time{changing_};
+  std::unique_lock one_at_a_time{changing_};
   const auto old = serving();
   if (&built != building().get() || is_closed())
     return false;
@@ -129,6 +129,8 @@ bool hosted_projection::promote_build(projection_worker& built) {
     serving_is_live_ = true;
     old->retire();
   }
+  // Its thread may be in a continuation, which may want the lock (`rebuild`, a decision).
+  one_at_a_time.unlock();
   old->stop();
   old->store().abandon();
   remove_old(generation);

@@ -153,11 +153,11 @@ private:
     detail::typed_state<T> past;
     cairn::version at{};
     std::optional<error> failure;
-    const detail::user_code_scope inside{detail::user_code::evolve};
     const auto reached =
         host_->replay(id, cairn::version{1}, version, [&](const event_view& event) {
           if (!wanted(event))
             return visit_result::stop;
+          const detail::user_code_scope inside{detail::user_code::evolve};
           failure = detail::try_evolve(past, event);
           at = event.version();
           return failure ? visit_result::stop : visit_result::proceed;
