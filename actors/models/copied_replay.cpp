@@ -33,7 +33,7 @@ void copied_replay::walk(const journal& events) {
       copies_.add(event);
     return visit_result::proceed;
   };
-  const auto walked = events.replay(stream_, last_visited_ + 1, to_, take);
+  const auto walked = events.replay(stream_, from_, to_, take);
   if (!walked)
     failure_ = walked.error();
 }
@@ -81,9 +81,10 @@ bool copied_replay::show(event_visitor visitor) {
   } catch (const upcast_failure& failure) {
     failed = describe(failure, stream_.name(), position);
   }
-  if (stopped || failed) // further on than the caller wants to read
-    failure_ = std::move(failed);
-  return !stopped && !failed && next_remembered_ < remembered_.size();
+  if (!stopped && !failed)
+    return next_remembered_ < remembered_.size();
+  failure_ = std::move(failed); // copying may have failed further on than the caller wants to read
+  return false;
 }
 
 result<cairn::version> copied_replay::outcome() const {

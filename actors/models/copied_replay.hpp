@@ -17,7 +17,10 @@ namespace cairn::detail {
 class copied_replay {
 public:
   copied_replay(const stream_id& stream, cairn::version from_version, cairn::version to_version)
-    : stream_{stream}, to_{to_version}, last_visited_{from_version - 1} {}
+    : stream_{stream}, from_{from_version}, to_{to_version}, last_visited_{from_version.is_none()
+                                                                               ? from_version
+                                                                               : from_version - 1} {
+  }
 
   /// Reads the next events. The only function that touches the journal.
   void copy(const journal& events);
@@ -35,6 +38,7 @@ private:
   void fetch(const journal& events);
 
   const stream_id& stream_;
+  const cairn::version from_; // 0: the journal refuses it
   const cairn::version to_;
   cairn::version last_visited_;
   event_buffer copies_;
